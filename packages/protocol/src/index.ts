@@ -1,1 +1,14 @@
-export {};
+export * from './version.js';
+export * from './secret.js';
+export * from './canonical.js';
+export * from './spec.js';
+export * from './credentials.js';
+export * from './problem.js';
+export * from './client-api.js';
+export * from './worker-link.js';
+export * from './output-frames.js';
+export * from './rexec-link.js';
+export * from './log-batch.js';
+export * from './profile.js';
+export * from './home-layout.js';
+export * from './configuration.js';

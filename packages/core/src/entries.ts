@@ -1,0 +1,69 @@
+/**
+ * What the log holds (L1): every change of a job is one of these entries, and the dispatcher's state is their fold.
+ * Hosts are named by their index in the job's expanded targets; attempts count from 1. An entry about hosts speaks
+ * of their attempt at that log index, except `host-finished`, which names it, since evidence may come late (E2).
+ */
+import type { HostSet } from './host-set.js';
+import type { Outcome } from './outcome.js';
+import type { EndedJobState } from './states.js';
+
+/** What `pogo alter` may change; outside of the sealed digest. */
+export interface JobLimits {
+  /** Most hosts of this job that may be disturbed at once (S5); null is no cap of its own. */
+  concurrent: number | null;
+  /** At this many hosts that did not succeed, nothing new starts (S8); null is no budget. */
+  maxFailures: number | null;
+  /** After this time since acceptance, in milliseconds, the job is halted with kill (S10). */
+  jobTimeoutMs: number;
+}
+
+export interface JobAccepted {
+  type: 'job-accepted';
+  /** Job number; shown as `p0000000012`. */
+  job: number;
+  /** Digest of the resolved spec, `sha256:<hex>`: what the credentials are sealed over. */
+  digest: string;
+  /** Key of the stored spec document (L6). */
+  specRef: string;
+  /** Makes a repeated submission find this job (L7). */
+  idempotencyKey: string;
+  submitter: string;
+  namespace: string;
+  /** The command, shortened, for lists. */
+  title: string;
+  hosts: number;
+  /** Key ids of the workers that can open the credentials (V3). */
+  recipients: readonly string[];
+  /**
+   * The job may send a password. Until a host of it has started, all its hosts go to one worker, whose rexec then
+   * tries one host at a time (security.md, "passwords are tried with care").
+   */
+  provesPassword: boolean;
+  limits: JobLimits;
+}
+
+/** Why a job was told to stop. */
+export type HaltCause = 'request' | 'job-timeout' | 'password-refused' | 'failure-budget';
+
+export type LogEntry =
+  | { type: 'leadership-taken'; dispatcher: string }
+  | JobAccepted
+  | { type: 'hosts-permitted'; job: number; hosts: HostSet }
+  | { type: 'hosts-assigned'; job: number; hosts: HostSet; worker: string }
+  | { type: 'hosts-begun'; job: number; hosts: HostSet }
+  | { type: 'hosts-started'; job: number; hosts: HostSet }
+  | { type: 'host-finished'; job: number; host: number; attempt: number; outcome: Outcome }
+  | { type: 'hosts-refused'; job: number; hosts: HostSet; reason: string }
+  | { type: 'hosts-halted'; job: number; hosts: HostSet }
+  | { type: 'halt-requested'; job: number; by: string; cause: HaltCause; kill: boolean }
+  | { type: 'credentials-lost'; job: number }
+  | { type: 'job-ended'; job: number; state: EndedJobState }
+  | { type: 'job-archived'; job: number };
+
+/** A batch as the fold sees it: its index in the log, its log time (T1), its entries. */
+export interface FoldedBatch {
+  index: number;
+  /** Log time in milliseconds since 1970; never goes back (T1). */
+  atMs: number;
+  entries: readonly LogEntry[];
+}

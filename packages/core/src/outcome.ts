@@ -1,0 +1,155 @@
+import type { OutcomeState } from './states.js';
+
+/**
+ * Stable codes for why an attempt ended as it did. Scripts match on them: a code, once released, keeps its meaning.
+ * The sentence says what to do; `{…}` is filled in by the part that saw it happen.
+ */
+export const reasons = {
+  'exit-nonzero': {
+    state: 'failed',
+    advice: 'The command ran and exited with a non-zero status: see its output.',
+  },
+  signal: { state: 'failed', advice: 'The command was ended by a signal on the host.' },
+  'command-timeout': {
+    state: 'timed-out',
+    advice:
+      'The command ran longer than its time limit and was killed; raise -t/--timeout if that is too short.',
+  },
+  'halt-kill': { state: 'killed', advice: 'The command was killed because the job was halted with --kill.' },
+  'connection-refused': {
+    state: 'unreachable',
+    advice:
+      'Nothing listens there: check that sshd runs on the host and that the port is right (-p, host:port).',
+  },
+  'connect-timeout': {
+    state: 'unreachable',
+    advice: 'The host did not answer in time: check that it is up and that no firewall drops the connection.',
+  },
+  'no-route': {
+    state: 'unreachable',
+    advice: 'The worker has no route to the host: check its address, or use a worker that can reach it.',
+  },
+  dns: {
+    state: 'unreachable',
+    advice: 'The name does not resolve on the worker: check its spelling and the DNS.',
+  },
+  'handshake-timeout': {
+    state: 'unreachable',
+    advice:
+      'The host accepted the connection but said nothing as an SSH server: check what listens on that port.',
+  },
+  handshake: {
+    state: 'unreachable',
+    advice: 'The SSH handshake failed: check that an SSH server with a common key exchange listens there.',
+  },
+  'shell-unusable': {
+    state: 'unreachable',
+    advice: 'Login worked but the account has no usable shell: give it one (chsh), or use another account.',
+  },
+  'channel-refused': {
+    state: 'unreachable',
+    advice: 'Login worked but the host refused a session: check ForceCommand, MaxSessions and the account.',
+  },
+  'host-key-unknown': {
+    state: 'auth-failed',
+    advice:
+      'The host key is not known, so no credential was sent: compare the fingerprint, then add it with ' +
+      '--known-hosts or `pogo hostkeys import`.',
+  },
+  'host-key-changed': {
+    state: 'auth-failed',
+    advice:
+      'The host key is not the one that is known, so no credential was sent: find out why it changed before ' +
+      'you replace the known key.',
+  },
+  'host-key-unproven': {
+    state: 'auth-failed',
+    advice:
+      'The host key was accepted on first sight only, and passwords are never sent to such a host: add its key ' +
+      'with --known-hosts or `pogo hostkeys import`.',
+  },
+  'password-refused': {
+    state: 'auth-failed',
+    advice: 'The host refused the password for this account: check both, and whether sshd allows passwords.',
+  },
+  'key-refused': {
+    state: 'auth-failed',
+    advice: 'The host refused the key for this account: check its authorized_keys and the identity used.',
+  },
+  'methods-refused': {
+    state: 'auth-failed',
+    advice: 'The host refused every method that was tried: check the account, and what sshd allows.',
+  },
+  'no-common-method': {
+    state: 'auth-failed',
+    advice: 'The host offers none of the methods that this job allows: change --auth, or what sshd allows.',
+  },
+  'password-withheld': {
+    state: 'auth-failed',
+    advice:
+      'Not tried: other hosts refused the same password and none accepted it, so it was held back to keep the ' +
+      'account from being locked.',
+  },
+  'credentials-unusable': {
+    state: 'auth-failed',
+    advice: 'The credentials could not be used: check the key file, its passphrase and its type.',
+  },
+  'spec-mismatch': {
+    state: 'denied',
+    advice: 'The order does not match what the client sealed, so nothing was sent: submit the job again.',
+  },
+  'credentials-expired': {
+    state: 'denied',
+    advice: 'The sealed credentials are past their lifetime: submit the job again.',
+  },
+  'connection-lost': {
+    state: 'unknown',
+    advice:
+      'The connection broke while the command may have been running: check the host before you run it again.',
+  },
+  'rexec-lost': {
+    state: 'unknown',
+    advice: 'The process that ran the command died: check the host before you run it again.',
+  },
+  'worker-lost': {
+    state: 'unknown',
+    advice: 'The worker that held this host went away and cannot say what happened: check the host.',
+  },
+  'kill-unconfirmed': {
+    state: 'unknown',
+    advice: 'The command was to be killed, but the host did not confirm it: check the host.',
+  },
+  'stub-protocol': {
+    state: 'unknown',
+    advice: 'The host sent something that is not ours after the command may have begun: check the host.',
+  },
+} as const satisfies Record<string, { state: OutcomeState; advice: string }>;
+
+export type ReasonCode = keyof typeof reasons;
+export const reasonCodes = Object.keys(reasons) as ReasonCode[];
+
+/** What is known of one output stream of an attempt, without its bytes. */
+export interface OutputDigest {
+  /** Length of the complete stream in bytes. */
+  bytes: number;
+  /** Lower-case hex SHA-256 of the complete stream. */
+  sha256: string;
+}
+
+/** How an attempt ended: the evidence for a terminal host state. */
+export interface Outcome {
+  state: OutcomeState;
+  /** Absent only when the command exited with 0. */
+  reason?: ReasonCode | undefined;
+  /** One sentence for people: what was seen on this host (account, methods, fingerprints, never a secret). */
+  message?: string | undefined;
+  exitCode?: number | undefined;
+  /** Name with `SIG`, e.g. `SIGKILL`. */
+  signal?: string | undefined;
+  /** Authentication methods that were tried, in order. */
+  methodsTried?: readonly string[] | undefined;
+  /** From the first connection attempt to the end, in milliseconds. */
+  durationMs?: number | undefined;
+  stdout?: OutputDigest | undefined;
+  stderr?: OutputDigest | undefined;
+}

@@ -1,0 +1,65 @@
+/** Configuration files of the daemons: YAML, unknown keys are errors. Relative paths are relative to the file. */
+import { z } from 'zod';
+
+const address = z.string().regex(/^(\[[0-9a-fA-F:.%a-z0-9]+\]|[^\s:]+):\d{1,5}$/, 'not HOST:PORT');
+
+export const dispatcherConfigurationSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/),
+  /** HTTPS API for people and automation; port 0 takes a free one. */
+  listen: address.default('127.0.0.1:7646'),
+  /** wss for workers. */
+  workerListen: address.default('127.0.0.1:7647'),
+  /** `embedded:DIR`, `memory:`. */
+  store: z.string(),
+  linkKey: z.string(),
+  linkCertificate: z.string(),
+  linkRoot: z.string(),
+  sealingRoot: z.string(),
+  /** File of mode 0600 with the bearer token of the API. */
+  tokenFile: z.string(),
+  /** Longest time that sealed credentials may be used after sealing, in milliseconds. */
+  credentialsLifetimeMs: z.int().min(1000).default(86_400_000),
+  /** How long ended jobs stay listed, in milliseconds. */
+  jobRetentionMs: z
+    .int()
+    .min(0)
+    .default(30 * 86_400_000),
+});
+export type DispatcherConfiguration = z.infer<typeof dispatcherConfigurationSchema>;
+
+export const workerConfigurationSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/),
+  /** `wss://HOST:PORT` of every dispatcher. */
+  dispatchers: z.array(z.string().regex(/^wss:\/\/[^/]+$/)).default([]),
+  pools: z.array(z.string()).default(['default']),
+  linkKey: z.string(),
+  linkCertificate: z.string(),
+  linkRoot: z.string(),
+  sealingKey: z.string(),
+  sealingCertificate: z.string(),
+  knownHosts: z.string(),
+  spool: z.strictObject({
+    dir: z.string(),
+    /** Output of a job is removed this long after the job was closed, in milliseconds. */
+    retentionMs: z
+      .int()
+      .min(0)
+      .default(7 * 86_400_000),
+  }),
+  /** SSH connections open at once, over all jobs. */
+  maxConnections: z.int().min(1).max(20_000).default(1000),
+  /** Of these, how many may be connecting or authenticating at once: paces the load on hosts and on the worker. */
+  maxHandshakes: z.int().min(1).max(2000).default(64),
+  /** Authentication methods from outside: name to module path (security.md). */
+  authPlugins: z.record(z.string(), z.string()).default({}),
+});
+export type WorkerConfiguration = z.infer<typeof workerConfigurationSchema>;
+
+/** The one line of JSON that a daemon prints on stdout once it serves. */
+export const daemonReadySchema = z.object({
+  ready: z.literal(true),
+  /** `https://…` of a dispatcher. */
+  api: z.string().optional(),
+  /** `wss://…` of a dispatcher's worker listener. */
+  workers: z.string().optional(),
+});

@@ -1,0 +1,71 @@
+/** A log batch's body as stored: JSON of its log time and entries. Declared here for reading back what was written. */
+import type { LogEntry } from '@pogo/core';
+import { z } from 'zod';
+import { outcomeSchema } from './client-api.js';
+import { jobLimitsSchema } from './spec.js';
+
+const hostSetSchema = z.array(z.union([z.int(), z.tuple([z.int(), z.int()])]));
+const job = z.int();
+
+export const logEntrySchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('leadership-taken'), dispatcher: z.string() }),
+  z.object({
+    type: z.literal('job-accepted'),
+    job,
+    digest: z.string(),
+    specRef: z.string(),
+    idempotencyKey: z.string(),
+    submitter: z.string(),
+    namespace: z.string(),
+    title: z.string(),
+    hosts: z.int(),
+    recipients: z.array(z.string()),
+    provesPassword: z.boolean(),
+    limits: jobLimitsSchema,
+  }),
+  z.object({ type: z.literal('hosts-permitted'), job, hosts: hostSetSchema }),
+  z.object({ type: z.literal('hosts-assigned'), job, hosts: hostSetSchema, worker: z.string() }),
+  z.object({ type: z.literal('hosts-begun'), job, hosts: hostSetSchema }),
+  z.object({ type: z.literal('hosts-started'), job, hosts: hostSetSchema }),
+  z.object({
+    type: z.literal('host-finished'),
+    job,
+    host: z.int(),
+    attempt: z.int(),
+    outcome: outcomeSchema,
+  }),
+  z.object({ type: z.literal('hosts-refused'), job, hosts: hostSetSchema, reason: z.string() }),
+  z.object({ type: z.literal('hosts-halted'), job, hosts: hostSetSchema }),
+  z.object({
+    type: z.literal('halt-requested'),
+    job,
+    by: z.string(),
+    cause: z.enum(['request', 'job-timeout', 'password-refused', 'failure-budget']),
+    kill: z.boolean(),
+  }),
+  z.object({ type: z.literal('credentials-lost'), job }),
+  z.object({
+    type: z.literal('job-ended'),
+    job,
+    state: z.enum(['succeeded', 'failed', 'halted', 'deadlocked', 'expired']),
+  }),
+  z.object({ type: z.literal('job-archived'), job }),
+]);
+
+/** The body of one batch. */
+export const logBatchBodySchema = z.object({
+  version: z.literal(1),
+  atMs: z.int(),
+  entries: z.array(logEntrySchema),
+});
+
+/** Encodes what {@link decodeLogBatch} reads. */
+export function encodeLogBatch(body: { atMs: number; entries: readonly LogEntry[] }): Uint8Array {
+  return Buffer.from(JSON.stringify({ version: 1, ...body }));
+}
+
+/** @throws when the stored bytes aren't a batch: a damaged store, never a user's mistake. */
+export function decodeLogBatch(bytes: Uint8Array): { atMs: number; entries: LogEntry[] } {
+  const body = logBatchBodySchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  return { atMs: body.atMs, entries: body.entries as LogEntry[] };
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+/** Stable problem types of the API (RFC 9457); `type` is `urn:pogo:problem:<code>`. */
+export const problemCodes = [
+  'unauthenticated',
+  'forbidden',
+  'not-found',
+  'unknown-job',
+  'unknown-host',
+  'invalid-request',
+  'invalid-target',
+  'too-many-targets',
+  'spec-too-large',
+  'digest-mismatch',
+  'idempotency-mismatch',
+  'idempotency-key-missing',
+  'no-worker',
+  'recipients-changed',
+  'credentials-missing',
+  'job-ended',
+  'range-not-satisfiable',
+  'output-unavailable',
+  'not-ready',
+  'store-unavailable',
+  'rate-limited',
+  'internal',
+] as const;
+export type ProblemCode = (typeof problemCodes)[number];
+
+export const problemTypePrefix = 'urn:pogo:problem:';
+
+/** An `application/problem+json` document. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  /** What was wrong and what to do, for people. */
+  detail: z.string().optional(),
+  /** One entry per offending value. */
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;

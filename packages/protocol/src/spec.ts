@@ -1,0 +1,148 @@
+/**
+ * What a job is. The client sends a {@link JobRequest}; the dispatcher answers with the {@link ResolvedSpec}, in which
+ * nothing is left to interpret; the client checks it and seals the credentials over its digest; rexec recomputes the
+ * digest and obeys nothing outside of it.
+ */
+import { z } from 'zod';
+import { canonicalDigest } from './canonical.js';
+
+/** Limits of one job's document; each has an error of its own. */
+export const specLimits = {
+  /** Bytes of a request's body, host keys and target lists included. */
+  maxBytes: 32 * 1024 * 1024,
+  maxTargets: 1_000_000,
+  maxArguments: 4096,
+  /** Bytes of all arguments together, or of a shell string: what Linux takes in one argument. */
+  maxCommandBytes: 120 * 1024,
+} as const;
+
+/** Built-in authentication methods; others are plug-ins of the worker's own configuration. */
+export const builtInAuthMethods = ['publickey', 'password', 'keyboard-interactive'] as const;
+
+const withoutNul = (text: string) => !text.includes('\0');
+const commandText = z
+  .string()
+  .max(specLimits.maxCommandBytes, 'command-too-long: a command may have at most 120 KiB')
+  .refine(withoutNul, 'nul-byte: a command cannot contain a NUL byte');
+
+export const accountNameSchema = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^[^\s:@/\0-\x1f-][^\s:@/\0-\x1f]*$/, 'not an account name');
+export const portSchema = z.int().min(1).max(65535);
+
+export const commandSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('argv'),
+    /** Program and arguments; they arrive byte for byte, no shell reads them. */
+    argv: z.array(commandText).min(1).max(specLimits.maxArguments),
+  }),
+  z.strictObject({
+    kind: z.literal('shell'),
+    /** Read by the host's /bin/sh. */
+    script: commandText.min(1),
+  }),
+]);
+export type Command = z.infer<typeof commandSchema>;
+
+export const hostKeyPolicySchema = z.enum(['strict', 'accept-new']);
+export type HostKeyPolicy = z.infer<typeof hostKeyPolicySchema>;
+
+/** Host keys that the client vouches for: hosts as a folded expression, keys as `type base64`. */
+export const knownHostKeysSchema = z.strictObject({
+  hosts: z.string(),
+  keys: z.array(z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/, 'not an SSH public key')).max(32),
+});
+export type KnownHostKeys = z.infer<typeof knownHostKeysSchema>;
+
+/** What reaches hosts: everything here is under the seal. */
+const sealedParts = {
+  command: commandSchema,
+  /** Account and port for hosts that don't name their own. */
+  user: accountNameSchema,
+  port: portSchema,
+  auth: z.strictObject({
+    /** Tried in this order, and no others. */
+    methods: z
+      .array(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'not a method name'))
+      .min(1)
+      .max(16)
+      .refine((methods) => new Set(methods).size === methods.length, 'a method is named twice'),
+  }),
+  hostKeys: z.strictObject({
+    policy: hostKeyPolicySchema,
+    known: z.array(knownHostKeysSchema),
+  }),
+  timeouts: z.strictObject({
+    /** TCP connection, in milliseconds. */
+    connectMs: z.int().min(1).max(600_000),
+    /** From the TCP connection to the end of authentication, in milliseconds. */
+    handshakeMs: z.int().min(1).max(600_000),
+    /** The command itself, in milliseconds; measured on the host. */
+    commandMs: z
+      .int()
+      .min(1)
+      .max(31 * 86_400_000),
+  }),
+  environment: z.record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'not a variable name'),
+    z.string().max(32_768).refine(withoutNul, 'nul-byte'),
+  ),
+};
+
+/** What `pogo alter` may change later; outside of the seal. */
+export const jobLimitsSchema = z.strictObject({
+  concurrent: z.int().min(1).nullable(),
+  maxFailures: z.int().min(1).nullable(),
+  jobTimeoutMs: z
+    .int()
+    .min(1)
+    .max(31 * 86_400_000),
+});
+
+/** The same as a person writes it: counts may be percentages of the job's hosts. */
+export const requestedLimitsSchema = z.strictObject({
+  concurrent: z
+    .string()
+    .regex(/^\d{1,7}%?$/, 'neither a count nor a percentage')
+    .nullable(),
+  maxFailures: z
+    .string()
+    .regex(/^\d{1,7}%?$/, 'neither a count nor a percentage')
+    .nullable(),
+  jobTimeoutMs: jobLimitsSchema.shape.jobTimeoutMs,
+});
+
+export const jobRequestSchema = z.strictObject({
+  version: z.literal(1),
+  namespace: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'not a namespace name'),
+  /** Target expression (scheduling.md); files in it were read by the client. */
+  targets: z.string().min(1),
+  ...sealedParts,
+  limits: requestedLimitsSchema,
+});
+export type JobRequest = z.infer<typeof jobRequestSchema>;
+
+export const resolvedSpecSchema = z.strictObject({
+  version: z.literal(1),
+  namespace: jobRequestSchema.shape.namespace,
+  /** Who the dispatcher takes the submitter to be. */
+  submitter: z.string().min(1).max(256),
+  /** Folded canonical list of `user@host:port`, in order; a host's index in it is its name in log and links. */
+  targets: z.string().min(1),
+  ...sealedParts,
+  /** How long the sealed credentials may be used after sealing, in milliseconds. */
+  lifetimeMs: z
+    .int()
+    .min(1000)
+    .max(31 * 86_400_000),
+});
+export type ResolvedSpec = z.infer<typeof resolvedSpecSchema>;
+
+/** The digest that credentials are sealed over. */
+export function specDigest(spec: ResolvedSpec): string {
+  return canonicalDigest(spec);
+}
+
+export const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'not a sha256 digest');

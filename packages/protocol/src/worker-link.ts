@@ -1,0 +1,133 @@
+/**
+ * JSON-RPC between worker and dispatcher, over one WebSocket that the worker dials (TLS 1.3, both certificates of the
+ * instance). Batches everywhere: one frame carries many hosts. Orders carry the term (A2) and durations (T2).
+ */
+import { z } from 'zod';
+import { outcomeSchema } from './client-api.js';
+import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
+import { digestSchema, resolvedSpecSchema } from './spec.js';
+
+/** Path of the WebSocket on the dispatcher's worker listener. */
+export const workerLinkPath = '/worker-link';
+
+const attemptKey = {
+  job: z.int(),
+  /** Index in the job's expanded targets. */
+  host: z.int(),
+  attempt: z.int(),
+};
+
+/** worker → dispatcher, first message on every connection. */
+export const helloParamsSchema = z.object({
+  protocol: z.int(),
+  version: z.string(),
+  /** Changes with every start of the worker: tells a reconnect from a restart. */
+  incarnation: z.string(),
+  pools: z.array(z.string()),
+  /** Attempts that it takes at once: no more than it can begin soon. */
+  capacity: z.int(),
+  recipient: recipientSchema,
+  /** Every attempt that it holds, from order to acknowledged report; what is missing it never got, or has lost. */
+  held: z.array(z.object(attemptKey)),
+});
+export type HelloParams = z.infer<typeof helloParamsSchema>;
+export const helloResultSchema = z.object({
+  dispatcher: z.string(),
+  version: z.string(),
+  term: z.int(),
+});
+export type HelloResult = z.infer<typeof helloResultSchema>;
+
+/** What a worker says of an attempt. Idempotent by (job, host, attempt, event) (A6). */
+export const attemptReportSchema = z.discriminatedUnion('event', [
+  z.object({ ...attemptKey, event: z.literal('begun') }),
+  z.object({ ...attemptKey, event: z.literal('started') }),
+  z.object({ ...attemptKey, event: z.literal('finished'), outcome: outcomeSchema }),
+  /** Durable: not begun, and never will be (A3). */
+  z.object({ ...attemptKey, event: z.literal('refused'), reason: z.string() }),
+]);
+export type AttemptReport = z.infer<typeof attemptReportSchema>;
+
+/** worker → dispatcher: answered only after the reports are in the log, or void (L7). */
+export const reportParamsSchema = z.object({
+  reports: z.array(attemptReportSchema),
+  /** Jobs whose password three hosts refused and none accepted: the dispatcher halts them. */
+  passwordRefused: z.array(z.int()),
+});
+export type ReportParams = z.infer<typeof reportParamsSchema>;
+
+/** dispatcher → worker: once per (job, worker), before its first order. */
+export const openJobParamsSchema = z.object({
+  term: z.int(),
+  job: z.int(),
+  digest: digestSchema,
+  spec: resolvedSpecSchema,
+  credentials: sealedCredentialsSchema,
+});
+export type OpenJobParams = z.infer<typeof openJobParamsSchema>;
+
+/** dispatcher → worker: run these hosts. */
+export const assignParamsSchema = z.object({
+  term: z.int(),
+  job: z.int(),
+  attempts: z.array(z.object({ host: z.int(), attempt: z.int() })),
+});
+export type AssignParams = z.infer<typeof assignParamsSchema>;
+
+/** dispatcher → worker: begin nothing more of this job (refuse it), and with `kill` end what runs. */
+export const haltJobParamsSchema = z.object({ term: z.int(), job: z.int(), kill: z.boolean() });
+export type HaltJobParams = z.infer<typeof haltJobParamsSchema>;
+
+/** dispatcher → worker: the job is over; credentials and its rexec go. Output stays for its retention. */
+export const closeJobParamsSchema = z.object({ term: z.int(), job: z.int() });
+export type CloseJobParams = z.infer<typeof closeJobParamsSchema>;
+
+/**
+ * dispatcher → worker: send the output that this worker holds of a job, as binary frames (output-frames.ts), within
+ * the credit. Without `host` all hosts, in the order in which it was written; with it one stream's bytes.
+ */
+export const openOutputParamsSchema = z.object({
+  /** Chosen by the dispatcher, unique on this connection. */
+  subscription: z.int(),
+  job: z.int(),
+  host: z.object({ index: z.int(), attempt: z.int(), stream: z.enum(['stdout', 'stderr']) }).optional(),
+  /** Without `host`: position in the worker's spool of the job; with it: byte offset in the stream. */
+  from: z.int(),
+  /** With `host`: one past the last byte wanted; absent means to the end. */
+  until: z.int().optional(),
+  /** Goes on as output arrives, until the job is closed here. */
+  follow: z.boolean(),
+  /** Bytes of payload that may be sent before more credit. */
+  creditBytes: z.int(),
+});
+export type OpenOutputParams = z.infer<typeof openOutputParamsSchema>;
+export const openOutputResultSchema = z.object({ found: z.boolean() });
+
+/** dispatcher → worker, as a notification: the reader has taken this much. */
+export const outputCreditParamsSchema = z.object({ subscription: z.int(), bytes: z.int() });
+/** dispatcher → worker, as a notification: nobody reads any more. */
+export const closeOutputParamsSchema = z.object({ subscription: z.int() });
+
+export const pingParamsSchema = z.object({});
+export const pingResultSchema = z.object({ version: z.string() });
+
+/** Method names, by who serves them. */
+export const dispatcherMethods = { hello: 'worker.hello', report: 'worker.report' } as const;
+export const workerMethods = {
+  openJob: 'job.open',
+  assign: 'job.assign',
+  haltJob: 'job.halt',
+  closeJob: 'job.close',
+  openOutput: 'output.open',
+  outputCredit: 'output.credit',
+  closeOutput: 'output.close',
+  ping: 'ping',
+} as const;
+
+/** Answer to an order: an order of an older term, or for a job that was never opened here, is refused (A2). */
+export const orderResultSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('taken') }),
+  z.object({ kind: z.literal('stale-term'), term: z.int() }),
+  z.object({ kind: z.literal('unknown-job') }),
+]);
+export type OrderResult = z.infer<typeof orderResultSchema>;
