@@ -1,1 +1,30 @@
-export {};
+export { type Account, type AccountOptions, createAccount } from './account.js';
+export {
+  type Key,
+  type KeyFormat,
+  type KeyOptions,
+  type KeyType,
+  createKey,
+  createKeyWithoutOpenSsh,
+} from './key.js';
+export { type KnownHostsOptions, knownHostsText, writeKnownHosts } from './known-hosts.js';
+export {
+  type NetworkNamespace,
+  createNetworkNamespace,
+  inNetworkNamespace,
+  networkNamespaceObstacle,
+} from './network-namespace.js';
+export {
+  type ProcessEntry,
+  descendantsOf,
+  endProcesses,
+  processTable,
+  signalProcesses,
+} from './process-table.js';
+export { keyFingerprint } from './public-key.js';
+export { isRoot } from './root.js';
+export { type CommandOptions, type CommandResult, mustRun, runCommand } from './run-command.js';
+export { type Sshd, type SshdOptions, loopbackAddress, startSshd } from './sshd.js';
+export { type SshdSettings } from './sshd-config.js';
+export { type AuthAttempt, parseAuthAttempts } from './sshd-log.js';
+export { type TemporaryDirectory, createTemporaryDirectory } from './temporary-directory.js';
