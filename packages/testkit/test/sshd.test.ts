@@ -153,7 +153,7 @@ describe.runIf(isRoot())('a real sshd in a namespace of its own', () => {
     const third = await startSshd({
       namespace,
       hostKeyTypes: ['ecdsa'],
-      kexAlgorithms: 'ecdh-sha2-nistp256',
+      kexAlgorithms: 'curve25519-sha256',
     });
     const options = (server: Sshd) =>
       loginOptions(server.address(1), 'publickey', server.knownHosts([server.address(1)])).map((option) =>
