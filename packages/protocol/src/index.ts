@@ -8,6 +8,7 @@ export * from './client-api.js';
 export * from './worker-link.js';
 export * from './output-frames.js';
 export * from './rexec-link.js';
+export * from './known-hosts/index.js';
 export * from './log-batch.js';
 export * from './profile.js';
 export * from './home-layout.js';

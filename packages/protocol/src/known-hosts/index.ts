@@ -1,0 +1,2 @@
+export * from './public-key.js';
+export * from './known-hosts.js';
