@@ -51,7 +51,8 @@ export const hostTransitions: Readonly<Record<HostState, Partial<Record<HostEven
   waiting: { permit: 'permitted', halt: 'halted', skip: 'skipped' },
   permitted: { assign: 'assigned', halt: 'halted', skip: 'skipped' },
   assigned: { begin: 'connecting', start: 'running', refuse: 'permitted', ...finishes(outcomeStates) },
-  connecting: { start: 'running', ...finishes(outcomeStates) },
+  // A worker that journaled `begun` may still say, durably, that it never dialled (A3).
+  connecting: { start: 'running', refuse: 'permitted', ...finishes(outcomeStates) },
   running: finishes(outcomeStates),
   succeeded: {},
   failed: { retry: 'waiting' },

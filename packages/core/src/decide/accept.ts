@@ -1,0 +1,23 @@
+import type { ClusterState } from '../cluster-state.js';
+import type { JobAccepted, LogEntry } from '../entries.js';
+
+export type AcceptDecision =
+  | { kind: 'accepted'; job: number; entries: LogEntry[] }
+  /** The same key and digest were submitted before: the answer is that job (L7). */
+  | { kind: 'known'; job: number }
+  /** The key was used for another spec. */
+  | { kind: 'mismatch'; job: number };
+
+/** Decides a submission: a new job, or the one that the idempotency key already stands for. */
+export function decideAccept(
+  state: ClusterState,
+  submission: Omit<JobAccepted, 'type' | 'job'>,
+): AcceptDecision {
+  const known = state.jobByIdempotencyKey.get(submission.idempotencyKey);
+  if (known !== undefined) {
+    const same = state.jobs.get(known)?.accepted.digest === submission.digest;
+    return { kind: same ? 'known' : 'mismatch', job: known };
+  }
+  const job = state.nextJob;
+  return { kind: 'accepted', job, entries: [{ type: 'job-accepted', job, ...submission }] };
+}

@@ -1,0 +1,234 @@
+/**
+ * The planner: what may happen next, decided from the state alone (S1-S12 as far as a job's own limits go; the
+ * namespaces' constraints have their place in `mayPermit`).
+ *
+ * 1. Pure and deterministic: same state, same time, same workers, same decisions in the same order.
+ * 2. It changes nothing: its decisions are entries, to be appended first and folded like any others.
+ * 3. Its cost grows with the decisions and with the open jobs, never with the hosts of a job.
+ * 4. A permit is given only together with a worker that takes the host now: nobody hoards permits.
+ */
+import {
+  type ClusterState,
+  deadlineMs,
+  disturbedCount,
+  failureCount,
+  type JobRecord,
+  orderedCount,
+  unfinishedCount,
+} from './cluster-state.js';
+import type { LogEntry } from './entries.js';
+import { toHostSet } from './host-set.js';
+import type { EndedJobState } from './states.js';
+
+/** A worker that can take orders now. */
+export interface WorkerCapacity {
+  name: string;
+  /** Attempts that it takes at once, over all jobs; what the log assigns to it counts against this. */
+  capacity: number;
+  /** Key ids that it can open: eligible for a job whose recipients name one of them (V3). */
+  keyIds: readonly string[];
+}
+
+export interface PlanInput {
+  /** Log time in milliseconds (T1). */
+  nowMs: number;
+  workers: readonly WorkerCapacity[];
+}
+
+/** The decisions that are due, in the order in which they are to be appended. Empty when nothing can change now. */
+export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
+  const entries: LogEntry[] = [];
+  const startable: JobRecord[] = [];
+  for (const number of state.open) {
+    const job = state.jobs.get(number)!;
+    const halt = haltDue(job, input.nowMs);
+    if (halt) entries.push(halt);
+    if (job.halt !== undefined || halt !== undefined) stopWaiting(job, entries);
+    else if (job.state === 'accepted' || job.state === 'running') startable.push(job);
+  }
+  assign(state, startable, input.workers, entries);
+  for (const number of state.open) {
+    const job = state.jobs.get(number)!;
+    const haltedNow = entries.some((entry) => entry.type === 'hosts-halted' && entry.job === number);
+    const left = haltedNow ? orderedCount(job) : unfinishedCount(job);
+    if (left === 0) {
+      entries.push({ type: 'job-ended', job: number, state: endState(job, haltedNow) });
+    } else if (isDeadlocked(job)) {
+      stopWaiting(job, entries);
+      entries.push({ type: 'job-ended', job: number, state: 'deadlocked' });
+    }
+  }
+  return entries;
+}
+
+/** Log time of the next deadline of any job; undefined when there is none (T2). */
+export function nextDeadlineMs(state: ClusterState): number | undefined {
+  let next: number | undefined;
+  for (const number of state.open) {
+    const job = state.jobs.get(number)!;
+    if (job.halt?.cause === 'job-timeout') continue;
+    const due = deadlineMs(job);
+    if (due !== undefined && (next === undefined || due < next)) next = due;
+  }
+  return next;
+}
+
+function haltDue(job: JobRecord, nowMs: number): LogEntry | undefined {
+  const due = deadlineMs(job);
+  if (due !== undefined && nowMs >= due && job.halt?.cause !== 'job-timeout') {
+    return { type: 'halt-requested', job: job.job, by: 'planner', cause: 'job-timeout', kill: true };
+  }
+  const { maxFailures } = job.accepted.limits;
+  // A budget that is spent when nothing is left to start has nothing to stop.
+  const startable = job.counts.waiting + job.counts.permitted;
+  if (job.halt === undefined && maxFailures !== null && failureCount(job) >= maxFailures && startable > 0) {
+    return { type: 'halt-requested', job: job.job, by: 'planner', cause: 'failure-budget', kill: false };
+  }
+  return undefined;
+}
+
+/** Hosts without an order become `halted`; ordered ones wait for their worker's word (A3). */
+function stopWaiting(job: JobRecord, entries: LogEntry[]): void {
+  if (job.counts.waiting + job.counts.permitted === 0) return;
+  const never: number[] = [];
+  for (const index of job.waiting) if (job.hosts[index]!.state === 'waiting') never.push(index);
+  for (const index of job.returned) if (job.hosts[index]!.state === 'permitted') never.push(index);
+  entries.push({ type: 'hosts-halted', job: job.job, hosts: toHostSet(never) });
+}
+
+function endState(job: JobRecord, haltedNow: boolean): EndedJobState {
+  if (job.counts.succeeded === job.hosts.length) return 'succeeded';
+  return haltedNow || job.halt !== undefined ? 'halted' : 'failed';
+}
+
+/**
+ * S7: nothing of the job runs, hosts wait, and the permits of its own cap are held by hosts of unknown outcome, which
+ * no passing of time frees (E1).
+ */
+function isDeadlocked(job: JobRecord): boolean {
+  const { concurrent } = job.accepted.limits;
+  return (
+    concurrent !== null &&
+    job.halt === undefined &&
+    job.state === 'running' &&
+    job.counts.waiting > 0 &&
+    job.counts.permitted + orderedCount(job) === 0 &&
+    job.counts.unknown >= concurrent
+  );
+}
+
+interface Progress {
+  job: JobRecord;
+  /** Hosts of the job that a worker holds, those decided here included. */
+  ordered: number;
+  /** Permits that its own cap has left. */
+  permits: number;
+  waiting: Iterator<number>;
+  returned: Iterator<number>;
+  permitted: number[];
+  byWorker: Map<string, number[]>;
+}
+
+function assign(
+  state: ClusterState,
+  jobs: readonly JobRecord[],
+  workers: readonly WorkerCapacity[],
+  entries: LogEntry[],
+): void {
+  const free = new Map<string, number>();
+  for (const worker of workers) {
+    const left = worker.capacity - (state.assignedTo.get(worker.name) ?? 0);
+    if (left > 0) free.set(worker.name, left);
+  }
+  const active = jobs.filter((job) => job.counts.waiting + job.counts.permitted > 0).map(progressOf);
+  const candidates = new Set(active);
+  while (free.size > 0 && candidates.size > 0) {
+    // S12: the job with the fewest hosts in hand goes next, so that a huge job can't starve a small one.
+    let next: Progress | undefined;
+    for (const progress of candidates)
+      if (next === undefined || progress.ordered < next.ordered) next = progress;
+    if (!assignOne(next!, workers, free)) candidates.delete(next!);
+  }
+  for (const { job, permitted, byWorker } of active) {
+    if (permitted.length > 0)
+      entries.push({ type: 'hosts-permitted', job: job.job, hosts: toHostSet(permitted) });
+    for (const [worker, hosts] of byWorker) {
+      entries.push({ type: 'hosts-assigned', job: job.job, hosts: toHostSet(hosts), worker });
+    }
+  }
+}
+
+function progressOf(job: JobRecord): Progress {
+  const { concurrent } = job.accepted.limits;
+  return {
+    job,
+    ordered: orderedCount(job),
+    permits: concurrent === null ? Infinity : concurrent - disturbedCount(job),
+    waiting: job.waiting[Symbol.iterator](),
+    returned: job.returned[Symbol.iterator](),
+    permitted: [],
+    byWorker: new Map(),
+  };
+}
+
+/** Takes the job's next host, if it may start and a worker can have it. */
+function assignOne(
+  progress: Progress,
+  workers: readonly WorkerCapacity[],
+  free: Map<string, number>,
+): boolean {
+  const worker = chooseWorker(progress, workers, free);
+  if (worker === undefined) return false;
+  let host = nextIn(progress.returned, (index) => progress.job.hosts[index]!.state === 'permitted');
+  if (host === undefined) {
+    if (!mayPermit(progress)) return false;
+    host = nextIn(progress.waiting, (index) => progress.job.hosts[index]!.state === 'waiting');
+    if (host === undefined) return false;
+    progress.permitted.push(host);
+    progress.permits--;
+  }
+  const hosts = progress.byWorker.get(worker);
+  if (hosts) hosts.push(host);
+  else progress.byWorker.set(worker, [host]);
+  progress.ordered++;
+  const left = free.get(worker)! - 1;
+  if (left === 0) free.delete(worker);
+  else free.set(worker, left);
+  return true;
+}
+
+/** Whether one more host of the job may be disturbed now (S5). */
+function mayPermit(progress: Progress): boolean {
+  return progress.permits > 0;
+}
+
+function chooseWorker(
+  progress: Progress,
+  workers: readonly WorkerCapacity[],
+  free: ReadonlyMap<string, number>,
+): string | undefined {
+  const { job } = progress;
+  const only = job.accepted.provesPassword && !job.proven ? proverOf(progress) : undefined;
+  let best: string | undefined;
+  let bestFree = 0;
+  for (const worker of workers) {
+    const left = free.get(worker.name) ?? 0;
+    if (left <= bestFree || (only !== undefined && worker.name !== only)) continue;
+    if (!worker.keyIds.some((kid) => job.accepted.recipients.includes(kid))) continue;
+    best = worker.name;
+    bestFree = left;
+  }
+  return best;
+}
+
+/** While no host has accepted the password, all hosts go to the worker that has some already (security.md). */
+function proverOf(progress: Progress): string | undefined {
+  for (const worker of progress.byWorker.keys()) return worker;
+  for (const worker of progress.job.assignedTo.keys()) return worker;
+  return undefined;
+}
+
+function nextIn(items: Iterator<number>, isLive: (index: number) => boolean): number | undefined {
+  for (let item = items.next(); !item.done; item = items.next()) if (isLive(item.value)) return item.value;
+  return undefined;
+}
