@@ -1,0 +1,144 @@
+/**
+ * What folding of hosts is made of. A host is cut into tokens, texts and numbers in turn (`web`, `12`, `.east`); a box
+ * is a row of dimensions, one per token, each with one value or several, and stands for every combination, the
+ * leftmost dimension varying slowest: what the grammar means by `rack[1-2]n[1-4]`.
+ */
+
+/** Values of one dimension, in order. */
+export interface Values {
+  readonly values: readonly string[];
+  /** As the grammar writes them: `[1-3,7]`, `{east,west}`. */
+  readonly text: string;
+}
+export type Dimension = string | Values;
+export type Box = readonly Dimension[];
+
+/** Longest number that a range may have (see the parser), in digits. */
+const maxDigits = 15;
+/** Fewest numbers that are written with a step: `[1-7/2]`. */
+const minStepped = 4;
+
+/** Tokens of a host: texts at even places, numbers at odd ones; joined they are the host again. */
+export function tokensOf(host: string): string[] {
+  const tokens: string[] = [];
+  let textAt = 0;
+  for (let at = 0; at < host.length;) {
+    if (!isDigit(host, at)) {
+      at++;
+      continue;
+    }
+    let end = at + 1;
+    while (end < host.length && isDigit(host, end)) end++;
+    if (end - at <= maxDigits) {
+      tokens.push(host.slice(textAt, at), host.slice(at, end));
+      textAt = end;
+    }
+    at = end;
+  }
+  tokens.push(host.slice(textAt));
+  return tokens;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 48 && code <= 57;
+}
+
+/** Whether the dimension at this place holds numbers. */
+export function isNumeric(dimension: number): boolean {
+  return dimension % 2 === 1;
+}
+
+export function textOf(dimension: Dimension): string {
+  return typeof dimension === 'string' ? dimension : dimension.text;
+}
+
+/** Whether a value can stand beside others in braces: not if it is empty, and colons stay outside of braces. */
+export function canBeChoice(value: Dimension): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes(':');
+}
+
+/** A dimension of several values, in this order. */
+export function dimensionOf(values: readonly string[], numeric: boolean): Values {
+  return { values, text: numeric ? `[${foldNumbers(values)}]` : foldWords(values) };
+}
+
+/** Numbers as a range list in the order given: `1-3,7`, `01-10`, `1-9/2`. */
+function foldNumbers(texts: readonly string[]): string {
+  const items: string[] = [];
+  for (let start = 0; start < texts.length;) {
+    const { end, step } = progression(texts, start);
+    const first = texts[start]!;
+    const length = end - start + 1;
+    if (length === 1 || (step !== 1 && length < minStepped)) {
+      items.push(first);
+      start++;
+      continue;
+    }
+    items.push(step === 1 ? `${first}-${texts[end]!}` : `${first}-${texts[end]!}/${step}`);
+    start = end + 1;
+  }
+  return items.join(',');
+}
+
+/** The longest run from a place on that counts upwards evenly, padded as its first number is. */
+function progression(texts: readonly string[], start: number): { end: number; step: number } {
+  const first = texts[start]!;
+  if (start + 1 >= texts.length) return { end: start, step: 1 };
+  const width = first.startsWith('0') ? first.length : 0;
+  const step = Number(texts[start + 1]!) - Number(first);
+  if (step < 1) return { end: start, step: 1 };
+  let end = start;
+  for (let number = Number(first) + step; end + 1 < texts.length; number += step) {
+    if (texts[end + 1] !== String(number).padStart(width, '0')) break;
+    end++;
+  }
+  return { end, step };
+}
+
+/** Words as alternatives, with what they share up to a separator outside of the braces: `.{east,west}.example.com`. */
+function foldWords(words: readonly string[]): string {
+  const first = words[0]!;
+  let prefix = first.length;
+  let suffix = first.length;
+  for (const word of words) {
+    prefix = Math.min(prefix, word.length);
+    suffix = Math.min(suffix, word.length);
+    while (!word.startsWith(first.slice(0, prefix))) prefix--;
+    while (!word.endsWith(first.slice(first.length - suffix))) suffix--;
+  }
+  while (prefix > 0 && !isSeparator(first[prefix - 1]!)) prefix--;
+  while (suffix > 0 && !isSeparator(first[first.length - suffix]!)) suffix--;
+  if (words.some((word) => word.length <= prefix + suffix)) prefix = suffix = 0;
+  const inner = words.map((word) => word.slice(prefix, word.length - suffix));
+  return `${first.slice(0, prefix)}{${inner.join(',')}}${first.slice(first.length - suffix)}`;
+}
+
+function isSeparator(character: string): boolean {
+  return character === '.' || character === '-' || character === '_';
+}
+
+/**
+ * The box as patterns, each of them to be wrapped in account and port, that together name its hosts in order: one, or,
+ * where alternatives of words are its only braces and writing them out isn't longer, one for each word.
+ * `extraLength` is what wrapping and joining add to each pattern.
+ */
+export function patternsOf(box: Box, extraLength: number): string[] {
+  const whole = box.map(textOf).join('');
+  const several = box.flatMap((dimension, place) =>
+    typeof dimension === 'string' ? [] : [{ dimension, place }],
+  );
+  const words = several.filter(({ place }) => !isNumeric(place));
+  const only = words[0];
+  if (only === undefined || words.length > 1 || several[0] !== only) return [whole];
+  const rest = whole.length - only.dimension.text.length;
+  let length = 0;
+  for (const word of only.dimension.values) length += rest + word.length + extraLength;
+  if (length > whole.length + extraLength) return [whole];
+  const before = box.slice(0, only.place).map(textOf).join('');
+  const after = box
+    .slice(only.place + 1)
+    .map(textOf)
+    .join('');
+  return only.dimension.values.map((word) => `${before}${word}${after}`);
+}
