@@ -1,1 +1,13 @@
-export {};
+export { type Method, MethodError, type Schema, method } from './method.js';
+export {
+  type CallOutcome,
+  type CloseReason,
+  type Peer,
+  type PeerHandlers,
+  type PeerIdentity,
+  type PeerRole,
+} from './peer.js';
+export { dialBackoff, linkLimits } from './limits.js';
+export { type LinkTls, PeerListener, type PeerListenerOptions } from './peer-listener.js';
+export { PeerDialer, type PeerDialerOptions } from './peer-dialer.js';
+export { PipeFrames, type PipeFramesHandlers } from './pipe-frames.js';

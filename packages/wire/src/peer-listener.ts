@@ -1,0 +1,141 @@
+/**
+ * Where peers connect: TLS 1.3 only, certificate of the link root required, role checked, one path.
+ *
+ * 1. Nothing of a peer is read before its certificate was verified and says the expected role.
+ * 2. Compression is off: output mixes hosts, and its bytes are counted.
+ */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
+import { workerLinkPath } from '@pogo/protocol';
+import { WebSocketServer } from 'ws';
+import { certificateIdentity } from './certificate-identity.js';
+import { linkLimits } from './limits.js';
+import type { Peer, PeerHandlers, PeerIdentity, PeerRole } from './peer.js';
+import { SocketPeer } from './socket-peer.js';
+
+/** PEM texts: our private key, our certificate, and the link root that both sides' certificates come from. */
+export interface LinkTls {
+  key: string;
+  cert: string;
+  ca: string;
+}
+
+export interface PeerListenerOptions {
+  listen: { host: string; port: number };
+  tls: LinkTls;
+  expectRole: PeerRole;
+  clock: Clock;
+  /** Called for each accepted peer before any of its frames is read. */
+  onPeer(peer: Peer): PeerHandlers;
+  /** A connection that was turned away, for the log. */
+  onRefused?(refusal: { address: string; reason: string }): void;
+  /** Bytes; {@link linkLimits} unless told otherwise. */
+  maxFrameBytes?: number;
+}
+
+export class PeerListener implements Service {
+  readonly #options: PeerListenerOptions;
+  readonly #state = new ServiceState();
+  readonly #maxFrameBytes: number;
+  readonly #sockets = new Set<Socket>();
+  readonly #peers = new Set<SocketPeer>();
+  readonly #upgrades: WebSocketServer;
+  #server: Server | undefined;
+
+  constructor(options: PeerListenerOptions) {
+    this.#options = options;
+    this.#maxFrameBytes = options.maxFrameBytes ?? linkLimits.maxFrameBytes;
+    this.#upgrades = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: this.#maxFrameBytes,
+    });
+  }
+
+  /** Where it listens; only after `start`. */
+  get address(): { host: string; port: number } {
+    const address = this.#server?.address() as AddressInfo | null | undefined;
+    if (!address) throw new Error('the listener has no address before it is started');
+    return { host: address.address, port: address.port };
+  }
+
+  start(): Promise<void> {
+    return this.#state.start(() => this.#listen());
+  }
+
+  stop(): Promise<void> {
+    return this.#state.stop(async () => {
+      const peers = [...this.#peers];
+      for (const peer of peers) peer.close(1001, 'stopping');
+      await Promise.all(peers.map((peer) => peer.closed));
+      const server = this.#server;
+      if (server === undefined) return;
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of this.#sockets) socket.destroy();
+      await closed;
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { tls, listen } = this.#options;
+    const server = createServer({
+      ...tls,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      handshakeTimeout: linkLimits.handshakeMs,
+      headersTimeout: linkLimits.handshakeMs,
+    });
+    server.on('request', (_request, response) => {
+      response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
+    });
+    server.on('connection', (socket: Socket) => {
+      socket.setNoDelay(true);
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('tlsClientError', (error, socket) => this.#refused(socket, error.message));
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    server.listen(listen.port, listen.host);
+    await once(server, 'listening');
+    this.#server = server;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refuse = (status: string, reason: string) => {
+      this.#refused(request.socket, reason);
+      socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    };
+    socket.on('error', () => socket.destroy());
+    if (this.#state.stopping) return refuse('503 Service Unavailable', 'stopping');
+    if (request.url !== workerLinkPath) return refuse('404 Not Found', 'not the path of the link');
+    const identity = this.#identity(request.socket);
+    if (identity === undefined) {
+      return refuse('403 Forbidden', `the certificate is not one of a ${this.#options.expectRole}`);
+    }
+    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+      const { clock } = this.#options;
+      const peer = new SocketPeer({ socket: webSocket, identity, clock, maxFrameBytes: this.#maxFrameBytes });
+      this.#peers.add(peer);
+      void peer.closed.then(() => this.#peers.delete(peer));
+      peer.serve(this.#options.onPeer(peer));
+    });
+  }
+
+  #identity(socket: Socket): PeerIdentity | undefined {
+    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+    const identity = certificateIdentity(socket.getPeerCertificate());
+    return identity?.role === this.#options.expectRole ? identity : undefined;
+  }
+
+  #refused(socket: Socket, reason: string): void {
+    this.#options.onRefused?.({ address: socket.remoteAddress ?? 'unknown', reason });
+  }
+}
