@@ -18,13 +18,29 @@ export {
   type ProcessEntry,
   descendantsOf,
   endProcesses,
+  markedProcesses,
   processTable,
   signalProcesses,
 } from './process-table.js';
 export { keyFingerprint } from './public-key.js';
 export { isRoot } from './root.js';
 export { type CommandOptions, type CommandResult, mustRun, runCommand } from './run-command.js';
-export { type Sshd, type SshdOptions, loopbackAddress, startSshd } from './sshd.js';
+export { loopbackAddress } from './loopback-address.js';
+export { type Sshd, type SshdOptions, startSshd } from './sshd.js';
 export { type SshdSettings } from './sshd-config.js';
 export { type AuthAttempt, parseAuthAttempts } from './sshd-log.js';
 export { type TemporaryDirectory, createTemporaryDirectory } from './temporary-directory.js';
+export {
+  type CommandEnd,
+  type CommandExecution,
+  type CommandExecutor,
+  type CommandRequest,
+} from './command-execution.js';
+export { type LocalShellOptions, localShell } from './local-shell.js';
+export {
+  type PracticeAddress,
+  type PracticeHost,
+  type PracticeHostOptions,
+  startPracticeHost,
+} from './practice-host.js';
+export { type PracticeAuthAttempt, type PracticeCredentials } from './practice-login.js';

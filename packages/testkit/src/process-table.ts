@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 
 /** One row of the process table, as /proc shows it. */
@@ -65,8 +65,11 @@ export function descendantsOf(pid: number, table: readonly ProcessEntry[] = proc
   return found;
 }
 
-/** Sends a signal to each of `pids`; those that have ended are passed over. Returns nothing: look at the table. */
-export function signalProcesses(signal: 'TERM' | 'KILL' | 'STOP' | 'CONT', pids: readonly number[]): void {
+/**
+ * Sends a signal, named without `SIG`, to each of `pids`; a negative one is a process group. Those that have ended are
+ * passed over: look at the table for who is left.
+ */
+export function signalProcesses(signal: string, pids: readonly number[]): void {
   if (pids.length === 0) return;
   // The shell's own: a minimal Debian has no /bin/kill.
   spawnSync(
@@ -98,4 +101,21 @@ export function endProcesses(find: () => ProcessEntry[]): ProcessEntry[] {
     rest = find();
   }
   return first;
+}
+
+/**
+ * Processes that were started with `name` in their environment, set to `value` or to something that begins with
+ * `value` and a slash. None where there is no /proc.
+ */
+export function markedProcesses(name: string, value: string): ProcessEntry[] {
+  if (!existsSync('/proc/self/environ')) return [];
+  return processTable().filter(({ pid }) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1')
+        .split('\0')
+        .some((entry) => entry === `${name}=${value}` || entry.startsWith(`${name}=${value}/`));
+    } catch {
+      return false;
+    }
+  });
 }

@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { createKey, type KeyType } from './key.js';
 import { writeKnownHosts } from './known-hosts.js';
+import { loopbackAddress } from './loopback-address.js';
 import { inNetworkNamespace, type NetworkNamespace } from './network-namespace.js';
 import { descendantsOf, endProcesses, processTable, signalProcesses } from './process-table.js';
 import { requireRoot } from './root.js';
@@ -53,11 +54,6 @@ export interface Sshd {
   waitForLog(found: RegExp | ((log: string) => boolean), timeoutMs?: number): Promise<void>;
   /** Ends the server and its sessions, and removes its directory. Throws if anything of it won't end. */
   stop(): Promise<void>;
-}
-
-/** The `n`th (from 1) of the addresses that stand for hosts: 250 in each of 127.0.1.0/24, 127.0.2.0/24 and so on. */
-export function loopbackAddress(n: number): string {
-  return `127.0.${1 + Math.floor((n - 1) / 250)}.${1 + ((n - 1) % 250)}`;
 }
 
 /** Starts an sshd. Needs root and Debian's openssh-server. */
