@@ -44,3 +44,5 @@ export {
   startPracticeHost,
 } from './practice-host.js';
 export { type PracticeAuthAttempt, type PracticeCredentials } from './practice-login.js';
+export { type LeakTracker, type LeakTrackerOptions, trackLeaks } from './leak-tracker.js';
+export { type OddHost, type OddHostOptions, type Oddity, refusedPort, startOddHost } from './odd-hosts.js';

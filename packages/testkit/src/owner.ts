@@ -39,3 +39,8 @@ export function isLeftover(name: string): boolean {
   if (match === null) return false;
   return startTicks(Number.parseInt(match[1]!, 36)) !== Number.parseInt(match[2]!, 36);
 }
+
+/** Whether `name` was given by `ownedName` in the process `pid`. */
+export function isOwnedBy(name: string, pid: number): boolean {
+  return form.exec(name)?.[1] === pid.toString(36);
+}

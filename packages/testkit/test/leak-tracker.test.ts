@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { createTemporaryDirectory, trackLeaks } from '@pogo/testkit';
+import { describe, expect, it } from 'vitest';
+
+const options = { activeResources: () => process.getActiveResourcesInfo(), patienceMs: 100 };
+
+describe('trackLeaks', () => {
+  it('finds nothing where nothing was left', async () => {
+    const tracker = trackLeaks({ ...options, patienceMs: 5_000 });
+    const child = spawn('true');
+    const directory = createTemporaryDirectory();
+    await once(child, 'close');
+    directory.remove();
+    await tracker.assertNoLeaks();
+  });
+
+  it('names a process, and is content when it is gone', async () => {
+    const tracker = trackLeaks(options);
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    await once(child, 'spawn');
+    await expect(tracker.assertNoLeaks()).rejects.toThrow(`process ${child.pid}: sleep 1000`);
+    child.kill();
+    await once(child, 'exit');
+    await tracker.assertNoLeaks();
+  });
+
+  it('names a server, a timer and a directory', async () => {
+    const tracker = trackLeaks(options);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    expect((server.address() as AddressInfo).port).toBeGreaterThan(0);
+    const timer = setTimeout(() => undefined, 1_000_000);
+    const directory = createTemporaryDirectory();
+    const leaks = tracker.leaks();
+    clearTimeout(timer);
+    directory.remove();
+    server.close();
+    await once(server, 'close');
+    expect(leaks).toContain('active resource: TCPServerWrap');
+    expect(leaks).toContain('active resource: Timeout');
+    expect(leaks).toContain(`directory: ${directory.path}`);
+    await tracker.assertNoLeaks();
+  });
+});
