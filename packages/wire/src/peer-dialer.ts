@@ -5,7 +5,8 @@
  *    after our side of the handshake is done.
  * 2. Identity is the key, not the address: the certificate must come from the pinned link root and say the expected
  *    role; host names are not compared.
- * 3. Between dials it waits, longer each time, with jitter; a link that was up starts the waits anew.
+ * 3. Between dials it waits, longer each time, with jitter; a link that was up for a while starts the waits anew, one
+ *    that is closed at once (a peer that refuses us) doesn't.
  */
 import { connect, type TLSSocket } from 'node:tls';
 import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
@@ -73,8 +74,9 @@ export class PeerDialer implements Service {
     for (let attempt = 0; !this.#state.stopping; attempt++) {
       const dialled = await this.#dial();
       if (dialled.kind === 'up') {
-        attempt = 0;
+        const upSinceMs = clock.monotonicMs();
         const { reason } = await dialled.peer.closed;
+        if (clock.monotonicMs() - upSinceMs >= dialBackoff.maxMs) attempt = 0;
         this.#peer = undefined;
         this.#options.onDisconnected(reason);
       } else if (!this.#state.stopping) {

@@ -101,7 +101,10 @@ export class PeerListener implements Service {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    server.on('tlsClientError', (error, socket) => this.#refused(socket, error.message));
+    // A certificate that isn't good ends the socket without an alert: the cause stands in `authorizationError`.
+    server.on('tlsClientError', (error, socket) => {
+      this.#refused(socket, String((socket.authorizationError as unknown) ?? error.message));
+    });
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     server.listen(listen.port, listen.host);
     await once(server, 'listening');

@@ -1,9 +1,12 @@
 import { method, MethodError } from '@pogo/wire';
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { dial, listen, stopLinks } from './links.js';
+import { dial, listen, socketsClosed, stopLinks } from './links.js';
 
-afterEach(stopLinks);
+afterEach(async () => {
+  await stopLinks();
+  await socketsClosed();
+});
 
 const number = z.int();
 const options = { timeoutMs: 5000 };

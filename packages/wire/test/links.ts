@@ -104,7 +104,9 @@ export async function dial(
   return { dialer, connected, disconnected, failed };
 }
 
-/** Sockets, servers and timers that are open in this process. */
-export function openResources(): string[] {
-  return process.getActiveResourcesInfo().filter((kind) => /TCP|TLS|Timeout|Pipe|Process/.test(kind));
+/** Resolves once no TCP socket or server is open in this process; a leak lets the test run into its time limit. */
+export async function socketsClosed(): Promise<void> {
+  while (process.getActiveResourcesInfo().some((kind) => kind.startsWith('TCP'))) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
