@@ -9,8 +9,8 @@ export {
   resolveTargets,
   targetLines,
   type ExpandedTargets,
-  type GroupSource,
   type TargetSources,
 } from './expand.js';
 export { foldTargets } from './fold.js';
 export { foldForPeople } from './fold-for-people.js';
+export type { GroupSource } from './operand-resolver.js';
