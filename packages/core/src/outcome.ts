@@ -21,6 +21,10 @@ export const reasons = {
     advice:
       'Nothing listens there: check that sshd runs on the host and that the port is right (-p, host:port).',
   },
+  'stub-stopped': {
+    state: 'killed',
+    advice: 'The command was killed on the host, and not by a halt: the message says what happened there.',
+  },
   'connect-timeout': {
     state: 'unreachable',
     advice: 'The host did not answer in time: check that it is up and that no firewall drops the connection.',
@@ -33,6 +37,10 @@ export const reasons = {
     state: 'unreachable',
     advice: 'The name does not resolve on the worker: check its spelling and the DNS.',
   },
+  'no-socket': {
+    state: 'unreachable',
+    advice: 'The worker could not open a socket: raise its limit of open files (ulimit -n), or lower --cc.',
+  },
   'handshake-timeout': {
     state: 'unreachable',
     advice:
@@ -41,6 +49,10 @@ export const reasons = {
   handshake: {
     state: 'unreachable',
     advice: 'The SSH handshake failed: check that an SSH server with a common key exchange listens there.',
+  },
+  'connection-broken': {
+    state: 'unreachable',
+    advice: 'The connection broke before the command was handed over, so it never began: try again.',
   },
   'shell-unusable': {
     state: 'unreachable',
@@ -61,6 +73,11 @@ export const reasons = {
     advice:
       'The host key is not the one that is known, so no credential was sent: find out why it changed before ' +
       'you replace the known key.',
+  },
+  'host-key-revoked': {
+    state: 'auth-failed',
+    advice:
+      'The host key is marked as revoked, so no credential was sent: give the host a new key, and make that known.',
   },
   'host-key-unproven': {
     state: 'auth-failed',
@@ -102,10 +119,19 @@ export const reasons = {
     state: 'denied',
     advice: 'The sealed credentials are past their lifetime: submit the job again.',
   },
+  'not-runnable': {
+    state: 'denied',
+    advice: 'The command or its settings cannot be handed to a host as they are: see the message.',
+  },
   'connection-lost': {
     state: 'unknown',
     advice:
       'The connection broke while the command may have been running: check the host before you run it again.',
+  },
+  'start-unconfirmed': {
+    state: 'unknown',
+    advice:
+      'The command was handed over, but the host never said that it began: check the host before you run it again.',
   },
   'rexec-lost': {
     state: 'unknown',
