@@ -1,0 +1,70 @@
+/**
+ * Looks at LevelDB's write-ahead logs before it opens them. LevelDB itself silently skips what is damaged there, and with
+ * it batches that were acknowledged.
+ *
+ * 1. A bad record with nothing valid after it is the torn end of a write that was never acknowledged: no error.
+ * 2. A bad record with a valid one after it is damage: `store-corrupt`, and LevelDB doesn't get to see the file.
+ *
+ * Format: blocks of 32 KB; in them records of masked CRC-32C (4 bytes), length (2), type (1), payload, all
+ * little-endian; no header lies across a block's end. Types: 1 full, 2 first, 3 middle, 4 last fragment.
+ */
+import { readFile, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { StoreError } from '../../store-error.js';
+import { maskedCrc32c } from './crc32c.js';
+
+const blockBytes = 32 * 1024;
+const headerBytes = 7;
+const fullType = 1;
+const firstType = 2;
+const lastType = 4;
+
+/** Rejects with `store-corrupt`; a directory that isn't there is fine. */
+export async function checkWriteAheadLogs(location: string): Promise<void> {
+  const names = await readdir(location).catch(() => []);
+  for (const name of names) {
+    if (!/^\d+\.log$/.test(name)) continue;
+    const badAt = damagedAt(await readFile(join(location, name)));
+    if (badAt === undefined) continue;
+    throw new StoreError(
+      'store-corrupt',
+      `the store in ${location} is damaged: ${basename(name)} has a bad record at byte ${badAt}, with good ones after it. ` +
+        'Restore the directory from a backup, or use another one',
+    );
+  }
+}
+
+/** The position of the first bad record that has the beginning of a valid one after it. */
+export function damagedAt(log: Uint8Array): number | undefined {
+  let at = 0;
+  let badAt: number | undefined;
+  while (at + headerBytes <= log.byteLength) {
+    const blockEnd = Math.min(log.byteLength, (Math.floor(at / blockBytes) + 1) * blockBytes);
+    const record = validRecord(log, at, blockEnd);
+    if (record !== undefined) {
+      // Later fragments may belong to the same torn write, whose pages reach a disk in any order.
+      if (badAt !== undefined && (record.type === fullType || record.type === firstType)) return badAt;
+      at = blockEnd - record.end < headerBytes ? blockEnd : record.end;
+    } else if (blockEnd - at < headerBytes) {
+      at = blockEnd;
+    } else {
+      // The length can't be trusted: a valid record may begin at any byte after this.
+      badAt ??= at;
+      at += 1;
+    }
+  }
+  return undefined;
+}
+
+function validRecord(
+  log: Uint8Array,
+  at: number,
+  blockEnd: number,
+): { type: number; end: number } | undefined {
+  if (at + headerBytes > blockEnd) return undefined;
+  const view = new DataView(log.buffer, log.byteOffset + at, headerBytes);
+  const type = view.getUint8(6);
+  const end = at + headerBytes + view.getUint16(4, true);
+  if (type < fullType || type > lastType || end > blockEnd) return undefined;
+  return view.getUint32(0, true) === maskedCrc32c(log.subarray(at + 6, end)) ? { type, end } : undefined;
+}
