@@ -1,0 +1,27 @@
+/**
+ * Lines to the stub's stdin. Nothing may be written before the stub's `ready`: a shell may read ahead while it still reads the
+ * stub's text, and would take what follows for more of it.
+ */
+
+/** Says that we are still here. Due every {@link heartbeatIntervalMs}. */
+export function encodeHeartbeat(): Uint8Array {
+  return Buffer.from('h\n', 'latin1');
+}
+
+/** Ends the command: TERM to its session, and KILL to what is left of it after the grace that was rendered. */
+export function encodeTerminate(): Uint8Array {
+  return Buffer.from('t\n', 'latin1');
+}
+
+/** Ends the command now: KILL to its session. */
+export function encodeKill(): Uint8Array {
+  return Buffer.from('k\n', 'latin1');
+}
+
+/**
+ * How often to send heartbeats: the stub looks every third of `silenceMs`, and ends the command when it has heard nothing for
+ * two whole thirds, so between 2/3 and 3/3 of `silenceMs` after the last heartbeat.
+ */
+export function heartbeatIntervalMs(silenceMs: number): number {
+  return Math.max(1, Math.floor(silenceMs / 3));
+}

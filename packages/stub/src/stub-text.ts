@@ -1,0 +1,321 @@
+/**
+ * The text that is pushed to a host: POSIX sh, readable here, minified for the wire.
+ *
+ * Invariants of the text, cited as S1 ... by its comments and by the tests:
+ * - **S1** The whole is one brace group: a shell parses it to the end before it runs anything, so a cut text runs nothing.
+ * - **S2** The command gets /dev/null as stdin, the channel's own stdout and stderr, no descriptor of ours, and default signal
+ *   dispositions: it runs in the foreground of the main shell, because what a shell starts with `&` ignores INT and QUIT.
+ * - **S3** Nothing is written on the host, and when the main shell exits, nothing of ours runs: the actor stops the reader and
+ *   the sleep before the end frames are written.
+ * - **S4** Nobody relies on a signal interrupting `wait`: a handler that has something to say ends the running sleep.
+ * - **S5** A kill is confirmed only by a scan that finds no living process of the session.
+ * - **S6** The budget on top of the command: 3 forks (actor, reader, sleep) and 3 execs (sh, setsid, sleep).
+ *
+ * Who does what:
+ * - the *main shell* starts the actor, runs the command, and reports its end;
+ * - the *actor* measures timeout and silence, one sleep at a time, and stops the command's session;
+ * - the *reader* turns control lines, and the end of stdin, into signals for the actor: USR1 heartbeat, PROF terminate,
+ *   ABRT kill, ALRM closed. The main shell sends it USR2 when the command has ended.
+ *
+ * Exit status or signal? dash, BusyBox and bash print a message ("Killed") about a foreground command that a signal ended. The main
+ * shell's stderr is a pipe to itself: the read end of a here-document, opened a second time through /proc for writing. The
+ * command's process id reaches the actor by the same pipe. Hosts without /proc, and shells whose here-documents are files, use
+ * the plain mode instead: the command is started with `&` (S2 without INT and QUIT), and a status above 128 stays ambiguous.
+ * Bash before 5.1 would write a file too, and takes a process substitution (a fourth fork).
+ *
+ * Names begin with `_`, so that an exported variable of the account is hardly ever taken for one of ours.
+ */
+const readableText = `{
+# Writes frame $1 to stdout. A command may have left the stream non-blocking, and full: then it is tried again.
+_frame() {
+  _tries=0
+  until printf '\\036pogo-%s %s\\n' $_nonce "$1"; do
+    [ $((_tries += 1)) -lt 600 ] && sleep 1 || return
+  done
+}
+
+# Becomes the command.
+_command() {
+  exec 2>&4 3<&- 4>&- 5<&-
+  exec $_setsid "$@"
+}
+
+_reader() {
+  while read -r _y; do
+    case $_y in
+      h) kill -USR1 $_self ;;
+      t) kill -PROF $_self ;;
+      k) kill -ABRT $_self ;;
+    esac
+  done
+  kill -ALRM $_self
+}
+
+# Event $1 (the cause) allows the command $2 ms to end. The first cause is reported, the shortest grace counts.
+_event() {
+  _cause=\${_cause:-$1}
+  [ \${_grace:-$2} -lt $2 ] || _grace=$2
+  _wake
+}
+
+_wake() {
+  _woken=1
+  [ ! $_sleep ] || kill $_sleep
+}
+
+# Sleeps $1 ms, or until an event.
+_tick() {
+  _n=$(($1 / 1000))
+  _y=$(($1 % 1000 + 1000))
+  [ $_y = 1000 ] || _n=$_n.\${_y#1}
+  sleep $_n >/dev/null 4>&- 5<&- 6>&- &
+  _sleep=$!
+  [ ! $_woken ] || kill $_sleep
+  while
+    wait $_sleep
+    _y=$?
+    kill -0 $_sleep
+  do :; done
+  _sleep=
+  # A sleep that takes no fractions fails at once; one that fails on whole seconds leaves no clock to go by.
+  [ $_y = 0 ] || [ $_y -gt 128 ] || case $_n in
+    *.*) _tick $((($1 / 1000 + 1) * 1000)) ;;
+    *) _event 7 0 ;;
+  esac
+}
+
+# The fields of /proc/$1/stat behind the name, which may hold anything.
+_stat() {
+  _fields=
+  while read -r _y; do _fields=$_fields$_y; done </proc/$1/stat
+  _fields=\${_fields##*\\) }
+}
+
+# Finds out the command's process id and session, without waiting for them.
+_find() {
+  [ ! $_pipe ] || {
+    echo . >&6
+    while read -r _y; do
+      case $_y in
+        .) break ;;
+        [0-9]*) _pid=$_y ;;
+        *) echo "$_y" >&6 ;;
+      esac
+    done <&5
+  }
+  [ $_pid ] || return
+  _session=$_pid
+  [ $_setsid ] || {
+    _session=-
+    _stat self
+    set -- $_fields
+    [ "$4" != $$ ] || _session=$$
+  }
+}
+
+# Sends signal $1 to all of the session; _left names those that were there.
+_signal() {
+  _name=$1
+  _left=-
+  [ $_session ] || _find
+  [ $_session ] || return
+  _left=
+  [ $_proc ] || {
+    kill -$1 -$_pid || kill -$1 $_pid && _left=-$_pid
+    return
+  }
+  for _p in /proc/[0-9]*; do
+    _p=\${_p#/proc/}
+    _stat $_p
+    set -- $_fields
+    case "$1 $_p" in
+      [ZX]* | " "* | *" $$" | *" $_self" | *" $_reader") ;;
+      *)
+        [ $4 != $_session ] && [ $_p != $_pid ] || {
+          _left="$_left $_p"
+          kill -$_name $_p
+          kill -CONT $_p
+        }
+        ;;
+    esac
+  done
+}
+
+# Whether anything of the session lives. Newcomers are asked to end as well.
+_alive() {
+  for _p in $_left; do
+    kill -0 $_p && return
+  done
+  _signal TERM
+  [ "$_left" ]
+}
+
+_stop() {
+  [ $_grace = 0 ] || _signal TERM
+  while
+    _woken=
+    [ $_grace -gt 0 ] && _alive
+  do
+    _y=$_grace
+    [ $_y -lt 500 ] || _y=500
+    _grace=$((_grace - _y))
+    _tick $_y
+  done
+  _tries=0
+  while
+    _woken=
+    _signal KILL
+    [ "$_left" ] && [ $((_tries += 1)) -lt 20 ]
+  do _tick 100; done
+  [ $_ended ] || _tick 1000
+  [ ! "$_left" ] && [ $_session != - ] || _cause=$((_cause + 8))
+  # The main shell is gone, or waits for something that can't be killed: report in its place.
+  [ $_ended ] || {
+    _frame "e - $_cause"
+    _frame e >&4
+    kill -KILL $$
+  }
+}
+
+_actor() {
+  trap _beats=3 USR1
+  trap '_ended=1;_wake' USR2
+  trap "_event 2 $_killGrace" PROF
+  trap '_event 3 0' ABRT
+  trap '_event 4 1000' ALRM
+  trap '_event 6 1000' HUP TERM
+  trap _tries=600 PIPE
+  exec 6>&2 2>/dev/null
+  [ $_proc ] && read -r _self _y </proc/self/stat || _self=$(exec /bin/sh -c 'echo $PPID')
+  _reader <&3 3<&- >/dev/null 4>&- 5<&- 6>&- &
+  _reader=$!
+  exec 3<&-
+  _beats=3
+  while [ ! $_woken ]; do
+    _step=$((_silence / 3))
+    [ $_step -lt $_rest ] || _step=$_rest
+    _tick $_step
+    [ $_woken ] || {
+      [ $((_rest -= _step)) -gt 0 ] || _event 1 $_killGrace
+      [ $((_beats -= 1)) -gt 0 ] || _event 5 1000
+      kill -0 $$ || _event 6 1000
+    }
+  done
+  [ $_ended ] && _cause=0 || _stop
+  kill $_reader
+  wait $_reader
+  exit $_cause
+}
+
+_main() {
+  exec 3<&0 4>&2 </dev/null
+  _proc= _pipe= _pid= _session= _woken= _ended= _sleep= _cause= _grace= _message= _group=0 _setsid=setsid
+  [ ! -r /proc/self/stat ] || _proc=1
+  command -v setsid >/dev/null 2>&1 || _setsid=
+  case $_proc$KSH_VERSION$ZSH_VERSION$YASH_VERSION in
+    1)
+      case $BASH_VERSION in
+        [1-4].* | 5.0*)
+          set +o posix
+          eval 'exec 5< <(:)'
+          ;;
+        *)
+          exec 5<<E
+
+E
+          ;;
+      esac
+      command exec 2>/proc/self/fd/5 && _pipe=1\${BASH_VERSION:+2}
+      ;;
+  esac
+  if [ $_pipe ]; then
+    _actor &
+    _actor=$!
+    (
+      read -r _pid _y </proc/self/stat
+      echo $_pid >&2
+      _frame b >&4
+      _frame "b $_pid \${_setsid:+1}"
+      _command "$@"
+    )
+    _status=$?
+  else
+    exec 2>/dev/null
+    _frame b >&4
+    _frame b
+    _command "$@" &
+    _pid=$!
+    _frame "s $_pid \${_setsid:+1}"
+    _actor &
+    _actor=$!
+    wait $_pid
+    _status=$?
+  fi
+  kill -USR2 $_actor 2>/dev/null
+  wait $_actor 2>/dev/null
+  _cause=$?
+  [ ! $_pipe ] || {
+    echo = >&2
+    while read -r _y; do
+      case $_y in
+        =) break ;;
+        [0-9]*) _pid=$_y ;;
+        *) _message=$_message$_y ;;
+      esac
+    done <&5
+  }
+  kill -0 -$_pid 2>/dev/null && _group=1
+  _frame "e $_status $_cause $_group \${_pipe:-0} $_message"
+  _frame e >&4
+}
+
+_nonce=@nonce _rest=@timeout _killGrace=@grace _silence=@silence
+@parameters
+_main "$@"
+exit 0
+}
+`;
+
+/** Strips what only people read, and shortens our own names, which all begin with an underscore. */
+function minify(text: string): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+  const names = new Map<string, string>();
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(
+      (line, index, lines) => !line.startsWith('#') && (line !== '' || lines[index - 1] === 'exec 5<<E'),
+    )
+    .join('\n')
+    .replace(/\b_[a-zA-Z]+\b/g, (name) => {
+      const short = names.get(name) ?? `_${alphabet.charAt(names.size)}`;
+      names.set(name, short);
+      return short;
+    });
+}
+
+/** What one run tells the text, besides environment and arguments. Durations in whole milliseconds. */
+export interface StubSettings {
+  nonce: string;
+  timeoutMs: number;
+  killGraceMs: number;
+  silenceMs: number;
+}
+
+const [head, tail] = minify(readableText).split('@parameters\n') as [string, string];
+
+/** The text around the parameters of a run (shell lines that export its environment and set its arguments). */
+export function stubText({ nonce, timeoutMs, killGraceMs, silenceMs }: StubSettings): {
+  head: string;
+  tail: string;
+} {
+  return {
+    head: head
+      .replace('@nonce', nonce)
+      .replace('@timeout', String(timeoutMs))
+      .replace('@grace', String(killGraceMs))
+      .replace('@silence', String(silenceMs)),
+    // The shell runs the brace group once it has seen the line's end.
+    tail: `${tail}\n`,
+  };
+}
