@@ -1,0 +1,142 @@
+/**
+ * Logs in on one host with the job's methods, in the job's order, and remembers what was tried; also over a second
+ * connection, where the first had to make room (password-gate.ts).
+ *
+ * 1. A method that isn't in the job's list is never used; each is used at most once.
+ * 2. A method that the host has said it doesn't offer isn't tried. A password is sent only after the host has said
+ *    that it takes one: that costs a round trip, and saves refusals.
+ * 3. The password is handed to a host once, by whichever method, and never to one whose key nobody has vouched for.
+ */
+import type { PreparedMethod } from './auth-method.js';
+import type { Login, LoginAction, LoginAnswer } from './login.js';
+import type { Admission, Lane, PasswordGate, PasswordTicket } from './password-gate.js';
+
+/** Why a method of the job wasn't tried. */
+export type Untried =
+  /** The host doesn't offer it. */
+  | 'not-offered'
+  /** Another method had handed the host the same password before. */
+  | 'password-used'
+  /** The host's key was accepted on first sight only. */
+  | 'host-key-unproven'
+  /** Other hosts refused the password. */
+  | 'withheld';
+
+export interface HostLoginOptions {
+  readonly methods: readonly PreparedMethod[];
+  readonly gate: PasswordGate;
+  /** Asked after the host key was checked. */
+  readonly isHostKeyVouchedFor: () => boolean;
+  /** Held already, where the host is dialled for the password's sake. */
+  readonly lane?: Lane | undefined;
+}
+
+export class HostLogin implements Login {
+  readonly #options: HostLoginOptions;
+  readonly #tried: PreparedMethod[] = [];
+  readonly #untried = new Map<string, Untried>();
+  #begun = false;
+  #passwordUsed = false;
+  #current: { readonly method: PreparedMethod; readonly ticket: PasswordTicket | undefined } | undefined;
+  #offered: readonly string[] | undefined;
+  #thinking = new AbortController();
+  #lane: Lane | undefined;
+
+  constructor(options: HostLoginOptions) {
+    this.#options = options;
+    this.#lane = options.lane;
+  }
+
+  /** Whether a connection came as far as a login. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** Methods tried, in order. */
+  get tried(): readonly PreparedMethod[] {
+    return this.#tried;
+  }
+
+  /** Methods of the job that weren't tried, and why. */
+  get untried(): ReadonlyMap<string, Untried> {
+    return this.#untried;
+  }
+
+  /** What the host last said that it offers; undefined when it never did. */
+  get offered(): readonly string[] | undefined {
+    return this.#offered;
+  }
+
+  next(answer: LoginAnswer): LoginAction | Promise<LoginAction> {
+    this.#begun = true;
+    this.#current?.ticket?.[answer.partial ? 'accepted' : 'refused']();
+    this.#current = undefined;
+    this.#offered = answer.offered ?? this.#offered;
+    const { methods, gate, isHostKeyVouchedFor } = this.#options;
+    this.#untried.clear();
+    for (const method of methods) {
+      if (this.#tried.includes(method)) continue;
+      if (answer.offered !== undefined && !answer.offered.includes(method.sshName)) {
+        this.#untried.set(method.name, 'not-offered');
+      } else if (!method.sendsPassword) {
+        return this.#try(method, undefined);
+      } else if (!isHostKeyVouchedFor()) {
+        this.#untried.set(method.name, 'host-key-unproven');
+      } else if (this.#passwordUsed) {
+        this.#untried.set(method.name, 'password-used');
+      } else if (gate.state === 'stopped') {
+        this.#untried.set(method.name, 'withheld');
+      } else if (answer.offered === undefined) {
+        return { kind: 'learn-methods' };
+      } else {
+        this.#lane ??= gate.takeLane();
+        if (this.#lane === undefined) return { kind: 'come-back' };
+        return this.#waitForTurn(method, answer);
+      }
+    }
+    return { kind: 'give-up' };
+  }
+
+  accepted(): void {
+    this.#current?.ticket?.accepted();
+    this.#current = undefined;
+  }
+
+  /** For another connection, after `come-back`. */
+  set lane(lane: Lane) {
+    this.#lane = lane;
+  }
+
+  /** The login is over on this connection. */
+  leave(): void {
+    this.#lane?.release();
+    this.#lane = undefined;
+  }
+
+  broken(): void {
+    this.#current?.ticket?.refused();
+    this.#current = undefined;
+    this.#thinking.abort();
+    this.#thinking = new AbortController();
+  }
+
+  #waitForTurn(method: PreparedMethod, answer: LoginAnswer): LoginAction | Promise<LoginAction> {
+    const { signal } = this.#thinking;
+    const enter = (admission: Admission): LoginAction | Promise<LoginAction> => {
+      if (admission.kind === 'withheld') return this.next(answer);
+      if (!signal.aborted) return this.#try(method, admission.ticket);
+      // The connection broke in the moment in which its turn came.
+      admission.ticket.unused();
+      return { kind: 'give-up' };
+    };
+    const admission = this.#options.gate.admit(signal);
+    return admission instanceof Promise ? admission.then(enter) : enter(admission);
+  }
+
+  #try(method: PreparedMethod, ticket: PasswordTicket | undefined): LoginAction {
+    this.#tried.push(method);
+    this.#current = { method, ticket };
+    this.#passwordUsed ||= method.sendsPassword;
+    return method.action();
+  }
+}

@@ -1,0 +1,26 @@
+import type { Clock } from '@pogo/lifecycle';
+import { dial } from '../dial.js';
+import type { ConnectOptions, ConnectOutcome, Transport } from '../transport.js';
+import { Ssh2Connection } from './ssh2-connection.js';
+import { handshake } from './ssh2-handshake.js';
+
+/** SSH by the ssh2 library, over sockets of our own: Nagle's algorithm alone would double the time of a connection. */
+export class Ssh2Transport implements Transport {
+  readonly #clock: Clock;
+
+  constructor(options: { clock: Clock }) {
+    this.#clock = options.clock;
+  }
+
+  async connect(options: ConnectOptions): Promise<ConnectOutcome> {
+    const { target, connectMs, signal } = options;
+    const dialled = await dial({ ...target, connectMs, signal, clock: this.#clock });
+    if (!dialled.ok) {
+      return dialled.kind === 'aborted'
+        ? { ok: false, failure: { kind: 'aborted' } }
+        : { ok: false, failure: { kind: 'unreachable', reason: dialled.reason, detail: dialled.detail } };
+    }
+    const shaken = await handshake(dialled.socket, options, this.#clock);
+    return shaken.ok ? { ok: true, connection: new Ssh2Connection(shaken.client, dialled.socket) } : shaken;
+  }
+}
