@@ -1,0 +1,61 @@
+import { open, type FileHandle } from 'node:fs/promises';
+
+/** What `accept-new` met for the first time. */
+export interface AcceptedHostKey {
+  host: string;
+  port: number;
+  /** `type base64`. */
+  key: string;
+}
+
+/** Marks lines that nobody has vouched for: passwords are never sent on their strength (security.md). */
+export const acceptNewComment = 'pogo:accept-new';
+
+/**
+ * The worker's record of host keys that were accepted on first sight, in known_hosts format. One line is one write
+ * at the end of the file, so that a line is there whole or not at all.
+ */
+export class AcceptedHostKeys {
+  readonly #file: string;
+  readonly #written = new Set<string>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** Resolves to undefined once it is in the file, otherwise to why not. */
+  add(accepted: AcceptedHostKey): Promise<string | undefined> {
+    const added = this.#turn.then(() => this.#append(accepted));
+    this.#turn = added;
+    return added;
+  }
+
+  async #append({ host, port, key }: AcceptedHostKey): Promise<string | undefined> {
+    if (!/^[^\s,#|*?!\0-\x1f]+$/.test(host) || !/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/.test(key)) {
+      return 'not a host name and key that known_hosts can hold';
+    }
+    const line = `${port === 22 ? host : `[${host}]:${port}`} ${key} ${acceptNewComment}\n`;
+    if (this.#written.has(line)) return undefined;
+    let file: FileHandle | undefined;
+    try {
+      file = await open(this.#file, 'a+', 0o600);
+      await file.write((await endsInNewline(file)) ? line : `\n${line}`);
+      await file.sync();
+      this.#written.add(line);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      await file?.close();
+    }
+  }
+}
+
+async function endsInNewline(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  await file.read(last, 0, 1, size - 1);
+  return last[0] === 0x0a;
+}

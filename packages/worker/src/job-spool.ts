@@ -1,0 +1,283 @@
+/**
+ * The output of one job on this worker, in one append-only file, in the order in which it came.
+ *
+ * 1. Nothing waits in memory beyond what is on its way to the disk; above a limit the writer's source is told to pause.
+ * 2. What can be read is what was written: `end` moves only after the disk took the bytes.
+ * 3. Output that the disk doesn't take is counted and said as a gap, in its place or, if even that can't be written,
+ *    when the reader comes to the end. The job goes on.
+ * 4. A tail that was torn by a crash is cut when the file is opened.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Clock } from '@pogo/lifecycle';
+import type { OutputFrame } from '@pogo/protocol';
+import type { Log } from './log.js';
+import { behind, SpoolIndex } from './spool-index.js';
+import {
+  decodeRecordHeader,
+  encodeRecordHeader,
+  mostPayloadBytes,
+  type RecordHeader,
+  recordHeaderBytes,
+  spoolMagic,
+} from './spool-record.js';
+
+/** Bytes on their way to the disk at which the source is paused, and below which it goes on (1). */
+const pressureBytes = { full: 1024 * 1024, low: 256 * 1024 } as const;
+/** Read at once while an existing file is scanned. */
+const scanBytes = 256 * 1024;
+
+interface Pending {
+  record: RecordHeader;
+  data: Uint8Array;
+}
+
+export interface JobSpoolOptions {
+  path: string;
+  clock: Clock;
+  log: Log;
+}
+
+export class JobSpool {
+  readonly #options: JobSpoolOptions;
+  readonly #file: FileHandle;
+  readonly index: SpoolIndex;
+  #end: number;
+  #pending: Pending[] = [];
+  #pendingBytes = 0;
+  #isFull = false;
+  #pressure: (isFull: boolean) => void = () => undefined;
+  #writing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #isComplete = false;
+  /** Lost bytes that the file doesn't tell yet, one for each stream (3). */
+  #gaps: RecordHeader[] = [];
+  #failing = false;
+  #waiting: (() => void)[] = [];
+
+  private constructor(options: JobSpoolOptions, file: FileHandle, index: SpoolIndex, end: number) {
+    this.#options = options;
+    this.#file = file;
+    this.index = index;
+    this.#end = end;
+  }
+
+  /**
+   * Opens the file: for the job's own writing, when it may be new, or to read what an earlier one left; undefined when
+   * there is nothing to read.
+   *
+   * @throws what the file system throws otherwise.
+   */
+  static async open(
+    options: JobSpoolOptions & { for: 'writing' | 'reading' },
+  ): Promise<JobSpool | undefined> {
+    let file: FileHandle;
+    try {
+      file = await open(options.path, 'r+');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (options.for === 'reading') return undefined;
+      file = await open(options.path, 'wx+', 0o600);
+    }
+    try {
+      const index = new SpoolIndex();
+      const end = await recover(file, index, options);
+      const spool = new JobSpool(options, file, index, end);
+      spool.#isComplete = options.for === 'reading';
+      return spool;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Position behind the last record that can be read (2). */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Nothing more will come. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Lost bytes that the file itself doesn't tell (3). */
+  get untoldGaps(): readonly RecordHeader[] {
+    return this.#gaps;
+  }
+
+  onPressure(pressure: (isFull: boolean) => void): void {
+    this.#pressure = pressure;
+  }
+
+  append(frame: OutputFrame): void {
+    if (this.#closing !== undefined || frame.kind === 'end') return;
+    const { host, attempt } = frame;
+    if (frame.kind === 'gap') {
+      const key = { host, attempt, stream: 'stdout' } as const;
+      const offset = this.index.streamBytes(key);
+      this.#push({ ...key, isGap: true, offset, length: frame.offset }, new Uint8Array());
+    } else {
+      for (let at = 0; at < frame.data.length; at += mostPayloadBytes) {
+        const data = frame.data.subarray(at, at + mostPayloadBytes);
+        const offset = frame.offset + at;
+        this.#push({ stream: frame.kind, isGap: false, host, attempt, offset, length: data.length }, data);
+      }
+    }
+    this.#writing ??= this.#write();
+  }
+
+  /** Resolves once everything that was appended so far is in the file, or known to be lost. */
+  flushed(): Promise<void> {
+    return this.#writing ?? Promise.resolve();
+  }
+
+  /** Resolves when more can be read, or nothing more will come. */
+  changed(): Promise<void> {
+    if (this.#isComplete) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async read(position: number, bytes: number): Promise<Buffer> {
+    const length = Math.min(bytes, this.#end - position);
+    const buffer = Buffer.allocUnsafe(Math.max(0, length));
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await this.#file.read(buffer, filled, buffer.length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  /** No more output comes: readers at the end are told so. Marks the file with the time, for its retention. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.flushed();
+      if (this.#gaps.length > 0) await this.#write();
+      this.#isComplete = true;
+      this.#wake();
+      const seconds = this.#options.clock.wallMs() / 1000;
+      await this.#file.utimes(seconds, seconds).catch(() => undefined);
+    })();
+    return this.#closing;
+  }
+
+  /** The file isn't used any more, by nobody. */
+  async release(): Promise<void> {
+    await this.flushed();
+    this.#isComplete = true;
+    this.#wake();
+    await this.#file.close();
+  }
+
+  #push(record: RecordHeader, data: Uint8Array): void {
+    this.#pending.push({ record, data });
+    this.#pendingBytes += data.length + recordHeaderBytes;
+    if (!this.#isFull && this.#pendingBytes > pressureBytes.full) {
+      this.#isFull = true;
+      this.#pressure(true);
+    }
+  }
+
+  /** Writes what gathers, batch after batch, until nothing is left. */
+  async #write(): Promise<void> {
+    do {
+      // Gathers the rest of this turn.
+      await Promise.resolve();
+      const batch = this.#pending;
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      await this.#writeBatch(batch);
+      if (this.#isFull && this.#pendingBytes < pressureBytes.low) {
+        this.#isFull = false;
+        this.#pressure(false);
+      }
+      this.#wake();
+    } while (this.#pending.length > 0);
+    this.#writing = undefined;
+  }
+
+  async #writeBatch(batch: readonly Pending[]): Promise<void> {
+    const gaps = this.#gaps.map((record): Pending => ({ record, data: new Uint8Array() }));
+    const all = [...gaps, ...batch];
+    const bytes = Buffer.concat(all.flatMap(({ record, data }) => [encodeRecordHeader(record), data]));
+    try {
+      for (let written = 0; written < bytes.length;) {
+        const { bytesWritten } = await this.#file.write(
+          bytes,
+          written,
+          bytes.length - written,
+          this.#end + written,
+        );
+        written += bytesWritten;
+      }
+    } catch (error) {
+      await this.#lose(batch, error as Error);
+      return;
+    }
+    this.#gaps = [];
+    this.#failing = false;
+    for (const { record } of all) {
+      this.index.add(this.#end, record);
+      this.#end = behind(this.#end, record);
+    }
+  }
+
+  /** (3) */
+  async #lose(batch: readonly Pending[], error: Error): Promise<void> {
+    if (!this.#failing) {
+      this.#options.log.error(
+        { spool: this.#options.path, error: error.message },
+        'output cannot be spooled and is lost',
+      );
+    }
+    this.#failing = true;
+    for (const { record } of batch) {
+      const known = this.#gaps.find(
+        (gap) => gap.host === record.host && gap.attempt === record.attempt && gap.stream === record.stream,
+      );
+      if (known === undefined) this.#gaps.push({ ...record, isGap: true });
+      else known.length = record.offset + record.length - known.offset;
+    }
+    await this.#file.truncate(this.#end).catch(() => undefined);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** Reads what a file holds into `index`, and cuts a torn tail (4). Returns the position behind the last record. */
+async function recover(file: FileHandle, index: SpoolIndex, options: JobSpoolOptions): Promise<number> {
+  const { size } = await file.stat();
+  const start = Buffer.alloc(spoolMagic.length);
+  await file.read(start, 0, start.length, 0);
+  if (!start.equals(spoolMagic)) {
+    if (size >= spoolMagic.length) throw new Error(`${options.path} is not a spool file`);
+    await file.truncate(0);
+    await file.write(spoolMagic, 0, spoolMagic.length, 0);
+    return spoolMagic.length;
+  }
+  let position = spoolMagic.length;
+  const chunk = Buffer.alloc(Math.min(scanBytes, size));
+  let chunkAt = 0;
+  let chunkBytes = 0;
+  for (;;) {
+    if (position + recordHeaderBytes > chunkAt + chunkBytes || position < chunkAt) {
+      chunkAt = position;
+      chunkBytes = (await file.read(chunk, 0, chunk.length, position)).bytesRead;
+    }
+    const record = decodeRecordHeader(chunk.subarray(position - chunkAt, chunkBytes));
+    if (record === undefined || behind(position, record) > size) break;
+    index.add(position, record);
+    position = behind(position, record);
+  }
+  if (position < size) {
+    options.log.warn(
+      { spool: options.path, cutBytes: size - position },
+      'the torn tail of a spool file was cut',
+    );
+    await file.truncate(position);
+  }
+  return position;
+}

@@ -1,0 +1,144 @@
+#!/usr/bin/env node
+/** `pogo-worker`: reads options and configuration, runs a {@link Worker}, and turns signals into its end. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '@pogo/lifecycle';
+import { productVersion } from '@pogo/protocol';
+import { Command, InvalidArgumentError } from 'commander';
+import { destination, pino } from 'pino';
+import { MemoryJournal } from './journal.js';
+import { Worker } from './worker.js';
+import { loadWorkerConfiguration } from './worker-configuration.js';
+
+const exitCodes = { error: 1, usage: 2 } as const;
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
+/** What rexec may see of the environment: nothing that could hold a secret. */
+const passedOn = ['PATH', 'HOME', 'LANG', 'TZ'];
+
+interface RunOptions {
+  config: string;
+  dispatcher: string[];
+  exitWithParent: boolean;
+  logLevel: string;
+  drain: number;
+  rexec?: string;
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const outcome = await loadWorkerConfiguration(options.config);
+  if (!outcome.ok) fail(exitCodes.usage, outcome.code, outcome.message);
+  const { configuration, tls, recipient } = outcome.loaded;
+  const dispatchers = [...new Set([...configuration.dispatchers, ...options.dispatcher])];
+  if (dispatchers.length === 0) {
+    fail(
+      exitCodes.usage,
+      'no-dispatcher',
+      `name one: dispatchers in ${options.config}, or --dispatcher wss://HOST:PORT`,
+    );
+  }
+  const rexec = options.rexec ?? process.env['POGO_REXEC'] ?? defaultRexec();
+  if (!existsSync(rexec))
+    fail(exitCodes.error, 'no-rexec', `${rexec} is missing: build it, or give --rexec FILE`);
+  const log = pino(
+    { level: options.logLevel, base: { part: 'worker', name: configuration.name } },
+    destination({ dest: 2, sync: true }),
+  );
+  const worker = new Worker({
+    dispatchers,
+    pools: configuration.pools,
+    tls,
+    recipient,
+    sealingKeyFile: configuration.sealingKey,
+    knownHostsFile: configuration.knownHosts,
+    authPlugins: configuration.authPlugins,
+    spool: { directory: configuration.spool.dir, retentionMs: configuration.spool.retentionMs },
+    maxConnections: configuration.maxConnections,
+    maxHandshakes: configuration.maxHandshakes,
+    rexec: { argv: [process.execPath, rexec], environment: environmentOfRexec() },
+    journal: new MemoryJournal(),
+    incarnation: randomUUID(),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    onFirstLinked: () => process.stdout.write(`${JSON.stringify({ ready: true })}\n`),
+  });
+
+  let draining = false;
+  const end = async (exitCode: number) => {
+    await worker.stop();
+    process.exit(exitCode);
+  };
+  const drain = async () => {
+    if (draining) return end(exitCodes.error);
+    draining = true;
+    await worker.drain(options.drain * 1000);
+    await end(0);
+  };
+  process.on('SIGTERM', () => void drain());
+  process.on('SIGINT', () => void end(draining ? exitCodes.error : 130));
+  if (options.exitWithParent) {
+    // The other end of stdin is the parent's; it closes with the parent, however that ends.
+    process.stdin.resume();
+    process.stdin.on('end', () => void end(0));
+    process.stdin.on('error', () => void end(0));
+  }
+  await worker.start();
+}
+
+/** Beside this program, as it is built or as it is installed. */
+function defaultRexec(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const beside = join(here, 'pogo-rexec.js');
+  return existsSync(beside) ? beside : join(here, '..', '..', 'rexec', 'dist', 'pogo-rexec.js');
+}
+
+function environmentOfRexec(): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of passedOn) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+function fail(exitCode: number, code: string, message: string): never {
+  process.stderr.write(`pogo-worker: ${code}: ${message}\n`);
+  process.exit(exitCode);
+}
+
+function collect(value: string, all: string[]): string[] {
+  if (!/^wss:\/\/[^/]+$/.test(value)) throw new InvalidArgumentError('give it as wss://HOST:PORT');
+  return [...all, value];
+}
+
+function seconds(value: string): number {
+  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('give it in whole seconds');
+  return Number(value);
+}
+
+function logLevel(value: string): string {
+  if (!logLevels.includes(value)) throw new InvalidArgumentError(`one of ${logLevels.join(', ')}`);
+  return value;
+}
+
+const program = new Command('pogo-worker').version(productVersion).exitOverride((error) => {
+  process.exit(error.exitCode === 0 ? 0 : exitCodes.usage);
+});
+program
+  .command('run')
+  .description('take orders from dispatchers, and run them on hosts')
+  .requiredOption('--config <file>', 'configuration, YAML')
+  .option(
+    '--dispatcher <url>',
+    'wss://HOST:PORT; besides those in the configuration; repeatable',
+    collect,
+    [],
+  )
+  .option('--exit-with-parent', 'end when standard input ends', false)
+  .option('--log-level <level>', logLevels.join(', '), logLevel, 'info')
+  .option('--drain <seconds>', 'after SIGTERM, how long running commands may take to end', seconds, 30)
+  .option('--rexec <file>', 'the rexec program; POGO_REXEC in the environment')
+  .action((options: RunOptions) => run(options));
+await program.parseAsync(process.argv);

@@ -1,0 +1,128 @@
+/**
+ * Reports on their way to a dispatcher's log.
+ *
+ * 1. A report stays until a dispatcher has acknowledged it (A6, L7): through reconnects, and through whichever link is up.
+ * 2. One call is under way at a time; what gathers meanwhile is the next batch (L8). Order is kept.
+ * 3. What was perhaps received is sent again: reports are idempotent.
+ */
+import { backoffDelayMs, type Clock, type Timer } from '@pogo/lifecycle';
+import type { AttemptReport, ReportParams } from '@pogo/protocol';
+import type { AttemptBook } from './attempt-book.js';
+import type { Journal } from './journal.js';
+import type { Log } from './log.js';
+
+/** One way to a dispatcher. Resolves to undefined when the reports are in the log, otherwise to why not. */
+export interface ReportLink {
+  report(params: ReportParams): Promise<string | undefined>;
+}
+
+/** Reports in one call: about a megabyte of outcomes. */
+const batchReports = 2000;
+const backoff = { firstMs: 200, maxMs: 5_000 } as const;
+
+export interface OutboxOptions {
+  book: AttemptBook;
+  journal: Journal;
+  clock: Clock;
+  random: () => number;
+  log: Log;
+}
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  #queue: AttemptReport[] = [];
+  readonly #passwordRefused = new Set<number>();
+  #links: ReportLink[] = [];
+  #sending = false;
+  #failures = 0;
+  #retry: Timer | undefined;
+  #emptied: (() => void)[] = [];
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  add(reports: readonly AttemptReport[]): void {
+    for (const report of reports) this.#queue.push(report);
+    this.#schedule();
+  }
+
+  /** Three hosts refused this job's password: the dispatcher is to halt it. */
+  addPasswordRefused(job: number): void {
+    this.#passwordRefused.add(job);
+    this.#schedule();
+  }
+
+  attach(link: ReportLink): void {
+    this.#links.push(link);
+    this.#failures = 0;
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#schedule();
+  }
+
+  detach(link: ReportLink): void {
+    this.#links = this.#links.filter((other) => other !== link);
+  }
+
+  /** Resolves once everything was acknowledged. */
+  emptied(): Promise<void> {
+    if (this.#isEmpty && !this.#sending) return Promise.resolve();
+    return new Promise((resolve) => this.#emptied.push(resolve));
+  }
+
+  stop(): void {
+    this.#retry?.cancel();
+    this.#links = [];
+  }
+
+  get #isEmpty(): boolean {
+    return this.#queue.length === 0 && this.#passwordRefused.size === 0;
+  }
+
+  /** Sends after this turn, so that what is added together travels together (2). */
+  #schedule(): void {
+    if (this.#sending || this.#retry !== undefined || this.#isEmpty || this.#links.length === 0) return;
+    this.#sending = true;
+    queueMicrotask(() => void this.#send());
+  }
+
+  async #send(): Promise<void> {
+    const link = this.#links[0];
+    const reports = this.#queue.slice(0, batchReports);
+    const passwordRefused = [...this.#passwordRefused];
+    const refusal = link === undefined ? 'not linked' : await link.report({ reports, passwordRefused });
+    if (refusal === undefined) await this.#acknowledge(reports, passwordRefused);
+    this.#sending = false;
+    if (refusal !== undefined) this.#putOff(refusal);
+    else if (this.#isEmpty) for (const resolve of this.#emptied.splice(0)) resolve();
+    this.#schedule();
+  }
+
+  async #acknowledge(reports: readonly AttemptReport[], passwordRefused: readonly number[]): Promise<void> {
+    const { journal, book } = this.#options;
+    this.#failures = 0;
+    await journal.acknowledged(reports);
+    this.#queue.splice(0, reports.length);
+    for (const job of passwordRefused) this.#passwordRefused.delete(job);
+    for (const report of reports) {
+      if (report.event === 'finished' || report.event === 'refused') book.settle(report);
+    }
+  }
+
+  #putOff(refusal: string): void {
+    if (this.#links.length === 0) return;
+    const { clock, random, log } = this.#options;
+    // Another dispatcher may take what this one can't.
+    this.#links.push(this.#links.shift()!);
+    const waitMs = backoffDelayMs(backoff, this.#failures++, random());
+    log.warn(
+      { reports: this.#queue.length, refusal, waitMs },
+      'reports were not taken and will be sent again',
+    );
+    this.#retry = clock.setTimer(waitMs, () => {
+      this.#retry = undefined;
+      this.#schedule();
+    });
+  }
+}

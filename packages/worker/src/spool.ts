@@ -1,0 +1,124 @@
+/**
+ * The directory of spool files, one for each job that had output here.
+ *
+ * 1. A file has one writer; readers share its view while it is open, and open the file themselves afterwards.
+ * 2. A file is removed a while after its job was closed here, never while it is in use.
+ */
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
+import { formatJobId } from '@pogo/core';
+import { JobSpool } from './job-spool.js';
+import type { Log } from './log.js';
+
+/** A spool in use; `release` when done. */
+export interface SpoolUse {
+  spool: JobSpool;
+  release(): Promise<void>;
+}
+
+export interface SpoolOptions {
+  directory: string;
+  retentionMs: number;
+  clock: Clock;
+  log: Log;
+}
+
+interface Entry {
+  users: number;
+  opening: Promise<JobSpool | undefined>;
+}
+
+const sweepEachMs = 3_600_000;
+
+export class Spool implements Service {
+  readonly #options: SpoolOptions;
+  readonly #state = new ServiceState();
+  readonly #entries = new Map<number, Entry>();
+  #sweeping: Promise<void> = Promise.resolve();
+
+  constructor(options: SpoolOptions) {
+    this.#options = options;
+  }
+
+  start(): Promise<void> {
+    return this.#state.start(async () => {
+      await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+      this.#sweeping = this.#sweepRegularly();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#state.stop(() => this.#sweeping);
+  }
+
+  /** For the job itself; the file is made when there is none. */
+  async write(job: number): Promise<SpoolUse> {
+    const open = await this.#entries.get(job)?.opening;
+    // One that is complete belongs to readers of an earlier opening of this job.
+    if (open === undefined || open.isComplete) this.#entries.delete(job);
+    const use = await this.#use(job, 'writing');
+    if (use === undefined) throw new Error('a spool file that was to be made is missing');
+    return use;
+  }
+
+  /** For a reader; undefined when nothing is held of this job. */
+  read(job: number): Promise<SpoolUse | undefined> {
+    return this.#use(job, 'reading');
+  }
+
+  /** Removes what is older than the retention. Returns how many files went. */
+  async sweep(): Promise<number> {
+    const { directory, retentionMs, clock, log } = this.#options;
+    let removed = 0;
+    for (const name of await readdir(directory)) {
+      const match = /^p(\d{10})\.spool$/.exec(name);
+      if (match === null || this.#entries.has(Number(match[1]))) continue;
+      const path = join(directory, name);
+      const { mtimeMs } = await stat(path);
+      if (clock.wallMs() - mtimeMs < retentionMs || this.#entries.has(Number(match[1]))) continue;
+      await unlink(path);
+      removed++;
+    }
+    if (removed > 0) log.info({ removed }, 'spool files past their retention were removed');
+    return removed;
+  }
+
+  async #use(job: number, purpose: 'writing' | 'reading'): Promise<SpoolUse | undefined> {
+    const { directory, clock, log } = this.#options;
+    let entry = this.#entries.get(job);
+    if (entry === undefined) {
+      const path = join(directory, `${formatJobId(job)}.spool`);
+      entry = { users: 0, opening: JobSpool.open({ path, clock, log, for: purpose }) };
+      this.#entries.set(job, entry);
+    }
+    const used = entry;
+    used.users++;
+    let spool: JobSpool | undefined;
+    try {
+      spool = await used.opening;
+    } finally {
+      if (spool === undefined) await this.#release(job, used);
+    }
+    if (spool === undefined) return undefined;
+    return { spool, release: () => this.#release(job, used) };
+  }
+
+  async #release(job: number, entry: Entry): Promise<void> {
+    entry.users--;
+    if (entry.users > 0) return;
+    if (this.#entries.get(job) === entry) this.#entries.delete(job);
+    const spool = await entry.opening.catch(() => undefined);
+    await spool?.release();
+  }
+
+  async #sweepRegularly(): Promise<void> {
+    const { clock, log, retentionMs } = this.#options;
+    const waitMs = Math.min(sweepEachMs, Math.max(1000, retentionMs));
+    do {
+      await this.sweep().catch((error: unknown) => {
+        log.error({ error: (error as Error).message }, 'the spool could not be swept');
+      });
+    } while (await delay(clock, waitMs, this.#state.signal));
+  }
+}

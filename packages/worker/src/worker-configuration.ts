@@ -1,0 +1,140 @@
+/** Reads a worker's configuration file and the files that it names. Errors name file, line, cause and what to do. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Recipient, type WorkerConfiguration, workerConfigurationSchema } from '@pogo/protocol';
+import type { LinkTls } from '@pogo/wire';
+
+export interface LoadedConfiguration {
+  /** Paths are absolute. */
+  configuration: WorkerConfiguration;
+  tls: LinkTls;
+  recipient: Recipient;
+}
+
+/** `code` is stable. */
+export type LoadOutcome =
+  { ok: true; loaded: LoadedConfiguration } | { ok: false; code: string; message: string };
+
+export async function loadWorkerConfiguration(path: string): Promise<LoadOutcome> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    return refuse('config-unreadable', `${path} cannot be read: ${(error as Error).message}`);
+  }
+  const parsed = await parse(path, text);
+  if (!parsed.ok) return parsed;
+  const configuration = withAbsolutePaths(parsed.configuration, dirname(resolve(path)));
+  return loadFiles(configuration);
+}
+
+async function parse(
+  path: string,
+  text: string,
+): Promise<{ ok: true; configuration: WorkerConfiguration } | { ok: false; code: string; message: string }> {
+  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lineAt = (offset: number) => `${path}:${Math.max(1, lines.linePos(offset).line)}`;
+  const [broken] = document.errors;
+  if (broken) return refuse('config-invalid', `${lineAt(broken.pos[0])}: not YAML: ${broken.message}`);
+  const result = workerConfigurationSchema.safeParse(document.toJS());
+  if (result.success) return { ok: true, configuration: result.data };
+  const complaints = result.error.issues.map((issue) => {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined];
+    return keys.map((key) => {
+      const at = [...issue.path, ...(key === undefined ? [] : [key])];
+      return `${lineAt(offsetOf(at))}: ${at.join('.') || 'the file'}: ${key === undefined ? issue.message : 'unknown key'}`;
+    });
+  });
+  return refuse('config-invalid', complaints.flat().join('\n'));
+
+  /** Where the value stands; of what is missing, where its parent does; of an unknown key, the key. */
+  function offsetOf(at: readonly PropertyKey[]): number {
+    for (let depth = at.length; depth > 0; depth--) {
+      const parent = document.getIn(at.slice(0, depth - 1), true);
+      const pair = isMap(parent)
+        ? parent.items.find((item) => isScalar(item.key) && item.key.value === at[depth - 1])
+        : undefined;
+      if (pair !== undefined && isScalar(pair.key)) return pair.key.range?.[0] ?? 0;
+      const node = document.getIn(at.slice(0, depth), true);
+      if (isScalar(node)) return node.range?.[0] ?? 0;
+    }
+    return 0;
+  }
+}
+
+function withAbsolutePaths(configuration: WorkerConfiguration, directory: string): WorkerConfiguration {
+  const at = (path: string) => resolve(directory, path);
+  return {
+    ...configuration,
+    linkKey: at(configuration.linkKey),
+    linkCertificate: at(configuration.linkCertificate),
+    linkRoot: at(configuration.linkRoot),
+    sealingKey: at(configuration.sealingKey),
+    sealingCertificate: at(configuration.sealingCertificate),
+    knownHosts: at(configuration.knownHosts),
+    spool: { ...configuration.spool, dir: at(configuration.spool.dir) },
+    authPlugins: Object.fromEntries(
+      Object.entries(configuration.authPlugins).map(([name, module]) => [name, at(module)]),
+    ),
+  };
+}
+
+async function loadFiles(configuration: WorkerConfiguration): Promise<LoadOutcome> {
+  // The sealing key's contents are rexec's business alone: only its mode is looked at here.
+  for (const key of [configuration.linkKey, configuration.sealingKey]) {
+    const problem = await privateFileProblem(key);
+    if (problem !== undefined) return problem;
+  }
+  const texts: Record<string, string> = {};
+  for (const name of ['linkKey', 'linkCertificate', 'linkRoot', 'sealingCertificate'] as const) {
+    try {
+      texts[name] = await readFile(configuration[name], 'utf8');
+    } catch (error) {
+      return refuse(
+        'file-unreadable',
+        `${name}: ${configuration[name]} cannot be read: ${(error as Error).message}`,
+      );
+    }
+  }
+  const certificate = texts['sealingCertificate']!;
+  let kid: string;
+  try {
+    const publicKey = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+    kid = `sha256:${createHash('sha256').update(publicKey).digest('hex')}`;
+  } catch (error) {
+    const cause = (error as Error).message;
+    return refuse(
+      'certificate-invalid',
+      `${configuration.sealingCertificate} is not a PEM certificate: ${cause}`,
+    );
+  }
+  return {
+    ok: true,
+    loaded: {
+      configuration,
+      tls: { key: texts['linkKey']!, cert: texts['linkCertificate']!, ca: texts['linkRoot']! },
+      recipient: { worker: configuration.name, kid, certificate },
+    },
+  };
+}
+
+async function privateFileProblem(path: string): Promise<LoadOutcome | undefined> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o077) === 0) return undefined;
+    const shown = (mode & 0o777).toString(8).padStart(4, '0');
+    return refuse(
+      'key-file-mode',
+      `${path} is a private key but its mode is ${shown}: others could read it. Run: chmod 600 ${path}`,
+    );
+  } catch (error) {
+    return refuse('file-unreadable', `${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function refuse(code: string, message: string): { ok: false; code: string; message: string } {
+  return { ok: false, code, message };
+}

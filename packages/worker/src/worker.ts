@@ -1,0 +1,185 @@
+/**
+ * The daemon, put together. It decides nothing: it takes orders, has rexec run them, keeps output, and reports.
+ */
+import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
+import { type HelloParams, productVersion, protocolVersion, type Recipient } from '@pogo/protocol';
+import type { LinkTls } from '@pogo/wire';
+import { AcceptedHostKeys } from './accepted-host-keys.js';
+import { AttemptBook } from './attempt-book.js';
+import { ConnectionSlots } from './connection-slots.js';
+import { DispatcherContact } from './dispatcher-contact.js';
+import { DispatcherLink } from './dispatcher-link.js';
+import type { Journal } from './journal.js';
+import type { Log } from './log.js';
+import { OrderDesk } from './order-desk.js';
+import { Outbox, type ReportLink } from './outbox.js';
+import { RexecPool } from './rexec-pool.js';
+import type { RexecCommand } from './rexec-process.js';
+import { Spool } from './spool.js';
+
+/** How long a stopping worker waits for kills to be confirmed, and for its last reports to be taken. */
+const killLimitMs = 5_000;
+const lastReportsLimitMs = 5_000;
+
+export interface WorkerOptions {
+  /** `wss://HOST:PORT` of every dispatcher. */
+  dispatchers: readonly string[];
+  pools: readonly string[];
+  tls: LinkTls;
+  /** What clients seal for: name, key id and certificate of this worker. */
+  recipient: Recipient;
+  /** PEM file that rexec alone opens. */
+  sealingKeyFile: string;
+  /** known_hosts of this worker; grows by what `accept-new` meets. */
+  knownHostsFile: string;
+  authPlugins: Record<string, string>;
+  spool: { directory: string; retentionMs: number };
+  maxConnections: number;
+  maxHandshakes: number;
+  rexec: RexecCommand;
+  journal: Journal;
+  /** Changes with every start. */
+  incarnation: string;
+  clock: Clock;
+  random: () => number;
+  log: Log;
+  /** A dispatcher has answered for the first time. */
+  onFirstLinked?(): void;
+}
+
+export class Worker implements Service {
+  readonly #options: WorkerOptions;
+  readonly #state = new ServiceState();
+  readonly #book = new AttemptBook();
+  readonly #contact: DispatcherContact;
+  readonly #slots: ConnectionSlots;
+  readonly #outbox: Outbox;
+  readonly #pool: RexecPool;
+  readonly #spool: Spool;
+  readonly #desk: OrderDesk;
+  readonly #links: DispatcherLink[];
+  #wasLinked = false;
+
+  constructor(options: WorkerOptions) {
+    const { clock, random, log, journal } = options;
+    this.#options = options;
+    this.#contact = new DispatcherContact(clock);
+    this.#slots = new ConnectionSlots(options);
+    this.#outbox = new Outbox({ book: this.#book, journal, clock, random, log });
+    this.#pool = new RexecPool({ command: options.rexec, clock, random, log });
+    this.#spool = new Spool({ ...options.spool, clock, log });
+    this.#desk = new OrderDesk({
+      book: this.#book,
+      spool: this.#spool,
+      settings: {
+        sealingKeyFile: options.sealingKeyFile,
+        kid: options.recipient.kid,
+        workerKnownHostsFile: options.knownHostsFile,
+        authPlugins: options.authPlugins,
+      },
+      pool: this.#pool,
+      slots: this.#slots,
+      contact: this.#contact,
+      journal,
+      outbox: this.#outbox,
+      hostKeys: new AcceptedHostKeys(options.knownHostsFile),
+      clock,
+      log,
+    });
+    this.#links = options.dispatchers.map((url) => this.#link(url));
+  }
+
+  start(): Promise<void> {
+    return this.#state.start(async () => {
+      await this.#spool.start();
+      for (const link of this.#links) await link.start();
+    });
+  }
+
+  /**
+   * Lets what runs come to its end for `limitMs`, and kills it then; begins nothing more. Resolves when nothing runs
+   * and the reports were taken, or waited for long enough.
+   */
+  async drain(limitMs: number): Promise<void> {
+    const { log } = this.#options;
+    log.info({ held: this.#book.heldCount, limitMs }, 'stopping: nothing more begins, what runs may end');
+    this.#desk.refuseFurther('the worker is stopping');
+    if (!(await this.#within(limitMs, this.#desk.idle()))) {
+      log.warn({ held: this.#book.heldCount }, 'stopping: what still runs is killed');
+      this.#desk.kill();
+      if (!(await this.#within(killLimitMs, this.#desk.idle()))) this.#desk.killRexecs();
+      await this.#desk.idle();
+    }
+    if (!(await this.#within(lastReportsLimitMs, this.#outbox.emptied()))) {
+      log.error(
+        { held: this.#book.heldCount },
+        'stopping: the last reports were not taken by any dispatcher',
+      );
+    }
+  }
+
+  /** Ends at once; what runs is cut off. `drain` comes first where there is time. */
+  stop(): Promise<void> {
+    return this.#state.stop(async () => {
+      this.#desk.refuseFurther('the worker is stopping');
+      this.#desk.killRexecs();
+      await this.#pool.stop();
+      await this.#desk.stop();
+      await Promise.all(this.#links.map((link) => link.stop()));
+      this.#outbox.stop();
+      await this.#spool.stop();
+    });
+  }
+
+  #link(url: string): DispatcherLink {
+    const { tls, clock, random, log } = this.#options;
+    return new DispatcherLink({
+      url,
+      tls,
+      desk: this.#desk,
+      spool: this.#spool,
+      clock,
+      random,
+      log,
+      hello: () => this.#hello(),
+      onLinked: (link) => this.#linked(link),
+      onUnlinked: (link) => {
+        this.#contact.lost();
+        this.#outbox.detach(link);
+      },
+    });
+  }
+
+  #linked(link: ReportLink): void {
+    this.#contact.gained();
+    this.#outbox.attach(link);
+    this.#slots.distribute();
+    if (this.#wasLinked) return;
+    this.#wasLinked = true;
+    this.#options.onFirstLinked?.();
+    // Only now: starting a process competes with everything else that starts on this machine.
+    void this.#pool.start().catch(() => undefined);
+  }
+
+  #hello(): HelloParams {
+    const { incarnation, pools, maxConnections, recipient } = this.#options;
+    return {
+      protocol: protocolVersion,
+      version: productVersion,
+      incarnation,
+      pools: [...pools],
+      capacity: maxConnections,
+      recipient,
+      held: this.#book.held(),
+    };
+  }
+
+  /** Whether it came within the time. */
+  async #within(limitMs: number, awaited: Promise<void>): Promise<boolean> {
+    const inTime = new AbortController();
+    const timeOver = delay(this.#options.clock, limitMs, inTime.signal).then(() => false);
+    const came = await Promise.race([awaited.then(() => true), timeOver]);
+    inTime.abort();
+    return came;
+  }
+}
