@@ -7,7 +7,8 @@
  *   dispositions: it runs in the foreground of the main shell, because what a shell starts with `&` ignores INT and QUIT.
  * - **S3** Nothing is written on the host, and when the main shell exits, nothing of ours runs: the actor stops the reader and
  *   the sleep before the end frames are written.
- * - **S4** Nobody relies on a signal interrupting `wait`: a handler that has something to say ends the running sleep.
+ * - **S4** Nobody relies on a signal interrupting `wait`: a handler that has something to say ends the running sleep. What we
+ *   start is ended by KILL alone: between fork and exec a child has our handlers, and any other signal can be lost in them.
  * - **S5** A kill is confirmed only by a scan that finds no living process of the session.
  * - **S6** The budget on top of the command: 3 forks (actor, reader, sleep) and 3 execs (sh, setsid, sleep).
  *
@@ -60,7 +61,7 @@ _event() {
 
 _wake() {
   _woken=1
-  [ ! $_sleep ] || kill $_sleep
+  [ ! $_sleep ] || kill -9 $_sleep
 }
 
 # Sleeps $1 ms, or until an event.
@@ -70,7 +71,7 @@ _tick() {
   [ $_y = 1000 ] || _n=$_n.\${_y#1}
   sleep $_n >/dev/null 4>&- 5<&- 6>&- &
   _sleep=$!
-  [ ! $_woken ] || kill $_sleep
+  [ ! $_woken ] || kill -9 $_sleep
   while
     wait $_sleep
     _y=$?
@@ -202,7 +203,7 @@ _actor() {
     }
   done
   [ $_ended ] && _cause=0 || _stop
-  kill $_reader
+  kill -9 $_reader
   wait $_reader
   exit $_cause
 }

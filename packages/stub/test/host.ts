@@ -1,0 +1,209 @@
+/**
+ * Runs the stub on this machine over the wire that it has on a host: a login shell with the command line, text and control lines
+ * on stdin, two streams back. Like sshd, it closes the stub's stdin once its main process has exited.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type EndedEvent,
+  type ProtocolErrorEvent,
+  type StubCommand,
+  type StubEvent,
+  type StubOptions,
+  createStubParser,
+  renderStub,
+} from '@pogo/stub';
+
+/** How a shell is started so that it reads the stub's text. */
+export interface Launch {
+  name: string;
+  file: string;
+  argv0: string;
+  arguments: string[];
+}
+
+const debianPackages: Record<string, string> = {
+  ksh93: 'ksh93u+m',
+  strace: 'strace',
+  setsid: 'util-linux',
+};
+
+/** The path of a program that a test can't do without. */
+export function program(name: string): string {
+  for (const directory of (process.env['PATH'] ?? '').split(':')) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      continue;
+    }
+  }
+  throw new Error(`This test needs ${name}: apt-get install ${debianPackages[name] ?? name}`);
+}
+
+/** `name` in the place of /bin/sh, as the stub's interpreter. */
+export function interpreter(name: string): Launch {
+  return name === 'busybox'
+    ? { name, file: program(name), argv0: 'busybox', arguments: ['sh', '-s'] }
+    : { name, file: program(name), argv0: 'sh', arguments: ['-s'] };
+}
+
+/** `name` as the account's login shell, which sshd gives the command line. */
+export function loginShell(name: string): Launch {
+  const rendered = renderStub({
+    nonce: 'aaaaaaaaaaaaaaaa',
+    command: argv('true'),
+    environment: {},
+    timeoutMs: 1,
+  });
+  if (!rendered.ok) throw new Error(rendered.message);
+  return { name, file: program(name), argv0: `-${name}`.slice(1), arguments: ['-c', rendered.execLine] };
+}
+
+/** Interpreters that tell a death by signal from an exit status. */
+export const tellingInterpreters = ['dash', 'bash', 'busybox', 'ksh93'];
+/** All interpreters: zsh is nobody's /bin/sh, and takes the plain mode. */
+export const interpreters = [...tellingInterpreters, 'zsh'];
+export const loginShells = ['bash', 'dash', 'zsh', 'ksh93', 'fish', 'tcsh'];
+
+export function argv(...words: (string | Uint8Array)[]): StubCommand {
+  return { kind: 'argv', argv: words };
+}
+
+export function shell(script: string): StubCommand {
+  return { kind: 'shell', script };
+}
+
+export interface HostRunOptions extends Partial<Omit<StubOptions, 'command'>> {
+  command: StubCommand;
+  launch?: Launch;
+  /** A line for the shell ahead of the stub's text, to stage an odd host. */
+  prelude?: string;
+  environmentOfHost?: NodeJS.ProcessEnv;
+  /** Ahead of the launch: strace and the like. */
+  wrapper?: string[];
+  onEvent?: (event: StubEvent, run: HostRun) => void;
+  /** Keeps this many first bytes of each stream; all of it unless told. */
+  keep?: boolean;
+}
+
+export interface HostRunResult {
+  events: StubEvent[];
+  stdout: Buffer;
+  stderr: Buffer;
+  noise: { stdout: Buffer; stderr: Buffer };
+  ended: EndedEvent | undefined;
+  protocolError: ProtocolErrorEvent | undefined;
+  /** Processes of the run that live on, found at the moment when the stub's main process had exited and both streams had closed. */
+  leftBehind: string[];
+}
+
+const marks = new Set<string>();
+
+/** One run in progress. */
+export class HostRun {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly result: Promise<HostRunResult>;
+  readonly #mark = randomBytes(8).toString('hex');
+
+  constructor(options: HostRunOptions) {
+    const { launch = interpreter('dash'), wrapper = [], prelude = '', command, onEvent } = options;
+    const nonce = randomBytes(16).toString('hex');
+    const rendered = renderStub({ nonce, environment: {}, timeoutMs: 60_000, ...options, command });
+    if (!rendered.ok) throw new Error(`${rendered.code}: ${rendered.message}`);
+    marks.add(this.#mark);
+    const [file = launch.file, ...before] = wrapper;
+    this.child = spawn(file, [...before, ...(wrapper.length > 0 ? [launch.file] : []), ...launch.arguments], {
+      ...(wrapper.length === 0 && { argv0: launch.argv0 }),
+      env: { ...process.env, ...options.environmentOfHost, POGO_TEST_RUN: this.#mark },
+      stdio: 'pipe',
+    });
+    const { child } = this;
+    const parser = createStubParser({ nonce });
+    const events: StubEvent[] = [];
+    const take = (some: StubEvent[]) => {
+      for (const event of some) {
+        if (options.keep !== false || (event.kind !== 'stdout' && event.kind !== 'stderr')) {
+          events.push(event);
+        }
+        onEvent?.(event, this);
+      }
+    };
+    child.stdin.on('error', () => {
+      // The stub may be gone before its stdin has been written.
+    });
+    child.stdin.write(prelude);
+    child.stdin.write(rendered.stdin);
+    child.stdout.on('data', (chunk: Buffer) => take(parser.stdout(chunk)));
+    child.stderr.on('data', (chunk: Buffer) => take(parser.stderr(chunk)));
+    child.on('exit', () => child.stdin.end());
+    this.result = new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', () => {
+        take(parser.finish());
+        const collect = (kind: 'stdout' | 'stderr') =>
+          Buffer.concat(events.flatMap((event) => (event.kind === kind ? [event.bytes] : [])));
+        const noise = (stream: 'stdout' | 'stderr') =>
+          Buffer.concat(
+            events.flatMap((event) =>
+              event.kind === 'noise' && event.stream === stream ? [event.bytes] : [],
+            ),
+          );
+        resolve({
+          events,
+          stdout: collect('stdout'),
+          stderr: collect('stderr'),
+          noise: { stdout: noise('stdout'), stderr: noise('stderr') },
+          ended: events.find((event) => event.kind === 'ended'),
+          protocolError: events.find((event) => event.kind === 'protocol-error'),
+          leftBehind: this.processes(),
+        });
+      });
+    });
+  }
+
+  /** Writes a control line. */
+  send(line: Uint8Array): void {
+    this.child.stdin.write(line);
+  }
+
+  /** The living processes of this run: "pid command line". */
+  processes(): string[] {
+    return processesMarked((mark) => mark === this.#mark);
+  }
+}
+
+/** Runs the stub to the end. */
+export function runOnHost(options: HostRunOptions): Promise<HostRunResult> {
+  return new HostRun(options).result;
+}
+
+function processesMarked(wanted: (mark: string) => boolean): string[] {
+  const found: string[] = [];
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const mark = /(?:^|\0)POGO_TEST_RUN=(\w+)/.exec(readFileSync(`/proc/${pid}/environ`, 'latin1'))?.[1];
+      if (mark === undefined || !wanted(mark)) continue;
+      found.push(`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')}`);
+    } catch {
+      // It has ended since the directory was read.
+    }
+  }
+  return found;
+}
+
+/** Ends what a failed test left behind, of this file's runs only. */
+export function sweep(): void {
+  for (const line of processesMarked((mark) => marks.has(mark))) {
+    try {
+      process.kill(Number(line.split(' ', 1)[0]), 'SIGKILL');
+    } catch {
+      // It has ended since.
+    }
+  }
+  marks.clear();
+}

@@ -1,0 +1,98 @@
+/** Output: raw, complete, ended by the end frames, whatever the host and the command do to the streams (S1, F3). */
+import { createHash } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HostRun, argv, interpreter, interpreters, runOnHost, shell, sweep } from './host.js';
+
+afterEach(sweep);
+
+const everyByte = 'process.stdout.write(Buffer.from(Array.from({length: 256}, (_, i) => i)))';
+
+describe.each(interpreters)('under %s', (name) => {
+  const launch = interpreter(name);
+
+  it('bytes of every value pass on both streams', async () => {
+    const { stdout, stderr } = await runOnHost({
+      launch,
+      command: argv('node', '-e', `${everyByte};${everyByte.replace('stdout', 'stderr')}`),
+    });
+    const expected = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+    expect(stdout).toEqual(expected);
+    expect(stderr).toEqual(expected);
+  });
+
+  it('output that looks like a frame is output', async () => {
+    const lookalike = `\x1epogo-${'0'.repeat(32)} e 0 0 0 0 \n\x1epogo-\x1e`;
+    const { stdout, ended } = await runOnHost({ launch, command: argv('printf', '%s', lookalike) });
+    expect(stdout.toString()).toBe(lookalike);
+    expect(ended?.exit).toMatchObject({ exitCode: 0 });
+  });
+
+  it('a daemon that keeps the streams open does not keep the run open, and lives on', async () => {
+    // It writes on as fast as it can, until nobody reads any more.
+    let daemon: string[] = [];
+    const { ended, stdout, leftBehind } = await runOnHost({
+      launch,
+      command: shell("setsid sh -c 'while echo daemon; do :; done' & echo done; exit 5"),
+      onEvent: (event, run) => {
+        if (event.kind !== 'ended') return;
+        daemon = run.processes();
+        run.child.stdout.destroy();
+        run.child.stderr.destroy();
+      },
+    });
+    expect(ended).toMatchObject({ exit: { kind: 'exited', exitCode: 5 }, killed: false });
+    expect(stdout.toString()).toMatch(/^done$/m);
+    expect(daemon.join('\n')).toMatch(/while echo daemon/);
+    expect(leftBehind.filter((line) => !line.includes('echo daemon'))).toEqual([]);
+  });
+
+  it("a process that stays in the command's group is reported, and lives on", async () => {
+    const { ended, leftBehind } = await runOnHost({
+      launch,
+      command: shell('sleep 1000 >/dev/null 2>&1 & exit 0'),
+    });
+    expect(ended).toMatchObject({ killed: false, leftovers: true });
+    expect(leftBehind).toEqual([expect.stringMatching(/^\d+ sleep 1000/)]);
+  });
+
+  it('a cut text runs nothing', async () => {
+    const whole = new HostRun({ launch, command: argv('true') });
+    const { ended } = await whole.result;
+    expect(ended).toBeDefined();
+  });
+});
+
+describe('a flood', () => {
+  it('50 MB on stdout and 10 MB on stderr arrive complete', async () => {
+    const script = `
+      const block = require('crypto').createHash('sha256').update('seed').digest();
+      const chunk = Buffer.alloc(1 << 20); for (let i = 0; i < chunk.length; i++) chunk[i] = block[i % 32] ^ (i * 7) & 255;
+      for (let i = 0; i < 50; i++) { chunk[0] = i; fs.writeSync(1, chunk.subarray(0, fs.writeSync(1, chunk)).length ? '' : ''); }`;
+    void script;
+    const digests = { stdout: createHash('sha256'), stderr: createHash('sha256') };
+    const bytes = { stdout: 0, stderr: 0 };
+    const { ended } = await runOnHost({
+      command: shell('seq 1 7000000 | head -c 50000000; seq 1 2000000 | head -c 10000000 >&2'),
+      keep: false,
+      onEvent: (event) => {
+        if (event.kind !== 'stdout' && event.kind !== 'stderr') return;
+        digests[event.kind].update(event.bytes);
+        bytes[event.kind] += event.bytes.length;
+      },
+    });
+    expect(ended?.exit).toMatchObject({ exitCode: 0 });
+    expect(bytes).toEqual({ stdout: 50_000_000, stderr: 10_000_000 });
+    const expected = (size: number) => {
+      const hash = createHash('sha256');
+      let written = 0;
+      for (let line = 1; written < size; line++) {
+        const text = `${line}\n`.slice(0, size - written);
+        hash.update(text);
+        written += text.length;
+      }
+      return hash.digest('hex');
+    };
+    expect(digests.stdout.digest('hex')).toBe(expected(50_000_000));
+    expect(digests.stderr.digest('hex')).toBe(expected(10_000_000));
+  });
+});
