@@ -1,0 +1,35 @@
+import type { Clock } from '@pogo/lifecycle';
+import type { Store } from '@pogo/store';
+import type { Logger } from 'pino';
+import type { JobHistory } from '../events/job-history.js';
+import type { Archive } from '../jobs/archive.js';
+import type { HostLists } from '../jobs/host-names.js';
+import type { Specs } from '../jobs/specs.js';
+import type { Leader } from '../leader/leader.js';
+import type { Metrics } from '../metrics.js';
+import type { Vault } from '../vault/vault.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+
+/** What the API's handlers work with. */
+export interface ApiContext {
+  /** Name of this dispatcher. */
+  name: string;
+  /** Who the holder of the token is. */
+  principal: string;
+  namespace: string;
+  /** How long sealed credentials may be used after sealing, in milliseconds. */
+  credentialsLifetimeMs: number;
+  /** How long a plan waits for a first worker, in milliseconds. */
+  workerWaitMs: number;
+  clock: Clock;
+  logger: Logger;
+  store: Store;
+  leader: Leader;
+  history: JobHistory;
+  archive: Archive;
+  hostLists: HostLists;
+  specs: Specs;
+  vault: Vault;
+  registry: WorkerRegistry;
+  metrics: Metrics;
+}

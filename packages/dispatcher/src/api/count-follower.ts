@@ -1,0 +1,15 @@
+import type { Metrics } from '../metrics.js';
+
+/** Shows a stream in the metrics for as long as it is read. */
+export async function* countFollower<T>(
+  metrics: Metrics,
+  kind: 'events' | 'output',
+  stream: AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  metrics.followers.inc({ kind });
+  try {
+    yield* stream;
+  } finally {
+    metrics.followers.dec({ kind });
+  }
+}

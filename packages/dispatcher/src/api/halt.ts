@@ -1,0 +1,50 @@
+/** `POST /v1/jobs/:id/halt`. */
+import { decideHalt, parseJobId } from '@pogo/core';
+import { haltRequestSchema, jobSchema } from '@pogo/protocol';
+import { findJob } from '../jobs/find-job.js';
+import { jobDocument } from '../jobs/job-documents.js';
+import { document, problem, storeUnavailable } from './answer.js';
+import type { ApiContext } from './context.js';
+import { problemResponses } from './documented-problems.js';
+import { jobParams, lookupProblem, unknownJob } from './job-parameters.js';
+import { type Route, route } from './route.js';
+
+export function haltRoutes(context: ApiContext): Route[] {
+  return [
+    route({
+      method: 'POST',
+      url: '/v1/jobs/:id/halt',
+      summary: 'Halt a job',
+      description:
+        'Hosts that have not started never will; running ones finish, or are ended with `kill`. Halting again changes nothing, except from without to with `kill`.',
+      params: jobParams,
+      body: haltRequestSchema,
+      responses: {
+        202: { description: 'The job, halting', schema: jobSchema },
+        ...problemResponses(400, 401, 404, 409, 503),
+      },
+      async handle({ params, body }) {
+        const id = params.id;
+        const outcome = await context.leader.command((state) => {
+          const job = id === 'last' ? state.nextJob - 1 : (parseJobId(id) ?? -1);
+          const decision = decideHalt(state, {
+            job,
+            by: context.principal,
+            cause: 'request',
+            kill: body.kill,
+          });
+          const entries = decision.kind === 'halted' ? decision.entries : [];
+          return { entries, answer: { job, kind: decision.kind } };
+        });
+        if (outcome.kind === 'lost') return storeUnavailable();
+        const { job, kind } = outcome.answer;
+        const found = await findJob(context, String(Math.max(0, job)), jobDocument);
+        if (kind === 'ended' || found.kind === 'archived') {
+          return problem('job-ended', 'The job has ended already: there is nothing to halt.');
+        }
+        if (kind === 'unknown-job') return unknownJob(id);
+        return found.kind === 'live' ? document(found.value, 202) : lookupProblem(found, id);
+      },
+    }),
+  ];
+}

@@ -1,0 +1,165 @@
+/** `POST /v1/jobs`, `GET /v1/jobs`, `GET /v1/jobs/:id`. */
+import { formatJobId, type JobState, jobStates, parseJobId } from '@pogo/core';
+import { type JobDocument, jobListSchema, jobSchema, specLimits, submitRequestSchema } from '@pogo/protocol';
+import { z } from 'zod';
+import { findJob } from '../jobs/find-job.js';
+import { jobDocument } from '../jobs/job-documents.js';
+import { submitJob } from '../jobs/submit-job.js';
+import { type Answer, document, problem, storeUnavailable } from './answer.js';
+import type { ApiContext } from './context.js';
+import { problemResponses } from './documented-problems.js';
+import { jobParams, lookupProblem, pageQuery } from './job-parameters.js';
+import { type Route, route } from './route.js';
+import { targetProblem } from './target-problem.js';
+
+const maxKeyLength = 255;
+/** Room for the credentials beside a spec of full size, in bytes. */
+const credentialsBytes = 4 * 1024 * 1024;
+/** Archived jobs that one request looks at. */
+const scannedArchives = 500;
+
+export function jobRoutes(context: ApiContext): Route[] {
+  return [
+    route({
+      method: 'POST',
+      url: '/v1/jobs',
+      summary: 'Submit a job',
+      description:
+        'Accepted means durable. Repeating it with the same key and spec gives the same job, also after an answer was lost; the key is remembered until the job has ended and a while longer.',
+      headers: z.object({ 'idempotency-key': z.string().min(1).max(maxKeyLength) }),
+      body: submitRequestSchema,
+      bodyLimitBytes: specLimits.maxBytes + credentialsBytes,
+      responses: {
+        202: { description: 'Accepted; `Location` has its path', schema: jobSchema },
+        ...problemResponses(400, 401, 403, 409, 413, 422, 503),
+      },
+      async handle({ body, headers }) {
+        const key = headers['idempotency-key'];
+        if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key) || key.length > maxKeyLength) {
+          return problem(
+            'idempotency-key-missing',
+            `Send an Idempotency-Key header of 1 to ${maxKeyLength} printable characters, such as a UUID, and the same one when you repeat the request.`,
+          );
+        }
+        return submitAnswer(context, body.spec.targets, await submitJob(context, key, body));
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/v1/jobs',
+      summary: 'List jobs, newest first',
+      query: z.strictObject({
+        ...pageQuery,
+        state: z.enum(jobStates).optional(),
+        limit: z.coerce.number().int().min(1).max(1000).default(100),
+      }),
+      responses: {
+        200: { description: 'One page', schema: jobListSchema },
+        ...problemResponses(400, 401, 503),
+      },
+      async handle({ query }) {
+        const before = query.cursor === undefined ? Infinity : parseJobId(query.cursor);
+        if (before === undefined) return invalidCursor();
+        return listJobs(context, { before, state: query.state, limit: query.limit });
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/v1/jobs/:id',
+      summary: 'One job',
+      params: jobParams,
+      responses: { 200: { description: 'The job', schema: jobSchema }, ...problemResponses(401, 404, 503) },
+      async handle({ params }) {
+        const found = await findJob(context, params.id, jobDocument);
+        if (found.kind === 'live') return document(found.value);
+        return found.kind === 'archived'
+          ? document(found.archived.document)
+          : lookupProblem(found, params.id);
+      },
+    }),
+  ];
+}
+
+export function invalidCursor(): Answer {
+  return problem('invalid-request', 'query.cursor: not the cursor of a page before.', {
+    errors: [{ path: 'query.cursor', message: 'not the cursor of a page before' }],
+  });
+}
+
+async function submitAnswer(
+  context: ApiContext,
+  targets: string,
+  outcome: Awaited<ReturnType<typeof submitJob>>,
+): Promise<Answer> {
+  const invalid = (path: string, message: string) =>
+    problem('invalid-request', `${path}: ${message}.`, { errors: [{ path, message }] });
+  switch (outcome.kind) {
+    case 'accepted':
+    case 'known': {
+      const id = formatJobId(outcome.job);
+      const found = await findJob(context, id, jobDocument);
+      if (found.kind === 'unknown' || found.kind === 'lost') return storeUnavailable();
+      const job = found.kind === 'live' ? found.value : found.archived.document;
+      return document(job, 202, { location: `/v1/jobs/${id}` });
+    }
+    case 'mismatch':
+      return problem(
+        'idempotency-mismatch',
+        `This Idempotency-Key was used for ${formatJobId(outcome.job)}, which is another job: use a new key for a new job.`,
+      );
+    case 'digest-mismatch':
+      return problem(
+        'digest-mismatch',
+        `The digest is not that of the spec, which is ${outcome.expected}: submit the spec of the plan unchanged.`,
+      );
+    case 'foreign-submitter':
+      return problem('forbidden', 'spec.submitter is somebody else: submit the spec of your own plan.');
+    case 'unknown-namespace':
+      return invalid('spec.namespace', `there is only ${context.namespace} here`);
+    case 'lifetime-too-long':
+      return invalid('spec.lifetimeMs', `at most ${context.credentialsLifetimeMs} are allowed here`);
+    case 'target-error':
+      return targetProblem(targets, outcome.error);
+    case 'no-targets':
+      return invalid('spec.targets', 'no host is left');
+    case 'recipients-changed':
+      return problem(
+        'recipients-changed',
+        `The credentials are sealed for keys that no worker here has (${outcome.unknown.join(', ')}): plan again, and seal for its recipients.`,
+      );
+    case 'lost':
+      return storeUnavailable();
+  }
+}
+
+async function listJobs(
+  { leader, archive }: ApiContext,
+  { before, state: wanted, limit }: { before: number; state: JobState | undefined; limit: number },
+): Promise<Answer> {
+  const live = await leader.read((state) => {
+    const documents = new Map<number, JobDocument | undefined>();
+    for (const record of state.jobs.values()) {
+      // The others only hide their archived copies, which are written before they leave.
+      const listed = record.job < before && (wanted === undefined || record.state === wanted);
+      documents.set(record.job, listed ? jobDocument(record) : undefined);
+    }
+    return documents;
+  });
+  if (live.kind === 'lost') return storeUnavailable();
+  const archived = (await archive.list()).filter((job) => job < before && !live.answer.has(job));
+  const numbers = [...[...live.answer.keys()].filter((job) => job < before), ...archived].sort(
+    (a, b) => b - a,
+  );
+  const jobs: JobDocument[] = [];
+  let scanned = 0;
+  for (const [at, job] of numbers.entries()) {
+    const found = live.answer.has(job)
+      ? live.answer.get(job)
+      : (scanned++, (await archive.get(job))?.document);
+    if (found !== undefined && (wanted === undefined || found.state === wanted)) jobs.push(found);
+    if ((jobs.length === limit || scanned === scannedArchives) && at < numbers.length - 1) {
+      return document({ jobs, nextCursor: formatJobId(job) });
+    }
+  }
+  return document({ jobs });
+}

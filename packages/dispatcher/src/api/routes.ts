@@ -1,0 +1,22 @@
+import type { ApiContext } from './context.js';
+import { eventRoutes } from './events.js';
+import { haltRoutes } from './halt.js';
+import { healthRoutes } from './health.js';
+import { jobHostRoutes } from './job-hosts.js';
+import { jobRoutes } from './jobs.js';
+import { pingRoutes } from './ping.js';
+import { planRoutes } from './plans.js';
+import type { Route } from './route.js';
+
+/** Every route of the API, `/openapi.json` excepted, which describes them. */
+export function apiRoutes(context: ApiContext): Route[] {
+  return [
+    ...planRoutes(context),
+    ...jobRoutes(context),
+    ...jobHostRoutes(context),
+    ...eventRoutes(context),
+    ...haltRoutes(context),
+    ...pingRoutes(context),
+    ...healthRoutes(context),
+  ];
+}

@@ -1,0 +1,188 @@
+/**
+ * One dispatcher: store, leader, vault, worker links and API put together, started and stopped in order.
+ *
+ * Start: store → API and worker listener → leadership. Stop: the other way round, so that nobody is answered by parts
+ * that are gone.
+ */
+import { X509Certificate } from 'node:crypto';
+import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
+import type { Secret } from '@pogo/protocol';
+import type { Store } from '@pogo/store';
+import { PeerListener } from '@pogo/wire';
+import type { Logger } from 'pino';
+import { ApiServer } from './api/api-server.js';
+import { BearerToken } from './api/bearer-token.js';
+import type { ApiContext } from './api/context.js';
+import { apiRoutes } from './api/routes.js';
+import { dialHost, formatAddress, type ListenAddress } from './configuration/listen-address.js';
+import { JobHistory } from './events/job-history.js';
+import { Archive } from './jobs/archive.js';
+import { HostLists } from './jobs/host-names.js';
+import { Specs } from './jobs/specs.js';
+import { Leader } from './leader/leader.js';
+import { Metrics } from './metrics.js';
+import { CredentialsKeeper } from './vault/credentials-keeper.js';
+import { MemoryVault } from './vault/memory-vault.js';
+import { WorkerLinks } from './workers/worker-links.js';
+import { WorkerRegistry } from './workers/worker-registry.js';
+
+export interface DispatcherOptions {
+  name: string;
+  /** Whose the API's token is: the submitter of what is submitted with it. */
+  principal: string;
+  listen: ListenAddress;
+  workerListen: ListenAddress;
+  /** Opened, and closed by whoever opened it. */
+  store: Store;
+  /** PEM texts. */
+  tls: { key: Secret; certificate: string; linkRoot: string; sealingRoot: string };
+  token: Secret;
+  credentialsLifetimeMs: number;
+  jobRetentionMs: number;
+  clock: Clock;
+  random: () => number;
+  uniqueId: () => string;
+  logger: Logger;
+  /** It can't go on, and should be stopped. */
+  fatal: (error: Error) => void;
+  limits?: Partial<DispatcherLimits>;
+}
+
+/** Durations in milliseconds. */
+export interface DispatcherLimits {
+  /** How long a plan waits for a first worker. */
+  workerWaitMs: number;
+  /** How long a worker may be away before its hosts are `unknown`. */
+  workerLostAfterMs: number;
+  /** Log entries between two snapshots. */
+  snapshotEveryEntries: number;
+  /** Log entries kept in memory for followers. */
+  recentEntries: number;
+  /** Hosts whose names are kept, over all jobs. */
+  namedHosts: number;
+}
+
+const defaultLimits: DispatcherLimits = {
+  workerWaitMs: 2000,
+  workerLostAfterMs: 60_000,
+  snapshotEveryEntries: 20_000,
+  recentEntries: 10_000,
+  namedHosts: 300_000,
+};
+
+const namespace = 'default';
+
+export class Dispatcher implements Service {
+  readonly leader: Leader;
+  readonly #state = new ServiceState();
+  readonly #vault: MemoryVault;
+  readonly #links: WorkerLinks;
+  readonly #listener: PeerListener;
+  readonly #api: ApiServer;
+
+  constructor(options: DispatcherOptions) {
+    const limits = { ...defaultLimits, ...options.limits };
+    const { name, clock, random, uniqueId, logger, store, tls } = options;
+    const metrics = new Metrics();
+    this.leader = new Leader({
+      store,
+      namespace,
+      name,
+      clock,
+      random,
+      uniqueId,
+      logger,
+      snapshotEveryEntries: limits.snapshotEveryEntries,
+      measured: (appendMs, entries) => metrics.appended(appendMs, entries),
+      fatal: options.fatal,
+    });
+    const { leader } = this;
+    this.#vault = new MemoryVault({ clock, expired: () => leader.wake() });
+    const vault = this.#vault;
+    const specs = new Specs({ documents: store.documents, uniqueId });
+    const registry = new WorkerRegistry({ clock, random, changed: () => leader.wake() });
+    const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
+    const keeper = new CredentialsKeeper(vault);
+    this.#links = new WorkerLinks({
+      name,
+      leader,
+      registry,
+      specs,
+      vault,
+      sealingRoot: new X509Certificate(tls.sealingRoot),
+      clock,
+      logger,
+      lostAfterMs: limits.workerLostAfterMs,
+    });
+    leader.plansWith({ workers: () => registry.capacities(), due: (state) => keeper.missing(state) });
+    // Orders first: they are what a job waits for.
+    for (const observer of [this.#links, history, keeper]) leader.observe(observer);
+
+    const context: ApiContext = {
+      name,
+      principal: options.principal,
+      namespace,
+      credentialsLifetimeMs: options.credentialsLifetimeMs,
+      workerWaitMs: limits.workerWaitMs,
+      clock,
+      logger,
+      store,
+      leader,
+      history,
+      archive: new Archive({ documents: store.documents, specs, uniqueId }),
+      hostLists: new HostLists({ maxHosts: limits.namedHosts }),
+      specs,
+      vault,
+      registry,
+      metrics,
+    };
+    this.#api = new ApiServer({
+      listen: options.listen,
+      tls: { key: tls.key.reveal(), cert: tls.certificate },
+      token: new BearerToken(options.token),
+      routes: apiRoutes(context),
+      logger,
+    });
+    this.#listener = new PeerListener({
+      listen: options.workerListen,
+      tls: { key: tls.key.reveal(), cert: tls.certificate, ca: tls.linkRoot },
+      expectRole: 'worker',
+      clock,
+      onPeer: (peer) => this.#links.serve(peer),
+      onRefused: (refusal) => logger.warn(refusal, 'a connection to the worker listener was refused'),
+    });
+  }
+
+  /** Resolves when both listeners are up and campaigning has begun; {@link Leader.leading} tells of the rest. */
+  start(): Promise<void> {
+    return this.#state.start(async () => {
+      await this.#api.start();
+      await this.#listener.start();
+      await this.leader.start();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#state.stop(async () => {
+      await this.#api.stop();
+      this.#links.stop();
+      await this.#listener.stop();
+      await this.leader.stop();
+      this.#vault.close();
+    });
+  }
+
+  /** `https://HOST:PORT` as a client on this machine dials it; after `start`. */
+  get apiUrl(): string {
+    return `https://${dialable(this.#api.address)}`;
+  }
+
+  /** `wss://HOST:PORT`; after `start`. */
+  get workersUrl(): string {
+    return `wss://${dialable(this.#listener.address)}`;
+  }
+}
+
+function dialable({ host, port }: ListenAddress): string {
+  return formatAddress({ host: dialHost(host), port });
+}

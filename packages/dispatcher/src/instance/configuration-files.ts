@@ -1,0 +1,34 @@
+/** The daemons' configuration as a new instance begins with it. */
+import { basename, dirname, relative } from 'node:path';
+import type { HomeLayout } from '@pogo/protocol';
+import { stringify } from 'yaml';
+
+export function dispatcherConfigurationText(layout: HomeLayout, name: string): string {
+  const here = (path: string) => relative(dirname(layout.dispatcher.config), path);
+  return `# Configuration of this dispatcher. Paths are relative to this file.\n${stringify({
+    name,
+    listen: '127.0.0.1:7646',
+    workerListen: '127.0.0.1:7647',
+    store: `embedded:${basename(layout.dispatcher.store)}`,
+    linkKey: here(layout.dispatcher.linkKey),
+    linkCertificate: here(layout.dispatcher.linkCertificate),
+    linkRoot: here(layout.instance.linkRootCertificate),
+    sealingRoot: here(layout.instance.sealingRootCertificate),
+    tokenFile: here(layout.client.token),
+  })}`;
+}
+
+export function workerConfigurationText(layout: HomeLayout, name: string): string {
+  const here = (path: string) => relative(dirname(layout.worker.config), path);
+  return `# Configuration of this worker. Paths are relative to this file.\n${stringify({
+    name,
+    dispatchers: ['wss://127.0.0.1:7647'],
+    linkKey: here(layout.worker.linkKey),
+    linkCertificate: here(layout.worker.linkCertificate),
+    linkRoot: here(layout.instance.linkRootCertificate),
+    sealingKey: here(layout.worker.sealingKey),
+    sealingCertificate: here(layout.worker.sealingCertificate),
+    knownHosts: here(layout.worker.knownHosts),
+    spool: { dir: here(layout.worker.spool) },
+  })}`;
+}

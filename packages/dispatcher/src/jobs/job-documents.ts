@@ -1,0 +1,35 @@
+import { formatJobId, type HostRecord, hostStates, type JobRecord } from '@pogo/core';
+import type { HostCounts, JobDocument, JobHostDocument } from '@pogo/protocol';
+import { outcomeDocument } from '../events/job-tracker.js';
+
+/** The job as the API shows it. */
+export function jobDocument(record: JobRecord): JobDocument {
+  const { accepted, halt, endedAtMs } = record;
+  const counts: HostCounts = {};
+  for (const state of hostStates) if (record.counts[state] > 0) counts[state] = record.counts[state];
+  return {
+    id: formatJobId(record.job),
+    state: record.state,
+    title: accepted.title,
+    submitter: accepted.submitter,
+    namespace: accepted.namespace,
+    digest: accepted.digest,
+    hosts: accepted.hosts,
+    counts,
+    limits: { ...accepted.limits },
+    ...(halt && { halt: { ...halt } }),
+    acceptedAtMs: record.acceptedAtMs,
+    ...(endedAtMs !== undefined && { endedAtMs }),
+  };
+}
+
+/** One host of a job as the API shows it. */
+export function hostDocument(host: string, { state, attempt, worker, outcome }: HostRecord): JobHostDocument {
+  return {
+    host,
+    state,
+    attempt,
+    ...(worker !== undefined && { worker }),
+    ...(outcome && { outcome: outcomeDocument(outcome) }),
+  };
+}

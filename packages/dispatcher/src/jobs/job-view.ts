@@ -1,0 +1,38 @@
+import type { HostList, type HostLists } from './host-names.js';
+import type { Archive, ArchivedJob } from './archive.js';
+import { findJob } from './find-job.js';
+import type { Leader } from '../leader/leader.js';
+import type { Specs } from './specs.js';
+
+export interface JobViewContext {
+  leader: Leader;
+  archive: Archive;
+  specs: Specs;
+  hostLists: HostLists;
+}
+
+/** What stays the same about a job, wherever it is kept. */
+export interface JobView {
+  job: number;
+  hosts: HostList;
+  /** First log index of its history. */
+  acceptedIndex: number;
+  /** Set when it has left the live state. */
+  archived: ArchivedJob | undefined;
+}
+
+export type JobViewOutcome = { kind: 'found'; view: JobView } | { kind: 'unknown' } | { kind: 'lost' };
+
+/** Looks a job up together with the names of its hosts. Rejects with a StoreError. */
+export async function viewJob(context: JobViewContext, id: string): Promise<JobViewOutcome> {
+  const found = await findJob(context, id, ({ job, acceptedIndex, accepted }) => ({
+    job,
+    acceptedIndex,
+    specRef: accepted.specRef,
+  }));
+  if (found.kind === 'unknown' || found.kind === 'lost') return found;
+  const archived = found.kind === 'archived' ? found.archived : undefined;
+  const { job, acceptedIndex, specRef } = found.kind === 'live' ? found.value : found.archived;
+  const { targets } = await context.specs.get(specRef);
+  return { kind: 'found', view: { job, acceptedIndex, hosts: context.hostLists.of(targets), archived } };
+}

@@ -1,0 +1,134 @@
+/**
+ * Accepts a job: the spec becomes a document (L6), the sealed credentials go into the vault, and the rest into the log. The
+ * answer comes once `job-accepted` is durable (L7); the same key and digest give the same job again.
+ */
+import { decideAccept, type JobLimits, resolveTargets, type TargetError } from '@pogo/core';
+import {
+  type ResolvedSpec,
+  type SealedCredentials,
+  specDigest,
+  specLimits,
+  type SubmitRequest,
+} from '@pogo/protocol';
+import type { Leader } from '../leader/leader.js';
+import type { Decision } from '../leader/reign.js';
+import type { Vault } from '../vault/vault.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+import { HostList, type HostLists } from './host-names.js';
+import { provesPassword, titleOf } from './resolve-request.js';
+import type { Specs } from './specs.js';
+
+export interface SubmitContext {
+  leader: Leader;
+  vault: Vault;
+  specs: Specs;
+  registry: WorkerRegistry;
+  hostLists: HostLists;
+  principal: string;
+  namespace: string;
+  credentialsLifetimeMs: number;
+}
+
+export type SubmitOutcome =
+  | { kind: 'accepted' | 'known'; job: number }
+  | { kind: 'mismatch'; job: number }
+  | { kind: 'digest-mismatch'; expected: string }
+  | { kind: 'foreign-submitter' }
+  | { kind: 'unknown-namespace' }
+  | { kind: 'lifetime-too-long' }
+  | { kind: 'target-error'; error: TargetError }
+  | { kind: 'no-targets' }
+  | { kind: 'recipients-changed'; unknown: string[] }
+  | { kind: 'lost' };
+
+export async function submitJob(
+  context: SubmitContext,
+  idempotencyKey: string,
+  request: SubmitRequest,
+): Promise<SubmitOutcome> {
+  const { spec, digest, limits, credentials } = request;
+  const computed = specDigest(spec);
+  if (computed !== digest) return { kind: 'digest-mismatch', expected: computed };
+
+  // A repeated submission is answered even when it would no longer be taken.
+  const before = await context.leader.read((state) => {
+    const job = state.jobByIdempotencyKey.get(idempotencyKey);
+    return job === undefined ? undefined : { job, same: state.jobs.get(job)?.accepted.digest === digest };
+  });
+  if (before.kind === 'lost') return { kind: 'lost' };
+  if (before.answer !== undefined) {
+    return { kind: before.answer.same ? 'known' : 'mismatch', job: before.answer.job };
+  }
+
+  if (spec.submitter !== context.principal) return { kind: 'foreign-submitter' };
+  if (spec.namespace !== context.namespace) return { kind: 'unknown-namespace' };
+  if (spec.lifetimeMs > context.credentialsLifetimeMs) return { kind: 'lifetime-too-long' };
+  const recipients = credentials.recipients.map(({ header }) => header.kid);
+  const unknown = recipients.filter((kid) => !context.registry.knows(kid));
+  if (unknown.length > 0) return { kind: 'recipients-changed', unknown };
+  const hosts = hostsOf(context.hostLists, spec);
+  if (!('hosts' in hosts)) return hosts;
+
+  const specRef = await context.specs.put(spec);
+  const outcome = await accept(context, {
+    idempotencyKey,
+    spec,
+    digest,
+    limits,
+    credentials,
+    recipients,
+    specRef,
+    hosts,
+  });
+  // On `lost` the entry may be in the log, and names the document.
+  if (outcome.kind === 'known' || outcome.kind === 'mismatch') await context.specs.delete(specRef);
+  return outcome;
+}
+
+async function accept(
+  { leader, vault }: SubmitContext,
+  submission: {
+    idempotencyKey: string;
+    spec: ResolvedSpec;
+    digest: string;
+    limits: JobLimits;
+    credentials: SealedCredentials;
+    recipients: string[];
+    specRef: string;
+    hosts: HostList;
+  },
+): Promise<SubmitOutcome> {
+  const { idempotencyKey, spec, digest, limits, credentials, recipients, specRef, hosts } = submission;
+  const outcome = await leader.command((state): Decision<SubmitOutcome> => {
+    const decision = decideAccept(state, {
+      digest,
+      specRef,
+      idempotencyKey,
+      submitter: spec.submitter,
+      namespace: spec.namespace,
+      title: titleOf(spec),
+      hosts: hosts.hosts.length,
+      recipients,
+      provesPassword: provesPassword(spec),
+      limits,
+    });
+    if (decision.kind !== 'accepted')
+      return { entries: [], answer: { kind: decision.kind, job: decision.job } };
+    // Before the plan of this very cycle looks for them.
+    vault.put({ job: decision.job, digest }, credentials, spec.lifetimeMs);
+    return { entries: decision.entries, answer: { kind: 'accepted', job: decision.job } };
+  });
+  return outcome.kind === 'lost' ? outcome : outcome.answer;
+}
+
+/** From the plan, as a rule; expanded again where that is gone, or never was. */
+function hostsOf(hostLists: HostLists, spec: ResolvedSpec): HostList | SubmitOutcome {
+  const known = hostLists.find(spec.targets);
+  if (known !== undefined) return known;
+  const expanded = resolveTargets(spec.targets, {}, { limit: specLimits.maxTargets });
+  if (!expanded.ok) return { kind: 'target-error', error: expanded.error };
+  if (expanded.targets.length === 0) return { kind: 'no-targets' };
+  const hosts = new HostList(expanded.targets.map(({ host }) => host));
+  hostLists.remember(spec.targets, hosts);
+  return hosts;
+}

@@ -1,0 +1,70 @@
+import { applyEntry, type ClusterState, type HostSet, type LogEntry } from '@pogo/core';
+import { maxBatchBytes } from '@pogo/store';
+
+export interface PendingBatch {
+  index: number;
+  atMs: number;
+  entries: LogEntry[];
+}
+
+/** With room for what an estimate may miss. */
+const targetBytes = maxBatchBytes / 2;
+
+/**
+ * Collects what one cycle decides, and folds each entry at once, so that later decisions see earlier ones. What is too
+ * much for one batch goes on in the next index; entries never depend on sharing a batch.
+ */
+export class BatchBuilder {
+  readonly batches: PendingBatch[] = [];
+  readonly #state: ClusterState;
+  readonly #atMs: number;
+  #bytes = 0;
+
+  constructor(state: ClusterState, atMs: number) {
+    this.#state = state;
+    this.#atMs = atMs;
+    state.atMs = Math.max(state.atMs, atMs);
+  }
+
+  add(entries: readonly LogEntry[]): void {
+    for (const entry of entries) {
+      const bytes = estimateBytes(entry);
+      let batch = this.batches.at(-1);
+      if (batch === undefined || (this.#bytes + bytes > targetBytes && batch.entries.length > 0)) {
+        batch = { index: this.#state.nextIndex, atMs: this.#atMs, entries: [] };
+        this.batches.push(batch);
+        this.#state.nextIndex = batch.index + 1;
+        this.#bytes = 0;
+      }
+      batch.entries.push(entry);
+      this.#bytes += bytes;
+      applyEntry(this.#state, entry, batch.index);
+    }
+  }
+}
+
+/** Upper bounds of the encoded size, without encoding it. */
+function estimateBytes(entry: LogEntry): number {
+  switch (entry.type) {
+    case 'job-accepted':
+      return 2048 + entry.recipients.length * 100 + entry.title.length * 6;
+    case 'hosts-permitted':
+    case 'hosts-assigned':
+    case 'hosts-begun':
+    case 'hosts-started':
+    case 'hosts-halted':
+      return 200 + setBytes(entry.hosts);
+    case 'hosts-refused':
+      return 200 + setBytes(entry.hosts) + entry.reason.length * 6;
+    case 'host-finished':
+      // A character takes at most six bytes, as an escape.
+      return 640 + (entry.outcome.message?.length ?? 0) * 6;
+    default:
+      return 400;
+  }
+}
+
+/** Two numbers of up to seven digits, brackets and commas. */
+function setBytes(hosts: HostSet): number {
+  return hosts.length * 19;
+}

@@ -1,0 +1,196 @@
+/**
+ * Leads the namespace's log whenever it may: campaign → load → take leadership → serve, and again from the start when a
+ * reign ends. Everyone else speaks to the log through here.
+ *
+ * 1. Without a reign nothing is answered from memory: commands and reads are `lost`, and callers say `store-unavailable`.
+ * 2. The state of an ended reign is dropped; the next one is folded from the log again.
+ */
+import type { ClusterState, FoldedBatch, LogEntry, WorkerCapacity } from '@pogo/core';
+import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
+import { type Log, type Store, StoreError } from '@pogo/store';
+import type { Logger } from 'pino';
+import { loadState } from './load-state.js';
+import { type CommandOutcome, type Decision, Reign, type ReignEnd } from './reign.js';
+import { Snapshotter } from './snapshots.js';
+
+/** Looks at what has become durable, and acts on it. Must not throw. */
+export interface LogObserver {
+  /** A reign begins: what was in memory for an earlier one is void. */
+  taken?(state: ClusterState): void;
+  /** In order, each batch once per reign; `state` is what the log holds, later batches of the same cycle included. */
+  appended?(batch: FoldedBatch, state: ClusterState): void;
+  /** The reign is over; nothing may be ordered or acknowledged any more. */
+  lost?(): void;
+}
+
+export interface LeaderOptions {
+  store: Store;
+  namespace: string;
+  /** Name of this dispatcher: the writer in the log. */
+  name: string;
+  clock: Clock;
+  random: () => number;
+  uniqueId: () => string;
+  logger: Logger;
+  /** Entries between two snapshots. */
+  snapshotEveryEntries: number;
+  measured: (appendMs: number, entries: number) => void;
+  /** It can't go on: a bug, or a log that can't be read. Nothing is led any more. */
+  fatal: (error: Error) => void;
+}
+
+const retryBackoff = { firstMs: 100, maxMs: 5000 };
+
+export class Leader implements Service {
+  readonly log: Log;
+  readonly #options: LeaderOptions;
+  readonly #service = new ServiceState();
+  readonly #observers: LogObserver[] = [];
+  #workers: () => readonly WorkerCapacity[] = () => [];
+  #due: (state: ClusterState) => readonly LogEntry[] = () => [];
+  #reign: Reign | undefined;
+  #running: Promise<void> | undefined;
+  #lastEnd: ReignEnd | undefined;
+  #announceFirst: () => void = () => undefined;
+  readonly #first = new Promise<void>((resolve) => (this.#announceFirst = resolve));
+
+  constructor(options: LeaderOptions) {
+    this.#options = options;
+    this.log = options.store.log(options.namespace);
+  }
+
+  /** Before `start` only. Observers are called in the order in which they were added. */
+  observe(observer: LogObserver): void {
+    this.#observers.push(observer);
+  }
+
+  /** Before `start` only: where the planner learns of workers, and of decisions that are due besides its own. */
+  plansWith(sources: {
+    workers: () => readonly WorkerCapacity[];
+    due: (state: ClusterState) => readonly LogEntry[];
+  }): void {
+    this.#workers = sources.workers;
+    this.#due = sources.due;
+  }
+
+  /** Resolves when campaigning has begun; `leading` tells when it was won. */
+  start(): Promise<void> {
+    return this.#service.start(() => {
+      this.#running = this.#run().catch((error: unknown) => {
+        this.#options.fatal(error instanceof Error ? error : new Error(String(error)));
+      });
+      return Promise.resolve();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#service.stop(async () => {
+      this.#reign?.end({ kind: 'stopped', detail: 'the dispatcher stops' });
+      await this.#running;
+      this.#announceFirst();
+    });
+  }
+
+  /** Resolves when this dispatcher leads for the first time, or stops. */
+  leading(): Promise<void> {
+    return this.#first;
+  }
+
+  /** The term while leading (L4), undefined otherwise. */
+  get term(): number | undefined {
+    return this.#reign?.term;
+  }
+
+  /** Why the last reign ended. */
+  get lastEnd(): ReignEnd | undefined {
+    return this.#lastEnd;
+  }
+
+  /** Log time while leading, in milliseconds. */
+  nowMs(): number | undefined {
+    return this.#reign?.nowMs();
+  }
+
+  /** Decides in the next cycle; see {@link Reign.command}. */
+  command<T>(decide: (state: ClusterState, nowMs: number) => Decision<T>): Promise<CommandOutcome<T>> {
+    return this.#reign?.command(decide) ?? Promise.resolve({ kind: 'lost' });
+  }
+
+  /** Reads what the log holds; see {@link Reign.read}. */
+  read<T>(read: (state: ClusterState) => T): Promise<CommandOutcome<T>> {
+    return this.#reign?.read(read) ?? Promise.resolve({ kind: 'lost' });
+  }
+
+  /** The planner should look again. */
+  wake(): void {
+    this.#reign?.wake();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, logger, store, namespace, random } = this.#options;
+    for (let failures = 0; !this.#service.stopping;) {
+      try {
+        const lease = await store.leadership.campaign(namespace, this.#service.signal);
+        if (lease === undefined) return;
+        const onLost = () => this.#reign?.end({ kind: 'lease-lost', detail: 'the lease has ended' });
+        lease.lost.addEventListener('abort', onLost, { once: true });
+        try {
+          if (await this.#reignOnce(lease.lost)) failures = 0;
+        } finally {
+          lease.lost.removeEventListener('abort', onLost);
+          await lease.resign();
+        }
+      } catch (error) {
+        if (this.#service.stopping) return;
+        if (!(error instanceof StoreError)) throw error;
+        this.#lastEnd = { kind: 'store-unavailable', detail: error.message };
+        logger.error({ code: error.code, err: error }, 'the store failed while taking the lead');
+      }
+      await delay(clock, backoffDelayMs(retryBackoff, failures++, random()), this.#service.signal);
+    }
+  }
+
+  /** Resolves to whether it led for a while. */
+  async #reignOnce(lost: AbortSignal): Promise<boolean> {
+    const { clock, logger, store, name, random, uniqueId, measured, snapshotEveryEntries } = this.#options;
+    const state = await loadState(this.log, store.documents);
+    if (lost.aborted || this.#service.stopping) return false;
+    const snapshotter = new Snapshotter({
+      log: this.log,
+      documents: store.documents,
+      uniqueId,
+      everyEntries: snapshotEveryEntries,
+      failed: (error) => logger.error({ err: error }, 'a snapshot could not be written'),
+    });
+    let taken = false;
+    const reign = new Reign({
+      log: this.log,
+      state,
+      clock,
+      random,
+      uniqueId,
+      name,
+      workers: () => this.#workers(),
+      due: (present) => this.#due(present),
+      measured,
+      appended: (batch, present) => {
+        if (!taken) {
+          taken = true;
+          this.#reign = reign;
+          for (const observer of this.#observers) observer.taken?.(present);
+          logger.info({ term: present.term, jobs: present.jobs.size }, 'leads');
+          this.#announceFirst();
+        }
+        for (const observer of this.#observers) observer.appended?.(batch, present);
+        snapshotter.appended(batch.entries.length, present);
+      },
+    });
+    const end = await reign.run();
+    this.#reign = undefined;
+    this.#lastEnd = end;
+    if (taken) for (const observer of this.#observers) observer.lost?.();
+    await snapshotter.idle();
+    if (end.kind !== 'stopped') logger.warn({ end: end.kind, detail: end.detail }, 'leads no longer');
+    return taken;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Snapshots of the state (L5): chunks first, then the pointer by compare-and-set, and only then do older entries go;
+ * the one before is deleted last.
+ */
+import type { ClusterState, StateSnapshot } from '@pogo/core';
+import { snapshotState } from '@pogo/core';
+import { deleteLarge, type Documents, getLarge, type Log, putLarge, StoreError } from '@pogo/store';
+
+const folder = 'snapshots/';
+
+/** Rejects with `store-corrupt` when the document that the pointer names isn't there. */
+export async function readSnapshot(documents: Documents, digest: string): Promise<StateSnapshot> {
+  const bytes = await getLarge(documents, { folder, digest });
+  if (bytes === undefined) {
+    throw new StoreError(
+      'store-corrupt',
+      `the snapshot ${digest} that the log points to is missing: restore the store from a backup`,
+    );
+  }
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as StateSnapshot;
+}
+
+export interface SnapshotterOptions {
+  log: Log;
+  documents: Documents;
+  uniqueId: () => string;
+  /** Entries between two snapshots. */
+  everyEntries: number;
+  failed: (error: unknown) => void;
+}
+
+/** Counts entries, and moves what they add up to into a snapshot in the background. */
+export class Snapshotter {
+  readonly #options: SnapshotterOptions;
+  #entries = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(options: SnapshotterOptions) {
+    this.#options = options;
+  }
+
+  /** To be called with the state as the log holds it. */
+  appended(entries: number, state: ClusterState): void {
+    this.#entries += entries;
+    if (this.#entries < this.#options.everyEntries || this.#running !== undefined) return;
+    this.#entries = 0;
+    // The text is made now: the state moves on while it is written.
+    const value = Buffer.from(JSON.stringify(snapshotState(state)));
+    this.#running = this.#write(value, state.nextIndex)
+      .catch((error: unknown) => this.#options.failed(error))
+      .finally(() => (this.#running = undefined));
+  }
+
+  /** Resolves once nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #write(value: Uint8Array, before: number): Promise<void> {
+    const { log, documents, uniqueId } = this.#options;
+    const pointer = await log.pointer();
+    if (pointer.floor >= before) return;
+    const { digest } = await putLarge(documents, { folder, value, uniqueName: uniqueId() });
+    const outcome = await log.prune({ before, snapshot: digest, expectedVersion: pointer.version });
+    // Another leader may have moved the pointer meanwhile: then ours is the one that nobody needs.
+    const obsolete = outcome.kind === 'ok' ? pointer.snapshot : digest;
+    const current = outcome.kind === 'conflict' ? outcome.pointer.snapshot : digest;
+    if (obsolete !== null && (outcome.kind === 'gap' || obsolete !== current))
+      await deleteLarge(documents, { folder, digest: obsolete });
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Who the workers are, connected or not long gone: one record per name.
+ *
+ * 1. A name has one session at most: a newer connection of the same name replaces the older.
+ * 2. A worker that refuses work is given none for a while, so that the same host doesn't go to and fro.
+ */
+import type { WorkerCapacity } from '@pogo/core';
+import { backoffDelayMs, type Clock, type Timer } from '@pogo/lifecycle';
+import type { HelloParams, Recipient } from '@pogo/protocol';
+import type { Incarnation, WorkerSession } from './worker-session.js';
+
+export interface WorkerRecord {
+  readonly name: string;
+  version: string;
+  capacity: number;
+  recipient: Recipient;
+  incarnation: Incarnation;
+  session: WorkerSession | undefined;
+  /** Runs while it is away; at its end the worker counts as lost. */
+  lossTimer: Timer | undefined;
+  refusals: number;
+  /** Until then it gets nothing new. */
+  pause: Timer | undefined;
+}
+
+const refusalBackoff = { firstMs: 1000, maxMs: 30_000 };
+
+export class WorkerRegistry {
+  readonly #records = new Map<string, WorkerRecord>();
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #changed: () => void;
+  readonly #arrivals = new Set<() => void>();
+
+  /** @param options.changed called when a worker can take more than before. */
+  constructor(options: { clock: Clock; random: () => number; changed: () => void }) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#changed = options.changed;
+  }
+
+  get(name: string): WorkerRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  all(): WorkerRecord[] {
+    return [...this.#records.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** For the planner. */
+  capacities(): WorkerCapacity[] {
+    const capacities: WorkerCapacity[] = [];
+    for (const { name, capacity, recipient, session, pause } of this.#records.values()) {
+      if (session !== undefined && pause === undefined)
+        capacities.push({ name, capacity, keyIds: [recipient.kid] });
+    }
+    return capacities;
+  }
+
+  /** Recipients to seal for: connected workers. */
+  recipients(): Recipient[] {
+    return this.all()
+      .filter(({ session }) => session !== undefined)
+      .map(({ recipient }) => recipient);
+  }
+
+  /** Whether a worker with that sealing key has been here. */
+  knows(kid: string): boolean {
+    for (const { recipient } of this.#records.values()) if (recipient.kid === kid) return true;
+    return false;
+  }
+
+  /** Resolves as soon as a worker is connected, or `signal` aborts. */
+  async arrival(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.recipients().length > 0) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#arrivals.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#arrivals.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** The record that a hello updates or makes; its session is attached by {@link connected}. */
+  greet(name: string, hello: HelloParams, recipient: Recipient): WorkerRecord {
+    const known = this.#records.get(name);
+    if (known?.incarnation.id === hello.incarnation) {
+      known.version = hello.version;
+      known.capacity = hello.capacity;
+      known.recipient = recipient;
+      return known;
+    }
+    known?.pause?.cancel();
+    known?.lossTimer?.cancel();
+    const record: WorkerRecord = {
+      name,
+      version: hello.version,
+      capacity: hello.capacity,
+      recipient,
+      incarnation: { id: hello.incarnation, opened: new Set() },
+      session: undefined,
+      lossTimer: undefined,
+      refusals: 0,
+      pause: undefined,
+    };
+    this.#records.set(name, record);
+    return record;
+  }
+
+  connected(record: WorkerRecord, session: WorkerSession): void {
+    record.lossTimer?.cancel();
+    record.lossTimer = undefined;
+    if (record.session !== session) record.session?.peer.close(4001, 'replaced by a newer connection');
+    record.session = session;
+    for (const arrived of [...this.#arrivals]) arrived();
+    this.#changed();
+  }
+
+  /** It has refused what it was ordered to do (2). */
+  refused(record: WorkerRecord): void {
+    if (record.pause !== undefined) return;
+    const pauseMs = backoffDelayMs(refusalBackoff, record.refusals++, this.#random());
+    record.pause = this.#clock.setTimer(pauseMs, () => {
+      record.pause = undefined;
+      this.#changed();
+    });
+  }
+
+  /** It does what it is ordered to do. */
+  obliged(record: WorkerRecord): void {
+    record.refusals = 0;
+  }
+
+  /** Cancels every timer; records stay readable. */
+  stop(): void {
+    for (const record of this.#records.values()) {
+      record.lossTimer?.cancel();
+      record.pause?.cancel();
+      record.lossTimer = undefined;
+      record.pause = undefined;
+    }
+    for (const arrived of [...this.#arrivals]) arrived();
+  }
+}

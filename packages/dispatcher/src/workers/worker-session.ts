@@ -1,0 +1,214 @@
+/**
+ * One connection of one worker after its hello: orders go out here, one after another, and output comes in.
+ *
+ * 1. A job is opened once per incarnation of the worker, before its first order.
+ * 2. Orders are sent in the order in which the log has them; each waits for the answer to the one before.
+ * 3. An order that finds the connection broken isn't repeated here: the next hello tells what has to be sent again.
+ */
+import { type CallOutcome, type Peer } from '@pogo/wire';
+import {
+  decodeOutputFrame,
+  type OpenJobParams,
+  openOutputResultSchema,
+  type OrderResult,
+  orderResultSchema,
+  type OutputFrame,
+  pingResultSchema,
+  workerMethods,
+} from '@pogo/protocol';
+import type { Logger } from 'pino';
+
+export interface OrderedAttempt {
+  host: number;
+  attempt: number;
+}
+
+/** What is known of a worker's process, over its connections. */
+export interface Incarnation {
+  readonly id: string;
+  /** Jobs that were opened there (1). */
+  readonly opened: Set<number>;
+}
+
+export interface WorkerSessionOptions {
+  peer: Peer;
+  incarnation: Incarnation;
+  term: number;
+  logger: Logger;
+  /** What `job.open` needs; undefined when the job is over, or nobody holds its credentials. */
+  opening: (job: number) => Promise<Omit<OpenJobParams, 'term' | 'job'> | undefined>;
+  /** The job can't be opened there any more, so these attempts will never be sent. */
+  undeliverable: (job: number, attempts: readonly OrderedAttempt[]) => void;
+}
+
+/** Who takes the frames of one subscription. */
+export type OutputReceiver = (frame: OutputFrame | undefined) => void;
+
+const orderTimeoutMs = 60_000;
+const pingTimeoutMs = 5_000;
+const outputTimeoutMs = 30_000;
+
+export class WorkerSession {
+  readonly #options: WorkerSessionOptions;
+  readonly #receivers = new Map<number, OutputReceiver>();
+  #nextSubscription = 1;
+  #orders: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: WorkerSessionOptions) {
+    this.#options = options;
+  }
+
+  get peer(): Peer {
+    return this.#options.peer;
+  }
+
+  get incarnation(): Incarnation {
+    return this.#options.incarnation;
+  }
+
+  assign(job: number, attempts: readonly OrderedAttempt[]): void {
+    this.#enqueue(async () => {
+      if (!(await this.#open(job))) {
+        if (!this.#closed) this.#options.undeliverable(job, attempts);
+        return;
+      }
+      let result = await this.#order(workerMethods.assign, { job, attempts });
+      if (result?.kind === 'unknown-job' && this.incarnation.opened.delete(job) && (await this.#open(job))) {
+        result = await this.#order(workerMethods.assign, { job, attempts });
+      }
+      this.#check(workerMethods.assign, job, result);
+      if (result?.kind === 'unknown-job') this.#options.undeliverable(job, attempts);
+    });
+  }
+
+  halt(job: number, kill: boolean): void {
+    this.#enqueue(async () => {
+      if (!this.incarnation.opened.has(job)) return;
+      this.#check(workerMethods.haltJob, job, await this.#order(workerMethods.haltJob, { job, kill }));
+    });
+  }
+
+  closeJob(job: number): void {
+    this.#enqueue(async () => {
+      if (!this.incarnation.opened.delete(job)) return;
+      await this.#order(workerMethods.closeJob, { job });
+    });
+  }
+
+  /** Round trip in milliseconds, and the worker's version; undefined when it doesn't answer. */
+  async ping(monotonicMs: () => number): Promise<{ roundTripMs: number; version: string } | undefined> {
+    const startMs = monotonicMs();
+    const outcome = await this.peer.call(workerMethods.ping, {}, pingResultSchema, {
+      timeoutMs: pingTimeoutMs,
+    });
+    if (outcome.kind !== 'ok') return undefined;
+    return { roundTripMs: monotonicMs() - startMs, version: outcome.value.version };
+  }
+
+  /**
+   * Opens a subscription; `receive` gets its frames, and undefined when the connection ended first.
+   * Resolves to its number; undefined when the worker has no such output, or is gone.
+   */
+  async openOutput(
+    params: {
+      job: number;
+      host?: { index: number; attempt: number; stream: 'stdout' | 'stderr' };
+      from: number;
+      until?: number;
+      follow: boolean;
+      creditBytes: number;
+    },
+    receive: OutputReceiver,
+  ): Promise<{ kind: 'open'; subscription: number } | { kind: 'not-found' } | { kind: 'gone' }> {
+    if (this.#closed) return { kind: 'gone' };
+    const subscription = this.#nextSubscription++;
+    this.#receivers.set(subscription, receive);
+    const outcome = await this.peer.call(
+      workerMethods.openOutput,
+      { subscription, ...params },
+      openOutputResultSchema,
+      { timeoutMs: outputTimeoutMs },
+    );
+    if (outcome.kind === 'ok' && outcome.value.found) return { kind: 'open', subscription };
+    this.#receivers.delete(subscription);
+    if (outcome.kind === 'ok') return { kind: 'not-found' };
+    if (outcome.kind === 'timeout') this.peer.notify(workerMethods.closeOutput, { subscription });
+    return { kind: 'gone' };
+  }
+
+  creditOutput(subscription: number, bytes: number): void {
+    if (!this.#closed) this.peer.notify(workerMethods.outputCredit, { subscription, bytes });
+  }
+
+  closeOutput(subscription: number): void {
+    if (this.#receivers.delete(subscription) && !this.#closed) {
+      this.peer.notify(workerMethods.closeOutput, { subscription });
+    }
+  }
+
+  /** A binary frame has come. */
+  receive(bytes: Uint8Array): void {
+    const frame = decodeOutputFrame(bytes);
+    if (frame === undefined) {
+      this.peer.close(1002, 'a binary frame that is not an output frame');
+      return;
+    }
+    const receiver = this.#receivers.get(frame.subscription);
+    if (frame.kind === 'end') this.#receivers.delete(frame.subscription);
+    // Frames of a subscription that was just closed may still arrive.
+    receiver?.(frame);
+  }
+
+  /** The connection is over: subscriptions end, queued orders do nothing. */
+  closed(): void {
+    this.#closed = true;
+    const receivers = [...this.#receivers.values()];
+    this.#receivers.clear();
+    for (const receiver of receivers) receiver(undefined);
+  }
+
+  #enqueue(order: () => Promise<void>): void {
+    this.#orders = this.#orders.then(async () => {
+      if (this.#closed) return;
+      try {
+        await order();
+      } catch (error) {
+        this.#options.logger.error({ err: error, worker: this.peer.identity.name }, 'an order failed');
+        // What the worker has got is open now: the next hello tells.
+        this.peer.close(1011, 'an order failed');
+      }
+    });
+  }
+
+  async #open(job: number): Promise<boolean> {
+    if (this.incarnation.opened.has(job)) return true;
+    const opening = await this.#options.opening(job);
+    if (opening === undefined) return false;
+    const result = await this.#order(workerMethods.openJob, { job, ...opening });
+    if (result?.kind === 'taken') this.incarnation.opened.add(job);
+    this.#check(workerMethods.openJob, job, result);
+    return result?.kind === 'taken';
+  }
+
+  async #order(method: string, params: object): Promise<OrderResult | undefined> {
+    const outcome: CallOutcome<OrderResult> = await this.peer.call(
+      method,
+      { term: this.#options.term, ...params },
+      orderResultSchema,
+      { timeoutMs: orderTimeoutMs },
+    );
+    if (outcome.kind === 'ok') return outcome.value;
+    if (outcome.kind === 'closed') return undefined;
+    const { logger } = this.#options;
+    logger.error({ worker: this.peer.identity.name, method, outcome }, 'a worker did not take an order');
+    this.peer.close(1011, `no answer to ${method}`);
+    return undefined;
+  }
+
+  #check(method: string, job: number, result: OrderResult | undefined): void {
+    if (result === undefined || result.kind === 'taken') return;
+    const { logger, term } = this.#options;
+    logger.warn({ worker: this.peer.identity.name, method, job, term, result }, 'a worker refused an order');
+  }
+}
