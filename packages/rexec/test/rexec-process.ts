@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Outcome } from '@pogo/core';
 import {
   type AttemptReport,
