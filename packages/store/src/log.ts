@@ -15,7 +15,10 @@ import type { StoreError } from './store-error.js';
 /** The largest body of one batch, in bytes: what a ZooKeeper node takes with room to spare. Larger values: L6. */
 export const maxBatchBytes = 512 * 1024;
 
-/** Who wrote a batch, and its id, unique per writer. */
+/** The longest writer and the longest id, in UTF-16 units; longer ones are the caller's bug: a RangeError. */
+export const maxBatchNameLength = 256;
+
+/** Who wrote a batch, and its id, unique per writer; neither is empty. */
 export interface BatchIdentity {
   writer: string;
   id: string;

@@ -80,7 +80,7 @@ export function describeHandles({ describe, it }: TestFramework, onNewStore: OnN
     );
 
     it(
-      'refuse indices and namespaces that no log has, as the bug of their caller',
+      'refuse indices, namespaces and names that no log has, as the bug of their caller',
       onNewStore(async (openHandle) => {
         const store = await openHandle();
         const log = store.log('main');
@@ -89,6 +89,13 @@ export function describeHandles({ describe, it }: TestFramework, onNewStore: OnN
           await assert.rejects(async () => log.read(index, 1), RangeError);
         }
         await assert.rejects(async () => log.read(0, 0), RangeError);
+        for (const name of ['', 'x'.repeat(257)]) {
+          await assert.rejects(async () => log.append(0, batchOf(name, '0')), RangeError);
+          await assert.rejects(async () => log.append(0, batchOf('w', name)), RangeError);
+        }
+        const longest = '\u{10ffff}'.repeat(128);
+        assert.deepEqual(await log.append(0, batchOf(longest, longest)), { kind: 'ok' });
+        assert.deepEqual(namesOf(entriesOf(await log.read(0, 1))), [`0:${longest}/${longest}`]);
         for (const namespace of ['', 'a/b', '..', 'ä']) assert.throws(() => store.log(namespace), RangeError);
       }),
     );

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Store, StoreDescription } from '../../store.js';
 import { Elections } from '../local/elections.js';
@@ -6,13 +7,20 @@ import { EmbeddedDocuments } from './embedded-documents.js';
 import { EmbeddedLog } from './embedded-log.js';
 import { formatVersion, inspectDirectory, makeDirectory, writeFormat } from './format-file.js';
 import { GroupCommit } from './group-commit.js';
-import { type Level, openLevel } from './level.js';
+import { type Level, locked, openLevel, storeErrorOf } from './level.js';
 import { LevelSession } from './level-session.js';
 
 export interface EmbeddedOptions {
   /** Made when it isn't there; an existing one must be empty or a store already. */
   directory: string;
 }
+
+/**
+ * The real paths of the directories that this process has open. LevelDB locks its directory against other processes with a
+ * POSIX record lock, and a second opening in this process, which it refuses, would release that lock: the kernel drops
+ * a process's locks on a file as soon as it closes any descriptor of that file.
+ */
+const openHere = new Set<string>();
 
 /**
  * A store in one directory on this machine, open in one process at a time, every write synced before it is answered.
@@ -22,13 +30,16 @@ export class EmbeddedBacking {
   readonly elections = new Elections();
   readonly documents: EmbeddedDocuments;
   readonly #directory: string;
+  readonly #place: string;
   readonly #session: LevelSession;
   readonly #commits: GroupCommit;
   readonly #logs = new Map<string, EmbeddedLog>();
   readonly #handles = new Set<Store>();
+  #closing: Promise<void> | undefined;
 
-  private constructor(directory: string, level: Level) {
+  private constructor({ directory, place, level }: { directory: string; place: string; level: Level }) {
     this.#directory = directory;
+    this.#place = place;
     this.#session = new LevelSession(directory, level);
     this.#commits = new GroupCommit(this.#session, directory);
     this.documents = new EmbeddedDocuments({ directory, session: this.#session, commits: this.#commits });
@@ -39,14 +50,24 @@ export class EmbeddedBacking {
     const directory = resolve(options.directory);
     const found = await inspectDirectory(directory);
     if (found === 'new') await makeDirectory(directory);
-    const level = await openLevel(directory, { create: found === 'new' });
+    const place = await realpath(directory).catch((error: unknown) => {
+      throw storeErrorOf(error, directory);
+    });
+    if (openHere.has(place)) throw locked(directory, 'this');
+    openHere.add(place);
     try {
-      if (found === 'new') await writeFormat(directory);
+      const level = await openLevel(directory, { create: found === 'new' });
+      try {
+        if (found === 'new') await writeFormat(directory);
+      } catch (error) {
+        await level.close();
+        throw error;
+      }
+      return new EmbeddedBacking({ directory, place, level });
     } catch (error) {
-      await level.close();
+      openHere.delete(place);
       throw error;
     }
-    return new EmbeddedBacking(directory, level);
   }
 
   openHandle(): Store {
@@ -65,9 +86,8 @@ export class EmbeddedBacking {
 
   /** Closes the handles that are still open, waits for writes under way, and lets go of the directory. */
   async close(): Promise<void> {
-    await Promise.all([...this.#handles].map((handle) => handle.close()));
-    await this.#commits.settled();
-    await this.#session.close();
+    this.#closing ??= this.#close();
+    await this.#closing;
   }
 
   log(namespace: string): EmbeddedLog {
@@ -85,5 +105,15 @@ export class EmbeddedBacking {
 
   describe(): StoreDescription {
     return { driver: 'embedded', location: this.#directory, formatVersion };
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#handles].map((handle) => handle.close()));
+    await this.#commits.settled();
+    try {
+      await this.#session.close();
+    } finally {
+      openHere.delete(this.#place);
+    }
   }
 }

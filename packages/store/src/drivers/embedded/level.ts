@@ -34,19 +34,21 @@ export function storeErrorOf(error: unknown, directory: string): StoreError {
   if (error instanceof StoreError) return error;
   const { code, message } = rootOf(error);
   const options = { cause: error };
-  if (code === 'LEVEL_LOCKED') {
-    return new StoreError(
-      'store-locked',
-      `the store in ${directory} is open in another process: stop that one, or use another directory`,
-      options,
-    );
-  }
+  if (code === 'LEVEL_LOCKED') return locked(directory, 'another', options);
   if (code === 'LEVEL_CORRUPTION' || message.includes('create_if_missing'))
     return corrupt(directory, message, options);
   return new StoreError(
     'store-unavailable',
     `the store in ${directory} can't be read or written: ${message}. ` +
       'Check that the directory may be written and that its disk works and has space left',
+    options,
+  );
+}
+
+export function locked(directory: string, which: 'this' | 'another', options?: ErrorOptions): StoreError {
+  return new StoreError(
+    'store-locked',
+    `the store in ${directory} is open in ${which} process: stop what uses it there, or use another directory`,
     options,
   );
 }

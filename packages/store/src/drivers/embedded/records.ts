@@ -8,7 +8,6 @@ import type { Batch, SnapshotPointer } from '../../log.js';
 import { corrupt } from './level.js';
 
 const sumBytes = 4;
-const maxNameBytes = 0xffff;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -31,9 +30,6 @@ export function openRecord(key: string, record: Uint8Array, directory: string): 
 export function encodeBatch({ writer, id, body }: Batch): Uint8Array {
   const writerName = encoder.encode(writer);
   const idName = encoder.encode(id);
-  if (writerName.byteLength > maxNameBytes || idName.byteLength > maxNameBytes) {
-    throw new RangeError('writer and batch id are limited to 65535 bytes');
-  }
   const payload = new Uint8Array(4 + writerName.byteLength + idName.byteLength + body.byteLength);
   viewOf(payload).setUint16(0, writerName.byteLength);
   viewOf(payload).setUint16(2, idName.byteLength);

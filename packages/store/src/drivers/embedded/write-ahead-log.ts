@@ -24,7 +24,8 @@ export async function checkWriteAheadLogs(location: string): Promise<void> {
   const names = await readdir(location).catch(() => []);
   for (const name of names) {
     if (!/^\d+\.log$/.test(name)) continue;
-    const badAt = damagedAt(await readFile(join(location, name)));
+    // Whoever has the store open may delete it at this moment; that the store is open shows later.
+    const badAt = damagedAt(await readFile(join(location, name)).catch(ignoreMissing));
     if (badAt === undefined) continue;
     throw new StoreError(
       'store-corrupt',
@@ -32,6 +33,11 @@ export async function checkWriteAheadLogs(location: string): Promise<void> {
         'Restore the directory from a backup, or use another one',
     );
   }
+}
+
+function ignoreMissing(error: unknown): Uint8Array {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Uint8Array();
+  throw error;
 }
 
 /** The position of the first bad record that has the beginning of a valid one after it. */

@@ -1,7 +1,7 @@
 import type { Documents } from '../../documents.js';
 import { checkDocumentKey, checkDocumentPrefix, maxDocumentBytes } from '../../documents.js';
 import type { Lease } from '../../leadership.js';
-import { type Log, maxBatchBytes } from '../../log.js';
+import { type Log, maxBatchBytes, maxBatchNameLength } from '../../log.js';
 import { type Store, type StoreDescription, checkNamespace } from '../../store.js';
 import { StoreError } from '../../store-error.js';
 import type { ChangeSignal } from './change-signal.js';
@@ -58,6 +58,8 @@ export function localHandle(backing: LocalBacking, release: () => Promise<void>)
     return {
       append(index, batch) {
         checkIndex(index);
+        checkName(batch.writer);
+        checkName(batch.id);
         if (batch.body.byteLength > maxBatchBytes) {
           return Promise.resolve({ kind: 'too-large', limitBytes: maxBatchBytes });
         }
@@ -135,4 +137,10 @@ function checkIndex(index: number): void {
 
 function checkLimit(limit: number): void {
   if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`not a number of entries: ${limit}`);
+}
+
+function checkName(name: string): void {
+  if (name.length < 1 || name.length > maxBatchNameLength) {
+    throw new RangeError(`not a writer or batch id: ${JSON.stringify(name)}`);
+  }
 }

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Store, openStore } from '@pogo/store';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { StoreUser, bundleStoreUser } from './children/start.js';
+import { inNewDirectory } from './directories.js';
+
+const run = promisify(execFile);
+let bundleDirectory: string;
+let bundle: string;
+
+beforeAll(async () => {
+  bundleDirectory = await mkdtemp(join(tmpdir(), 'pogo-store-bundle-'));
+  bundle = await bundleStoreUser(bundleDirectory);
+});
+
+afterAll(() => rm(bundleDirectory, { recursive: true }));
+
+describe('the embedded store', () => {
+  it('has everything again after it was closed and reopened', () =>
+    inNewDirectory(async (parent) => {
+      const url = `embedded:${join(parent, 'a', 'store')}`;
+      const body = Uint8Array.of(1, 2, 3);
+      const before = await openStore(url);
+      for (let index = 0; index < 5; index += 1) {
+        await before.log('main').append(index, { writer: 'w', id: `${index}`, body });
+      }
+      await before.log('main').prune({ before: 2, snapshot: 'snapshots/2', expectedVersion: 0 });
+      const pointer = await before.log('main').pointer();
+      await before.documents.put('kept', body, null);
+      const deleted = await before.documents.put('deleted', body, null);
+      await before.documents.delete('deleted', 'any');
+      await before.close();
+
+      const after = await openStore(url);
+      assert.deepEqual(await after.log('main').pointer(), pointer);
+      assert.deepEqual(await after.log('main').read(1, 9), {
+        kind: 'pruned',
+        floor: 2,
+        snapshot: 'snapshots/2',
+      });
+      const page = await after.log('main').read(2, 9);
+      assert.ok(page.kind === 'entries');
+      assert.deepEqual(
+        page.entries.map(({ index, batch }) => [index, batch]),
+        [2, 3, 4].map((index) => [index, { writer: 'w', id: `${index}`, body }]),
+      );
+      assert.deepEqual(await after.log('main').append(5, { writer: 'w', id: '5', body }), { kind: 'ok' });
+      assert.deepEqual((await after.documents.get('kept'))?.value, body);
+      assert.equal(await after.documents.get('deleted'), undefined);
+      const again = await after.documents.put('deleted', body, null);
+      assert.ok(again.kind === 'ok' && deleted.kind === 'ok' && again.version > deleted.version);
+      await after.close();
+    }));
+
+  it('has everything that was acknowledged before a kill -9', () =>
+    inNewDirectory(async (directory) => {
+      let killedAt = 0;
+      for (const moment of [5, 60]) {
+        const child = new StoreUser(bundle, { arguments: ['append', directory, '1000000'] });
+        const lines: string[] = [];
+        try {
+          lines.push(...(await child.linesUntil(`ok ${killedAt + moment}`)));
+          child.process.kill('SIGKILL');
+          lines.push(...(await child.rest()));
+        } finally {
+          await child.kill();
+        }
+        const acknowledged = lines.length;
+        const store = await openStore(`embedded:${directory}`);
+        const count = await countEntries(store);
+        await store.close();
+        assert.ok(acknowledged > killedAt + moment);
+        assert.ok(count >= acknowledged, `${acknowledged} were acknowledged, ${count} are there`);
+        assert.ok(count <= Math.max(acknowledged, killedAt) + 1, 'more than one was in flight');
+        killedAt = acknowledged;
+      }
+    }));
+
+  it('answers an append only after the write-ahead log was synced, each time', () =>
+    inNewDirectory(async (directory) => {
+      const events = await trace(directory, ['append', join(directory, 'store'), '25']);
+      let syncs = 0;
+      let answers = 0;
+      for (const event of events) {
+        if (event === 'sync') syncs += 1;
+        if (!event.startsWith('ok ')) continue;
+        answers += 1;
+        assert.ok(syncs >= answers, `${event} was said after ${syncs} syncs`);
+      }
+      assert.equal(answers, 25);
+    }));
+
+  it('merges what gathers while a write is in flight into one sync', () =>
+    inNewDirectory(async (directory) => {
+      const events = await trace(directory, ['put', join(directory, 'store'), '200']);
+      const between = events.slice(events.indexOf('begin'), events.indexOf('end'));
+      const syncs = between.filter((event) => event === 'sync').length;
+      // The put in flight, what gathered meanwhile, and the appends that follow those puts.
+      assert.equal(syncs, 3);
+    }));
+
+  it('says so when the disk is full, and goes on once there is space, with everything acknowledged', () =>
+    inNewDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const child = new StoreUser(bundle, { arguments: ['append', directory, '120'] });
+      const limitFileSize = (limit: string) =>
+        run('prlimit', [`--pid=${child.process.pid}`, `--fsize=${limit}:`]);
+      try {
+        const lines = await child.linesUntil('ok 40');
+        // From here on, no write to any file of the child succeeds.
+        await limitFileSize('1');
+        const doubt = (await child.linesUntil('doubt')).at(-1)!;
+        const index = Number(doubt.split(' ')[1]);
+        assert.ok(index > 40 && index < 119, doubt);
+        assert.match(doubt, /store-unavailable the store in \S+ can't be read or written: .*space left$/);
+        child.say('again');
+        assert.match(await child.line(), new RegExp(`^doubt ${index} store-unavailable`));
+        await limitFileSize('unlimited');
+        child.say('again');
+        lines.push(...(await child.rest()));
+        assert.equal(lines.at(-1), 'ok 119');
+      } finally {
+        await child.kill();
+      }
+      const store = await openStore(`embedded:${directory}`);
+      assert.equal(await countEntries(store), 120);
+      await store.close();
+    }));
+
+  it('loses nothing when only part of a write reached the disk, and more was written afterwards', () =>
+    inNewDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const child = new StoreUser(bundle, { arguments: ['append', directory, '100'] });
+      try {
+        // Each file may hold 50 000 bytes, so that a write is cut off in its middle; a new file has space again.
+        await child.linesUntil('ok 2');
+        await run('prlimit', [`--pid=${child.process.pid}`, '--fsize=50000:']);
+        await child.linesUntil('doubt');
+        await run('prlimit', [`--pid=${child.process.pid}`, '--fsize=unlimited:']);
+        child.say('again');
+        assert.equal((await child.rest()).at(-1), 'ok 99');
+      } finally {
+        await child.kill();
+      }
+      const store = await openStore(`embedded:${directory}`);
+      assert.equal(await countEntries(store), 100);
+      await store.close();
+    }));
+});
+
+/** How many entries the log holds, without a hole; each must be the one that the child has written there. */
+async function countEntries(store: Store): Promise<number> {
+  let next = 0;
+  for (;;) {
+    const page = await store.log('main').read(next, 100);
+    assert.ok(page.kind === 'entries');
+    if (page.entries.length === 0) return next;
+    for (const { index, batch } of page.entries) {
+      assert.equal(index, next);
+      assert.deepEqual([batch.writer, batch.id, batch.body.byteLength], ['child', `${index}`, 4096]);
+      next += 1;
+    }
+  }
+}
+
+/** What a child did, in order, as strace saw it: `sync` for each completed sync of a write-ahead log, and its lines. */
+async function trace(directory: string, childArguments: string[]): Promise<string[]> {
+  await run('strace', ['-V']).catch(() => {
+    throw new Error('this test needs strace: apt-get install strace');
+  });
+  const output = join(directory, 'trace');
+  const options = ['-f', '-y', '-qq', '-e', 'trace=fdatasync,fsync,write', '-e', 'signal=none', '-o', output];
+  const child = new StoreUser(bundle, { arguments: childArguments, wrapper: ['strace', ...options] });
+  try {
+    await child.rest();
+    await child.end();
+  } finally {
+    await child.kill();
+  }
+  assert.equal(child.process.exitCode, 0);
+
+  const events: string[] = [];
+  const syncing = new Set<string>();
+  for (const line of (await readFile(output, 'utf8')).split('\n')) {
+    const thread = line.split(' ')[0]!;
+    const said = /write\(1<.*?>, "(.*)\\n"/.exec(line)?.[1];
+    if (said !== undefined) events.push(said);
+    const begins = /f(?:data)?sync\(\d+<.*\.log>/.test(line);
+    const succeeds = /\) += 0$/.test(line);
+    if (begins && succeeds) events.push('sync');
+    if (begins && line.includes('unfinished')) syncing.add(thread);
+    if (/f(?:data)?sync resumed>/.test(line) && syncing.delete(thread) && succeeds) events.push('sync');
+  }
+  return events;
+}
