@@ -1,0 +1,87 @@
+import { afterAll, afterEach, expect, test } from 'vitest';
+import { removeScriptedRexec, startCluster, stopClusters } from './cluster.js';
+
+afterEach(stopClusters);
+afterAll(removeScriptedRexec);
+
+const hosts = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+test('a job of many hosts runs, and each attempt is begun, started and finished, in that order', async () => {
+  const { dispatcher } = await startCluster();
+  expect(dispatcher.hellos).toMatchObject([
+    { pools: ['default'], capacity: 100, recipient: { worker: 'w1' }, held: [] },
+  ]);
+  expect(await dispatcher.open(7, { '*': 'ok', 3: { exit: 5 } })).toEqual({ kind: 'taken' });
+  expect(await dispatcher.assign(7, hosts(200))).toEqual({ kind: 'taken' });
+  const ends = await dispatcher.ends(200);
+  for (const host of hosts(200)) expect(dispatcher.eventsOf(host)).toEqual(['begun', 'started', 'finished']);
+  expect(ends.find(({ host }) => host === 3)).toMatchObject({ outcome: { state: 'failed', exitCode: 5 } });
+  expect(await dispatcher.order('close', { job: 7 })).toEqual({ kind: 'taken' });
+  expect(await dispatcher.order('close', { job: 7 })).toEqual({ kind: 'unknown-job' });
+});
+
+test('an order that comes twice is done once', async () => {
+  const { dispatcher } = await startCluster();
+  await dispatcher.open(1, {});
+  await dispatcher.open(1, {});
+  await dispatcher.assign(1, [0, 1]);
+  await dispatcher.assign(1, [1, 2]);
+  await dispatcher.ends(3);
+  // Also when its reports are acknowledged, and when the job was closed and opened again.
+  await dispatcher.assign(1, [0, 1, 2, 3]);
+  await dispatcher.ends(4);
+  await dispatcher.order('close', { job: 1 });
+  await dispatcher.open(1, {});
+  await dispatcher.assign(1, [0, 1, 2, 3, 4]);
+  await dispatcher.assign(1, [2], 2);
+  await dispatcher.ends(6);
+  const ended = dispatcher.reports.filter(({ event }) => event === 'finished');
+  expect(ended.map(({ host, attempt }) => `${host}/${attempt}`).sort()).toEqual([
+    '0/1',
+    '1/1',
+    '2/1',
+    '2/2',
+    '3/1',
+    '4/1',
+  ]);
+});
+
+test('orders of an older term, and for jobs that were never opened, are refused and do nothing', async () => {
+  const { dispatcher } = await startCluster();
+  dispatcher.term = 9;
+  await dispatcher.open(1, {});
+  dispatcher.term = 8;
+  expect(await dispatcher.assign(1, [0])).toEqual({ kind: 'stale-term', term: 9 });
+  expect(await dispatcher.open(2, {})).toEqual({ kind: 'stale-term', term: 9 });
+  expect(await dispatcher.order('halt', { job: 1, kill: true })).toEqual({ kind: 'stale-term', term: 9 });
+  expect(await dispatcher.order('close', { job: 1 })).toEqual({ kind: 'stale-term', term: 9 });
+  dispatcher.term = 9;
+  expect(await dispatcher.assign(2, [0])).toEqual({ kind: 'unknown-job' });
+  await dispatcher.assign(1, [5]);
+  await dispatcher.ends(1);
+  expect(new Set(dispatcher.reports.map(({ host }) => host))).toEqual(new Set([5]));
+});
+
+test('halt refuses what has not begun and lets the rest end; with kill it ends too', async () => {
+  const { dispatcher } = await startCluster({ maxConnections: 3 });
+  await dispatcher.open(1, { 0: 'hold', 1: 'hold', 2: 'wait' });
+  await dispatcher.assign(1, hosts(10));
+  await dispatcher.until(() => dispatcher.reports.filter(({ event }) => event === 'started').length === 2);
+  await dispatcher.order('halt', { job: 1, kill: false });
+  const refused = await dispatcher.ends(8);
+  expect(refused.map(({ host, event }) => `${host} ${event}`).sort()).toEqual(
+    [2, 3, 4, 5, 6, 7, 8, 9].map((host) => `${host} refused`),
+  );
+  await dispatcher.assign(1, [10]);
+  expect((await dispatcher.ends(9)).at(-1)).toMatchObject({ host: 10, event: 'refused' });
+  await dispatcher.order('halt', { job: 1, kill: true });
+  const ends = await dispatcher.ends(11);
+  expect(ends.slice(9)).toMatchObject([{ outcome: { state: 'killed' } }, { outcome: { state: 'killed' } }]);
+});
+
+test('three refused passwords are told to the dispatcher', async () => {
+  const { dispatcher } = await startCluster();
+  await dispatcher.open(4, { 0: 'password-refused' });
+  await dispatcher.assign(4, [0]);
+  await dispatcher.until(() => dispatcher.calls.some(({ passwordRefused }) => passwordRefused.includes(4)));
+});
