@@ -1,0 +1,167 @@
+/**
+ * HTTPS to one dispatcher.
+ *
+ * 1. Only a certificate of the pinned link root that names a dispatcher is talked to; names and addresses don't matter
+ *    (security.md, "Identity of the parts"). The token is sent on no other connection.
+ * 2. What the network does is an outcome, never an exception.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import { connect, type ConnectionOptions, type PeerCertificate, type TLSSocket } from 'node:tls';
+import type { Access } from './profile.js';
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST';
+  /** With its query, below the dispatcher's address. */
+  readonly path: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Time without a sign of life after which the request is given up; absent for streams. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type ApiResponse =
+  | { readonly kind: 'response'; readonly message: IncomingMessage }
+  /** Nobody answered, or the connection broke before an answer. `cause` is a clause for people. */
+  | { readonly kind: 'unreachable'; readonly cause: string }
+  /** Somebody else answered: nothing was sent. */
+  | { readonly kind: 'untrusted'; readonly cause: string };
+
+export class Connection {
+  readonly url: string;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #authorization: string;
+  readonly #agent: WarmAgent;
+
+  constructor({ profile, token }: Access) {
+    const { hostname, port } = new URL(profile.url);
+    this.url = profile.url;
+    this.#host = hostname.replace(/^\[|\]$/g, '');
+    this.#port = port === '' ? 443 : Number(port);
+    this.#authorization = `Bearer ${token.reveal()}`;
+    this.#agent = new WarmAgent({
+      host: this.#host,
+      port: this.#port,
+      ca: profile.linkRoot,
+      minVersion: 'TLSv1.3',
+      checkServerIdentity: dispatcherOnly,
+      ALPNProtocols: ['http/1.1'],
+    });
+  }
+
+  /** Begins to open a connection that a later request will use. */
+  warm(): void {
+    this.#agent.warm();
+  }
+
+  request({ method, path, body, headers, timeoutMs, signal }: ApiRequest): Promise<ApiResponse> {
+    return new Promise((resolve) => {
+      const request = httpsRequest({
+        agent: this.#agent,
+        host: this.#host,
+        port: this.#port,
+        method,
+        path,
+        ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+        ...(signal !== undefined && { signal }),
+        headers: {
+          authorization: this.#authorization,
+          ...(body !== undefined && {
+            'content-type': 'application/json',
+            'content-length': String(Buffer.byteLength(body)),
+          }),
+          ...headers,
+        },
+      });
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', (error) => resolve(outcomeOf(error)));
+      request.on('response', (message) => resolve({ kind: 'response', message }));
+      request.end(body);
+    });
+  }
+
+  /** Closes what is open; nothing may be requested afterwards. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** Keeps connections alive, and can be told to open one before it is needed. */
+class WarmAgent extends Agent {
+  readonly #options: ConnectionOptions;
+  readonly #warm: TLSSocket[] = [];
+
+  constructor(options: ConnectionOptions) {
+    super({ keepAlive: true });
+    this.#options = options;
+  }
+
+  warm(): void {
+    const socket = this.#connect();
+    const forget = () => {
+      const index = this.#warm.indexOf(socket);
+      if (index >= 0) this.#warm.splice(index, 1);
+    };
+    socket.once('close', forget);
+    // Whoever takes the socket listens for itself; until then an error only means that it is of no use.
+    socket.on('error', forget);
+    this.#warm.push(socket);
+  }
+
+  override createConnection(): TLSSocket {
+    return this.#warm.shift() ?? this.#connect();
+  }
+
+  override destroy(): void {
+    for (const socket of this.#warm) socket.destroy();
+    super.destroy();
+  }
+
+  #connect(): TLSSocket {
+    const socket = connect(this.#options);
+    socket.setNoDelay(true);
+    return socket;
+  }
+}
+
+class NotADispatcher extends Error {
+  readonly code = 'NOT_A_DISPATCHER';
+}
+
+/** Chain and dates were verified before; this is who the certificate says it is. */
+function dispatcherOnly(_host: string, certificate: PeerCertificate): Error | undefined {
+  const role: unknown = certificate.subject.OU;
+  return role === 'dispatcher' ? undefined : new NotADispatcher('its certificate is not one of a dispatcher');
+}
+
+function outcomeOf(error: Error & { code?: string }): ApiResponse {
+  const code = error.code ?? '';
+  if (code === 'NOT_A_DISPATCHER') return { kind: 'untrusted', cause: error.message };
+  if (/CERT|UNABLE_TO|SELF_SIGNED|ERR_TLS|ISSUER|DEPTH_ZERO/.test(code)) {
+    return { kind: 'untrusted', cause: `its certificate is not from the pinned root (${code})` };
+  }
+  return { kind: 'unreachable', cause: networkCause(code, error) };
+}
+
+function networkCause(code: string, error: Error): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'it refused the connection';
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'it closed the connection';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'its name does not resolve';
+    case 'ETIMEDOUT':
+      return 'it did not answer in time';
+    case 'ABORT_ERR':
+      return 'the request was given up';
+    default:
+      return error.message === 'timeout'
+        ? 'it did not answer in time'
+        : `the connection failed (${code || error.message})`;
+  }
+}

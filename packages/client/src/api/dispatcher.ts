@@ -1,0 +1,185 @@
+/** The dispatcher's API as calls with typed answers; every answer is parsed with the schema that declares it. */
+import type { IncomingMessage } from 'node:http';
+import type {
+  JobDocument,
+  JobHostDocument,
+  JobRequest,
+  PingResponse,
+  PlanResponse,
+  SubmitRequest,
+} from '@pogo/protocol';
+import { exitCodes, failed, type Result, success } from '../failure.js';
+import { type ApiRequest, type ApiResponse, Connection } from './connection.js';
+import type { Access } from './profile.js';
+import { problemFailure } from './problem-failure.js';
+
+type Schemas = typeof import('./schemas.js');
+interface Schema<T> {
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: T }
+    | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } };
+}
+
+/** Answers are documents of bounded size; streams are read by the piece. */
+const maxDocumentBytes = 256 * 1024 * 1024;
+const requestTimeoutMs = 60_000;
+
+export class Dispatcher {
+  readonly url: string;
+  readonly #connection: Connection;
+  #schemas: Promise<Schemas> | undefined;
+
+  constructor(access: Access) {
+    this.#connection = new Connection(access);
+    this.url = this.#connection.url;
+  }
+
+  /** Begins to open a connection for a later request. */
+  warm(): void {
+    this.#connection.warm();
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** The schemas, loaded once. */
+  schemas(): Promise<Schemas> {
+    this.#schemas ??= import('./schemas.js');
+    return this.#schemas;
+  }
+
+  plan(request: JobRequest): Promise<Result<PlanResponse>> {
+    return this.#call(this.#post('/v1/plans', request), (schemas) => schemas.planResponseSchema);
+  }
+
+  /** Safe to repeat with the same key: the same job comes back. */
+  submit(request: SubmitRequest, idempotencyKey: string): Promise<Result<JobDocument>> {
+    return this.#call(
+      this.#post('/v1/jobs', request, { 'idempotency-key': idempotencyKey }),
+      (schemas) => schemas.jobSchema,
+    );
+  }
+
+  job(id: string): Promise<Result<JobDocument>> {
+    return this.#call(get(`/v1/jobs/${id}`), (schemas) => schemas.jobSchema);
+  }
+
+  /** Newest first. */
+  jobs(query: {
+    state?: string;
+    limit?: number;
+    cursor?: string;
+  }): Promise<Result<{ jobs: JobDocument[]; nextCursor?: string | undefined }>> {
+    return this.#call(get(`/v1/jobs${queryText(query)}`), (schemas) => schemas.jobListSchema);
+  }
+
+  hosts(
+    id: string,
+    query: { state?: string; limit?: number; cursor?: string },
+  ): Promise<Result<{ hosts: JobHostDocument[]; nextCursor?: string | undefined }>> {
+    return this.#call(get(`/v1/jobs/${id}/hosts${queryText(query)}`), (schemas) => schemas.jobHostListSchema);
+  }
+
+  halt(id: string, kill: boolean): Promise<Result<JobDocument>> {
+    return this.#call(this.#post(`/v1/jobs/${id}/halt`, { kill }), (schemas) => schemas.jobSchema);
+  }
+
+  ping(): Promise<Result<PingResponse>> {
+    return this.#call(get('/v1/ping'), (schemas) => schemas.pingResponseSchema);
+  }
+
+  /** A response whose body the caller reads as it comes. */
+  async stream(
+    path: string,
+    options: { headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<Result<IncomingMessage>> {
+    const response = await this.#connection.request({ method: 'GET', path, ...options });
+    if (response.kind !== 'response') return this.#notAnswered(response);
+    const { message } = response;
+    const status = message.statusCode ?? 0;
+    if (status >= 200 && status < 300) return success(message);
+    return this.#problem(status, await readBody(message));
+  }
+
+  async #call<T>(request: ApiRequest, schemaOf: (schemas: Schemas) => Schema<T>): Promise<Result<T>> {
+    const answering = this.#connection.request(request);
+    const [response, schemas] = await Promise.all([answering, this.schemas()]);
+    if (response.kind !== 'response') return this.#notAnswered(response);
+    const status = response.message.statusCode ?? 0;
+    const body = await readBody(response.message);
+    if (status < 200 || status >= 300) return this.#problem(status, body);
+    const parsed = schemaOf(schemas).safeParse(parseJson(body));
+    if (parsed.success) return success(parsed.data);
+    const issue = parsed.error.issues[0];
+    return failed({
+      code: 'invalid-answer',
+      message: `the dispatcher at ${this.url} answered ${request.path} with something else than expected${issue ? ` (${issue.path.join('.')}: ${issue.message})` : ''}: is it of another version? See \`pogo ping\``,
+      exitCode: exitCodes.error,
+    });
+  }
+
+  #post(path: string, body: unknown, headers: Record<string, string> = {}): ApiRequest {
+    return { method: 'POST', path, body: JSON.stringify(body), headers, timeoutMs: requestTimeoutMs };
+  }
+
+  async #problem(status: number, body: Buffer | undefined): Promise<Result<never>> {
+    const parsed = (await this.schemas()).problemSchema.safeParse(parseJson(body));
+    return failed(problemFailure(status, parsed.success ? parsed.data : undefined, this.url));
+  }
+
+  #notAnswered(response: Exclude<ApiResponse, { kind: 'response' }>): Result<never> {
+    if (response.kind === 'untrusted') {
+      return failed({
+        code: 'dispatcher-untrusted',
+        message: `what answers at ${this.url} is not the dispatcher of this profile: ${response.cause}. Nothing was sent; find out who listens there`,
+        exitCode: exitCodes.error,
+      });
+    }
+    return failed({
+      code: 'dispatcher-unreachable',
+      message: `no dispatcher at ${this.url}: ${response.cause}. Start one on this machine with \`pogo up\`, or set POGO_HOME to the directory of a running one`,
+      exitCode: exitCodes.error,
+    });
+  }
+}
+
+function get(path: string): ApiRequest {
+  return { method: 'GET', path, timeoutMs: requestTimeoutMs };
+}
+
+function queryText(query: Readonly<Record<string, string | number | undefined>>): string {
+  const entries = Object.entries(query).filter(
+    (entry): entry is [string, string | number] => entry[1] !== undefined,
+  );
+  return entries.length === 0
+    ? ''
+    : `?${entries.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
+}
+
+/** The whole body; undefined when the connection broke or the body is too large. */
+async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of message) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      if (bytes > maxDocumentBytes) return undefined;
+    }
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(chunks);
+}
+
+function parseJson(body: Buffer | undefined): unknown {
+  if (body === undefined) return undefined;
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}

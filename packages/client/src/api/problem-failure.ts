@@ -1,0 +1,45 @@
+import type { Problem } from '@pogo/protocol';
+import { type ExitCode, exitCodes, type Failure } from '../failure.js';
+
+/** Problems that come from how the command was called. */
+const usageProblems = [
+  'invalid-request',
+  'invalid-target',
+  'too-many-targets',
+  'spec-too-large',
+  'unknown-job',
+  'unknown-host',
+  'idempotency-mismatch',
+];
+
+const exitCodeOf = new Map<string, ExitCode>([
+  ...usageProblems.map((code): [string, ExitCode] => [code, exitCodes.usage]),
+  ['unauthenticated', exitCodes.denied],
+  ['forbidden', exitCodes.denied],
+  ['credentials-missing', exitCodes.credentialsNeeded],
+]);
+
+const prefix = 'urn:pogo:problem:';
+const shownErrors = 5;
+
+/** A refusal by the dispatcher as the failure that a person sees. */
+export function problemFailure(status: number, problem: Problem | undefined, url: string): Failure {
+  if (problem === undefined) {
+    return {
+      code: 'invalid-answer',
+      message: `${url} answered with status ${status} and no explanation: is it a dispatcher, and is no proxy in between?`,
+      exitCode: exitCodes.error,
+    };
+  }
+  const code = problem.type.startsWith(prefix) ? problem.type.slice(prefix.length) : 'problem';
+  const errors = problem.errors ?? [];
+  const lines = errors
+    .slice(0, shownErrors)
+    .map(({ path, message }) => `\n  ${path === '' ? '' : `${path}: `}${message}`);
+  if (errors.length > shownErrors) lines.push(`\n  and ${errors.length - shownErrors} more`);
+  return {
+    code,
+    message: `${problem.detail ?? problem.title}${lines.join('')}`,
+    exitCode: exitCodeOf.get(code) ?? exitCodes.error,
+  };
+}

@@ -1,0 +1,49 @@
+import { command } from '../command-line/command.js';
+import { plannedMethods } from '../credentials/auth-methods.js';
+import type { ExitCode, Result } from '../failure.js';
+import { colorsFor } from '../render/colors.js';
+import { planText } from '../render/plan-text.js';
+import { describeJob, jobContext, type JobContext, type JobOptions } from '../run/prepare-job.js';
+import { jobOptions } from '../run/run-options.js';
+import { planJob } from '../run/submit-job.js';
+import { printed, withDispatcher } from './session.js';
+
+export default command({
+  name: 'plan',
+  summary:
+    'Shows the job that a run would make, and the order of its hosts. Nothing is run, and no credential is needed.',
+  operands: '[--] CMD [ARG…]',
+  passThrough: true,
+  examples: [
+    "pogo plan -h 'web[1-40].east' --concurrent 25% -- systemctl restart nginx",
+    "pogo plan -h @file:hosts.txt --json 'df -h / | tail -1'",
+  ],
+  options: jobOptions,
+  async run({ environment, options, operands }) {
+    const context = await jobContext(environment, options);
+    return context.ok ? showPlan(context.value, options, operands) : context;
+  },
+});
+
+/** What `pogo plan` and `pogo run --dry-run` do. */
+export async function showPlan(
+  context: JobContext,
+  options: JobOptions,
+  operands: readonly string[],
+): Promise<Result<ExitCode>> {
+  const { environment, configuration } = context;
+  const job = await describeJob(context, options, operands);
+  if (!job.ok) return job;
+  const { request, targets, sources } = job.value;
+  return withDispatcher(environment, async ({ dispatcher }) => {
+    const planned = { request: request(plannedMethods(sources)), targets };
+    const plan = await planJob(planned, dispatcher, () => undefined);
+    if (!plan.ok) return plan;
+    if (options.json === true) return printed(environment, `${JSON.stringify(plan.value, undefined, 2)}\n`);
+    const color = configuration.get('color', options.color) ?? 'auto';
+    return printed(
+      environment,
+      planText(plan.value, colorsFor(environment.stdout, color, environment.variables)),
+    );
+  });
+}

@@ -1,0 +1,37 @@
+/** What commands that talk to a dispatcher begin with. */
+import { Dispatcher } from '../api/dispatcher.js';
+import { type Access, readAccess } from '../api/profile.js';
+import { stateHome } from '../configuration/locations.js';
+import type { Environment } from '../environment.js';
+import { type ExitCode, exitCodes, type Result, success } from '../failure.js';
+import { Writer } from '../render/writer.js';
+
+export interface Session {
+  readonly dispatcher: Dispatcher;
+  readonly access: Access;
+}
+
+/** Reads the profile, and calls `use` with the dispatcher, whose connections are closed afterwards. */
+export async function withDispatcher(
+  environment: Environment,
+  use: (session: Session) => Promise<Result<ExitCode>>,
+): Promise<Result<ExitCode>> {
+  const layout = stateHome(environment);
+  if (!layout.ok) return layout;
+  const access = await readAccess(layout.value);
+  if (!access.ok) return access;
+  const dispatcher = new Dispatcher(access.value);
+  try {
+    return await use({ dispatcher, access: access.value });
+  } finally {
+    dispatcher.close();
+  }
+}
+
+/** Prints to stdout; a reader that went away ends the command quietly. */
+export async function printed(environment: Environment, text: string): Promise<Result<ExitCode>> {
+  const writer = new Writer(environment.stdout);
+  await writer.write(text);
+  await writer.flush();
+  return success(writer.closed.aborted ? exitCodes.brokenPipe : exitCodes.success);
+}

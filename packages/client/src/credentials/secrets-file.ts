@@ -1,0 +1,69 @@
+/** `--secrets FILE`: YAML of mode 0600 with the password and the passphrases of keys; Pogo's own names work too. */
+import { Secret } from '@pogo/protocol';
+import { similarTo } from '../command-line/similar.js';
+import { failed, type Result, success, usageFailure } from '../failure.js';
+import { readPrivateFile, secretText } from './private-file.js';
+
+export interface Secrets {
+  readonly password?: Secret;
+  /** For every key that has no passphrase of its own below. */
+  readonly passphrase?: Secret;
+  /** By the key's path as it is given elsewhere, or its file name. */
+  readonly passphrases: ReadonlyMap<string, Secret>;
+}
+
+const keys: Readonly<Record<string, 'password' | 'passphrase' | 'passphrases'>> = {
+  password: 'password',
+  unix_password: 'password',
+  passphrase: 'passphrase',
+  pvt_key_passphrase: 'passphrase',
+  passphrases: 'passphrases',
+};
+
+export async function readSecretsFile(path: string): Promise<Result<Secrets>> {
+  const content = await readPrivateFile(path, 'secrets file', 1024 * 1024);
+  if (!content.ok) return content;
+  const { parse } = await import('./parse-yaml.js');
+  let document: unknown;
+  try {
+    document = parse(secretText(content.value).reveal(), { prettyErrors: false, logLevel: 'silent' });
+  } catch {
+    // The parser's message may quote the file.
+    return invalid(path, 'it is not valid YAML');
+  }
+  if (document === null || typeof document !== 'object' || Array.isArray(document)) {
+    return invalid(path, 'expected keys such as "password" and "passphrases"');
+  }
+  const secrets: { password?: Secret; passphrase?: Secret } = {};
+  const passphrases = new Map<string, Secret>();
+  for (const [name, value] of Object.entries(document)) {
+    const meaning = Object.hasOwn(keys, name) ? keys[name] : undefined;
+    if (meaning === undefined) {
+      const similar = similarTo(name, Object.keys(keys));
+      const advice =
+        similar === undefined ? `known are ${Object.keys(keys).join(', ')}` : `did you mean ${similar}?`;
+      return failed({
+        ...invalid(path, `unknown key ${JSON.stringify(name.slice(0, 40))}: ${advice}`).failure,
+        code: 'unknown-setting',
+      });
+    }
+    if (meaning === 'passphrases') {
+      if (value === null || typeof value !== 'object' || Array.isArray(value))
+        return invalid(path, 'passphrases: expected FILE: PASSPHRASE');
+      for (const [file, passphrase] of Object.entries(value)) {
+        if (typeof passphrase !== 'string')
+          return invalid(path, 'passphrases: a passphrase is no text: put it in quotes');
+        passphrases.set(file, new Secret(passphrase));
+      }
+    } else {
+      if (typeof value !== 'string' || value === '')
+        return invalid(path, `${name}: expected a text: put it in quotes`);
+      secrets[meaning] = new Secret(value);
+    }
+  }
+  return success({ ...secrets, passphrases });
+}
+
+function invalid(path: string, problem: string) {
+  return usageFailure('invalid-secrets', `secrets file ${path}: ${problem}`);
+}

@@ -1,0 +1,72 @@
+/** One run of `pogo`: finds the verb, parses its arguments, runs it, and says on stderr what went wrong. */
+import { parseCommandLine } from './command-line/parse-command-line.js';
+import { similarTo } from './command-line/similar.js';
+import type { Environment } from './environment.js';
+import { type ExitCode, exitCodes, type Failure, failureText } from './failure.js';
+import { findVerb, verbs } from './verbs.js';
+
+export async function runProgram(environment: Environment): Promise<ExitCode> {
+  const [name, ...args] = environment.arguments;
+  if (name === undefined || name === '--help' || name === '-?' || name === 'help') {
+    return overview(environment, name === undefined);
+  }
+  const verb = findVerb(name);
+  if (verb === undefined) return fail(environment, unknownVerb(name));
+  const command = await verb.load();
+  const parsed = parseCommandLine(command, args, environment.stdout.columns ?? 80);
+  if (!parsed.ok) return fail(environment, parsed.failure);
+  if (parsed.value.kind === 'help') return print(environment, parsed.value.text, exitCodes.success);
+  const { options, operands } = parsed.value;
+  const result = await command.run({ environment, options, operands });
+  return result.ok ? result.value : fail(environment, result.failure);
+}
+
+function overview(environment: Environment, missing: boolean): Promise<ExitCode> {
+  const width = Math.max(...verbs.map(({ name }) => name.length));
+  const list = verbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join('');
+  const text = `Usage: pogo VERB [options]\n\nRuns commands safely on many machines in parallel.\n\n${list}
+pogo VERB --help shows a verb's options, with examples; pogo --version the version.
+
+Examples:
+  pogo up
+  pogo run -h 'web[1-40].east' --identity ~/.ssh/id_ed25519 -- uptime
+`;
+  if (missing)
+    return fail(environment, {
+      code: 'usage',
+      message: `no verb was given.\n\n${text}`,
+      exitCode: exitCodes.usage,
+    });
+  return print(environment, text, exitCodes.success);
+}
+
+function unknownVerb(name: string): Failure {
+  if (name.startsWith('-')) {
+    return {
+      code: 'usage',
+      message: `options come after the verb: pogo VERB ${name.split('=')[0]} …; pogo --help lists the verbs`,
+      exitCode: exitCodes.usage,
+    };
+  }
+  const similar = similarTo(
+    name,
+    verbs.map((verb) => verb.name),
+  );
+  const advice = similar === undefined ? 'pogo --help lists the verbs' : `did you mean ${similar}?`;
+  return {
+    code: 'unknown-verb',
+    message: `there is no verb ${JSON.stringify(name)}: ${advice}`,
+    exitCode: exitCodes.usage,
+  };
+}
+
+function fail(environment: Environment, failure: Failure): Promise<ExitCode> {
+  return new Promise((resolve) =>
+    environment.stderr.write(failureText(failure), () => resolve(failure.exitCode)),
+  );
+}
+
+function print(environment: Environment, text: string, code: ExitCode): Promise<ExitCode> {
+  environment.stdout.on('error', () => undefined);
+  return new Promise((resolve) => environment.stdout.write(text, () => resolve(code)));
+}

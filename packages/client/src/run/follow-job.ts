@@ -1,0 +1,93 @@
+/**
+ * Follows a job's events and output to their ends.
+ *
+ * 1. Nothing is lost and nothing comes twice, whatever connections break: events go on behind the last id seen, and of
+ *    output that is sent again only bytes beyond each stream's position are passed on.
+ * 2. Reading goes no faster than the taker takes.
+ */
+import { isEnded } from '@pogo/core';
+import type { Clock } from '@pogo/lifecycle';
+import type { JobEventDocument, OutputLine } from '@pogo/protocol';
+import type { Dispatcher } from '../api/dispatcher.js';
+import type { Result } from '../failure.js';
+import { followStream } from './follow-stream.js';
+
+/** A piece of one host's stream, in order, each byte once. */
+export interface OutputPiece {
+  readonly host: string;
+  readonly attempt: number;
+  readonly stream: 'stdout' | 'stderr';
+  /** Position of the first byte in the host's stream. */
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+export interface OutputGap {
+  readonly host?: string | undefined;
+  readonly detail: string;
+}
+
+export interface FollowOptions {
+  readonly dispatcher: Dispatcher;
+  readonly job: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  onContact?(contact: boolean): void;
+}
+
+/** Passes on events until the job has ended. */
+export async function followEvents(
+  options: FollowOptions,
+  take: (event: JobEventDocument) => void | Promise<void>,
+): Promise<Result<'end' | 'aborted'>> {
+  const { jobEventSchema } = await options.dispatcher.schemas();
+  let last: string | undefined;
+  return followStream<JobEventDocument>({
+    ...options,
+    request: () => ({
+      path: `/v1/jobs/${options.job}/events?follow=true`,
+      headers: last === undefined ? {} : { 'last-event-id': last },
+    }),
+    parse: (value) => jobEventSchema.safeParse(value).data,
+    async take(event) {
+      await take(event);
+      // Catching up repeats its events, all but the last, which has an index.
+      if (!event.id.startsWith('0.')) last = event.id;
+      return event.type === 'job-state' && isEnded(event.state) ? 'end' : 'more';
+    },
+  });
+}
+
+/** Passes on all hosts' output in the order of its arrival; with `follow` until the job has ended. */
+export async function followOutput(
+  options: FollowOptions & { readonly follow: boolean },
+  taker: { output(piece: OutputPiece): Promise<void>; gap(gap: OutputGap): Promise<void> },
+): Promise<Result<'end' | 'aborted'>> {
+  const { outputLineSchema } = await options.dispatcher.schemas();
+  const positions = new Map<string, number>();
+  const gaps = new Set<string>();
+  return followStream<OutputLine>({
+    ...options,
+    request: () => ({ path: `/v1/jobs/${options.job}/output?follow=${options.follow}`, headers: {} }),
+    parse: (value) => outputLineSchema.safeParse(value).data,
+    async take(line) {
+      if (line.type === 'end') return 'end';
+      if (line.type === 'gap') {
+        const key = `${line.host ?? ''}\0${line.detail}`;
+        if (!gaps.has(key)) await taker.gap(line);
+        gaps.add(key);
+        return 'more';
+      }
+      const { host, attempt, stream, offset } = line;
+      const key = `${host}\0${attempt}\0${stream}`;
+      const position = positions.get(key) ?? 0;
+      const data = Buffer.from(line.data, 'base64');
+      const fresh = offset >= position ? data : data.subarray(Math.min(data.length, position - offset));
+      if (fresh.length === 0) return 'more';
+      positions.set(key, offset + data.length);
+      await taker.output({ host, attempt, stream, offset: offset + data.length - fresh.length, data: fresh });
+      return 'more';
+    },
+  });
+}

@@ -1,0 +1,120 @@
+/** Reads one NDJSON stream of the dispatcher to its end, across broken connections. */
+import type { IncomingMessage } from 'node:http';
+import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
+import type { Dispatcher } from '../api/dispatcher.js';
+import { readLines } from '../api/line-reader.js';
+import { exitCodes, failed, type Failure, type Result, success } from '../failure.js';
+
+export interface StreamFollower<T> {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  /** For messages: the job. */
+  readonly job: string;
+  /** Where to read from, anew for every connection. */
+  request(): { path: string; headers: Record<string, string> };
+  parse(value: unknown): T | undefined;
+  /** Takes one item; `end` when it was the last. Awaited before more is read: this is the back-pressure. */
+  take(item: T): Promise<'more' | 'end'>;
+  /** Told when the connection broke, and when it stands again. */
+  onContact?(contact: boolean): void;
+}
+
+const backoff = { firstMs: 100, maxMs: 5000 };
+/** Without contact for longer than this, following is given up; the job goes on. */
+const patienceMs = 120_000;
+/** Refusals that pass: the dispatcher is starting, or its store is away for a moment. */
+const passing = ['dispatcher-unreachable', 'not-ready', 'store-unavailable', 'rate-limited'];
+
+/** Succeeds at the stream's end; `aborted` when `signal` was first. */
+export async function followStream<T>(follower: StreamFollower<T>): Promise<Result<'end' | 'aborted'>> {
+  const { dispatcher, clock, random, signal, job } = follower;
+  let lastContactMs = clock.monotonicMs();
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const { path, headers } = follower.request();
+    const response = await dispatcher.stream(path, {
+      headers: { accept: 'application/x-ndjson', ...headers },
+      signal,
+    });
+    if (signal.aborted) break;
+    let failure: Failure | undefined;
+    if (response.ok) {
+      follower.onContact?.(true);
+      const read = await readStream(response.value, follower);
+      if (read.items > 0) {
+        attempt = 0;
+        lastContactMs = clock.monotonicMs();
+      }
+      if (read.end) return success('end');
+      if (signal.aborted) break;
+      if (read.invalid !== undefined) return failed(read.invalid);
+    } else {
+      failure = response.failure;
+      if (!passing.includes(failure.code)) return failed(failure);
+    }
+    follower.onContact?.(false);
+    if (clock.monotonicMs() - lastContactMs > patienceMs) return lostContact(job, failure);
+    await delay(clock, backoffDelayMs(backoff, attempt, random()), signal);
+  }
+  return success('aborted');
+}
+
+interface StreamRead {
+  items: number;
+  end: boolean;
+  invalid?: Failure;
+}
+
+async function readStream<T>(message: IncomingMessage, follower: StreamFollower<T>): Promise<StreamRead> {
+  const read: StreamRead = { items: 0, end: false };
+  const lines = readLines(message);
+  for (;;) {
+    let next: IteratorResult<string>;
+    try {
+      next = await lines.next();
+    } catch {
+      // The connection broke: the caller tries again from where this one stood.
+      return read;
+    }
+    if (next.done === true) return read;
+    if (next.value === '') continue;
+    const item = parseLine(next.value, follower);
+    if (item === undefined) {
+      message.destroy();
+      return { ...read, invalid: unexpectedLine(follower.dispatcher.url) };
+    }
+    read.items++;
+    if ((await follower.take(item)) === 'end') {
+      // What may follow is read to its end, so that the connection can be used again.
+      message.resume();
+      return { ...read, end: true };
+    }
+  }
+}
+
+function parseLine<T>(line: string, follower: StreamFollower<T>): T | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return follower.parse(value);
+}
+
+function unexpectedLine(url: string): Failure {
+  return {
+    code: 'invalid-answer',
+    message: `the dispatcher at ${url} sent something else than expected: is it of another version? See \`pogo ping\``,
+    exitCode: exitCodes.error,
+  };
+}
+
+function lostContact(job: string, failure: Failure | undefined): Result<never> {
+  return failed({
+    code: 'contact-lost',
+    message: `no contact to the dispatcher for ${patienceMs / 1000} s${failure === undefined ? '' : ` (${failure.message})`}. The job may still run: \`pogo wait ${job}\` follows it again, \`pogo halt ${job}\` ends it`,
+    exitCode: exitCodes.error,
+  });
+}

@@ -1,0 +1,145 @@
+/** From options and configuration to a request: hosts, command, account, host keys, limits, credentials. */
+import type { Target } from '@pogo/core';
+import type { HomeLayout, JobRequest } from '@pogo/protocol';
+import { join } from 'node:path';
+import type { ValuesOf } from '../command-line/option.js';
+import { type Configuration, loadConfiguration } from '../configuration/configuration.js';
+import { stateHome } from '../configuration/locations.js';
+import type { CredentialSources } from '../credentials/credentials.js';
+import type { Environment } from '../environment.js';
+import { type Result, success, usageFailure } from '../failure.js';
+import { collectHostKeys } from '../host-keys/collect-host-keys.js';
+import { canonicalTargets, expressionOf, readTargets } from '../targets/targets.js';
+import { commandOf } from './command-operands.js';
+import { contradiction, type jobOptions } from './run-options.js';
+
+export type JobOptions = ValuesOf<typeof jobOptions>;
+
+/** A job that lacks only its credentials. */
+export interface DescribedJob {
+  readonly sources: CredentialSources;
+  /** With account and port, in order: what the resolved spec must name. */
+  readonly targets: readonly Target[];
+  /** @param methods authentication methods, in order */
+  request(methods: readonly string[]): JobRequest;
+}
+
+export interface JobContext {
+  readonly environment: Environment;
+  readonly configuration: Configuration;
+  readonly layout: HomeLayout;
+}
+
+/** Configuration and state directory of a command that makes jobs. */
+export async function jobContext(environment: Environment, options: JobOptions): Promise<Result<JobContext>> {
+  const layout = stateHome(environment);
+  if (!layout.ok) return layout;
+  const configuration = await loadConfiguration(environment, options.config);
+  if (!configuration.ok) return configuration;
+  return success({ environment, configuration: configuration.value, layout: layout.value });
+}
+
+const defaults = {
+  port: 22,
+  timeoutMs: 600_000,
+  jobTimeoutMs: 1_800_000,
+  connectMs: 10_000,
+  handshakeMs: 30_000,
+};
+/** Bytes of a request's host list and keys that the dispatcher takes; the whole has little else. */
+const maxRequestBytes = 32 * 1024 * 1024;
+
+/** Everything that the dispatcher needs for a plan, read and checked; nobody is asked for anything. */
+export async function describeJob(
+  context: JobContext,
+  options: JobOptions,
+  operands: readonly string[],
+): Promise<Result<DescribedJob>> {
+  const { environment, configuration, layout } = context;
+  if (options.shell === true && options.argv === true) return contradiction('--shell', '--argv');
+  const command = commandOf(
+    operands,
+    options.shell === true ? 'shell' : options.argv === true ? 'argv' : undefined,
+  );
+  if (!command.ok) return command;
+
+  const user = configuration.get('user', options.user) ?? environment.userName;
+  const port = configuration.get('port', options.port) ?? defaults.port;
+  const { hosts = [], hostFiles = [], exclude = [] } = options;
+  if (hosts.length === 0 && hostFiles.length === 0) {
+    return usageFailure(
+      'no-targets',
+      'no hosts were given: name them with -h EXPR or -H FILE, before the command',
+    );
+  }
+  const read = await readTargets({ expressions: hosts, hostFiles, excluded: exclude }, environment);
+  if (!read.ok) return read;
+  if (read.value.length === 0)
+    return usageFailure('no-targets', 'the hosts that were given come to none: see `pogo targets EXPR`');
+  const targets = canonicalTargets(read.value, { user, port });
+
+  const hostKeys = await collectHostKeys(
+    {
+      named: configuration.get('known_hosts', options.knownHosts),
+      defaultFile: join(environment.homeDirectory, '.ssh', 'known_hosts'),
+      imported: layout.client.importedHostKeys,
+    },
+    targets,
+  );
+  if (!hostKeys.ok) return hostKeys;
+
+  const request = (methods: readonly string[]): JobRequest => ({
+    version: 1,
+    namespace: configuration.get('namespace', options.namespace) ?? 'default',
+    targets: expressionOf(targets),
+    command: command.value,
+    user,
+    port,
+    auth: { methods: [...methods] },
+    hostKeys: {
+      policy: configuration.get('host_key_policy', options.hostKeyPolicy) ?? 'strict',
+      known: hostKeys.value,
+    },
+    timeouts: {
+      connectMs: configuration.get('connect_timeout') ?? defaults.connectMs,
+      handshakeMs: configuration.get('handshake_timeout') ?? defaults.handshakeMs,
+      commandMs: configuration.get('timeout', options.timeout) ?? defaults.timeoutMs,
+    },
+    environment: {},
+    limits: {
+      concurrent: configuration.get('concurrent', options.concurrent) ?? null,
+      maxFailures: configuration.get('max_failures', options.maxFailures) ?? null,
+      jobTimeoutMs: configuration.get('job_timeout', options.jobTimeout) ?? defaults.jobTimeoutMs,
+    },
+  });
+  const bytes = requestBytes(request([]));
+  if (bytes > maxRequestBytes) {
+    return usageFailure(
+      'spec-too-large',
+      `the job's description has ${bytes} bytes, and at most ${maxRequestBytes} are taken: name fewer hosts, or shorten the command`,
+    );
+  }
+  return success({ request, targets, sources: credentialSources(context, options, user) });
+}
+
+/** Only the parts that can be large. */
+function requestBytes({ targets, command, hostKeys }: JobRequest): number {
+  const texts = [targets, ...(command.kind === 'argv' ? command.argv : [command.script])];
+  for (const { hosts, keys } of hostKeys.known) texts.push(hosts, ...keys);
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+}
+
+function credentialSources(
+  { configuration }: JobContext,
+  options: JobOptions,
+  user: string,
+): CredentialSources {
+  return {
+    auth: configuration.get('auth', options.auth),
+    identities: configuration.get('identities', options.identities) ?? [],
+    passwordFile: configuration.get('password_file', options.passwordFile),
+    passwordDescriptor: options.passwordDescriptor,
+    secretsFile: configuration.get('secrets', options.secrets),
+    user,
+  };
+}

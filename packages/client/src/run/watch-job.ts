@@ -1,0 +1,116 @@
+/** Follows a job on behalf of a person or a script until it ends, and says how it ended. */
+import { isEnded } from '@pogo/core';
+import type { JobDocument, JobEventDocument } from '@pogo/protocol';
+import type { Dispatcher } from '../api/dispatcher.js';
+import type { Environment } from '../environment.js';
+import { type ExitCode, exitCodes, type Failure, failureText, type Result, success } from '../failure.js';
+import type { OutputSink } from '../render/output-sink.js';
+import type { RunView } from '../render/run-view.js';
+import { exitCodeOf } from './exit-code.js';
+import { followEvents, type FollowOptions, followOutput } from './follow-job.js';
+import { Interrupt } from './interrupt.js';
+import type { JobProgress } from './job-progress.js';
+
+export interface WatchOptions {
+  readonly environment: Environment;
+  readonly dispatcher: Dispatcher;
+  readonly job: JobDocument;
+  readonly progress: JobProgress;
+  readonly view: RunView;
+  /** Takes the output; without it none is asked for. */
+  readonly sink?: OutputSink | undefined;
+  /** Asks what Ctrl-C should do; undefined without a terminal. */
+  readonly ask?: (() => Promise<'detach' | 'halt' | undefined>) | undefined;
+  /** Aborts when nobody reads our output any more. */
+  readonly closed: AbortSignal;
+  onEvent?(event: JobEventDocument): Promise<void>;
+  /** Interrupts that came before the job was known. */
+  readonly interruptedBefore?: boolean;
+}
+
+export interface Watched {
+  readonly exitCode: ExitCode;
+  /** As the dispatcher shows it at the end. */
+  readonly job: JobDocument;
+  /** False when it was left before its end. */
+  readonly ended: boolean;
+}
+
+export async function watchJob(options: WatchOptions): Promise<Result<Watched>> {
+  const { environment, dispatcher, job, progress, view, sink, closed } = options;
+  const leaving = new AbortController();
+  const leave = () => leaving.abort();
+  closed.addEventListener('abort', leave, { once: true });
+  const interrupt = new Interrupt({
+    ask: options.ask,
+    halt: (kill) => halt(options, kill),
+    leave,
+  });
+  const release = environment.onSignal('SIGINT', () => void interrupt.press());
+  if (options.interruptedBefore === true) void interrupt.press();
+  const follow: FollowOptions = {
+    dispatcher,
+    job: job.id,
+    clock: environment.clock,
+    random: () => environment.random(),
+    signal: leaving.signal,
+    onContact: (contact) => view.contact(contact),
+  };
+  try {
+    const [events, output] = await Promise.all([
+      followEvents(follow, async (event) => {
+        const isNewEnd = progress.take(event);
+        await view.event(event, isNewEnd);
+        await options.onEvent?.(event);
+      }).then((result) => {
+        if (!result.ok) leave();
+        return result;
+      }),
+      sink === undefined ? success('end' as const) : followOutput({ ...follow, follow: true }, sink),
+    ]);
+    await sink?.end();
+    await view.stop();
+    if (!events.ok) return events;
+    if (!output.ok) await environment.stderr.write(failureText(output.failure));
+    return success(await conclude(options, interrupt.interrupted, output.ok ? undefined : output.failure));
+  } finally {
+    release();
+    await view.stop();
+  }
+}
+
+async function conclude(
+  { dispatcher, job, progress, closed }: WatchOptions,
+  interrupted: boolean,
+  outputFailure: Failure | undefined,
+): Promise<Watched> {
+  const ended = isEnded(progress.state);
+  // A success needs no second look: its events have said everything.
+  const seen = progress.state === 'succeeded' ? undefined : await dispatcher.job(job.id);
+  const now: JobDocument = seen?.ok
+    ? seen.value
+    : { ...job, state: progress.state, counts: progress.counts() };
+  if (closed.aborted) return { exitCode: exitCodes.brokenPipe, job: now, ended };
+  if (interrupted) return { exitCode: exitCodes.interrupted, job: now, ended };
+  const exitCode = exitCodeOf({
+    state: progress.state,
+    counts: progress.counts(),
+    haltCause: now.halt?.cause,
+  });
+  return {
+    exitCode: exitCode === exitCodes.success && outputFailure ? exitCodes.error : exitCode,
+    job: now,
+    ended,
+  };
+}
+
+async function halt({ dispatcher, job, view }: WatchOptions, kill: boolean): Promise<void> {
+  await view.note(
+    kill
+      ? 'ending running commands; Ctrl-C once more stops waiting for them'
+      : `halting ${job.id}: nothing new starts, running commands finish; Ctrl-C again ends them`,
+  );
+  const halted = await dispatcher.halt(job.id, kill);
+  if (!halted.ok && halted.failure.code !== 'job-ended')
+    await view.note(failureText(halted.failure).trimEnd());
+}

@@ -1,0 +1,33 @@
+import type { Command } from './command-line/command.js';
+
+/** A command before it is loaded. */
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+function verb(name: string, summary: string, load: () => Promise<{ default: unknown }>): Verb {
+  return { name, summary, load: async () => (await load()).default as Command };
+}
+
+/** Every verb, in the order of the help; each command is a file of its own, loaded when it is used. */
+export const verbs: readonly Verb[] = [
+  verb('up', 'start a dispatcher and a worker on this machine', () => import('./commands/up.js')),
+  verb('run', 'run a command on hosts', () => import('./commands/run.js')),
+  verb('plan', 'show what a run would do, without running it', () => import('./commands/plan.js')),
+  verb('jobs', 'list jobs', () => import('./commands/jobs.js')),
+  verb('status', 'show where a job and its hosts stand', () => import('./commands/status.js')),
+  verb('log', 'show what the hosts of a job wrote', () => import('./commands/log.js')),
+  verb('wait', 'wait for the end of a job', () => import('./commands/wait.js')),
+  verb('halt', 'end a job', () => import('./commands/halt.js')),
+  verb('ping', 'show dispatcher, store and workers', () => import('./commands/ping.js')),
+  verb('targets', 'expand, fold or count hosts', () => import('./commands/targets.js')),
+  verb('hostkeys', 'import, list or remove known host keys', () => import('./commands/hostkeys.js')),
+  verb('completion', 'print the completion script of a shell', () => import('./commands/completion.js')),
+];
+
+/** The verb of that name. */
+export function findVerb(name: string): Verb | undefined {
+  return verbs.find((candidate) => candidate.name === name);
+}
