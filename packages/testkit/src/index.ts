@@ -46,3 +46,12 @@ export {
 export { type PracticeAuthAttempt, type PracticeCredentials } from './practice-login.js';
 export { type LeakTracker, type LeakTrackerOptions, trackLeaks } from './leak-tracker.js';
 export { type OddHost, type OddHostOptions, type Oddity, refusedPort, startOddHost } from './odd-hosts.js';
+export {
+  type Cluster,
+  type ClusterCommandOptions,
+  type ClusterOptions,
+  type ClusterProcess,
+  type ClusterRole,
+  builtCli,
+  startCluster,
+} from './cluster.js';
