@@ -155,6 +155,7 @@ export class HostRun {
       if (lane === undefined) return this.#failed({ kind: 'aborted' }, login, keys);
       if (gate.state === 'stopped') {
         lane.release();
+        login.withhold();
         return this.#failed({ kind: 'login' }, login, keys);
       }
       login.lane = lane;

@@ -107,6 +107,13 @@ export class HostLogin implements Login {
     this.#lane = lane;
   }
 
+  /** The password was refused elsewhere while this host waited to be dialled again. */
+  withhold(): void {
+    for (const method of this.#options.methods) {
+      if (method.sendsPassword && !this.#tried.includes(method)) this.#untried.set(method.name, 'withheld');
+    }
+  }
+
   /** The login is over on this connection. */
   leave(): void {
     this.#lane?.release();
