@@ -31,15 +31,20 @@ interface Pending {
   data: Uint8Array;
 }
 
+/** What of a file is used; a seam for disks that are full. */
+export type SpoolFile = Pick<FileHandle, 'read' | 'write' | 'truncate' | 'stat' | 'utimes' | 'close'>;
+export type OpenFile = (path: string, flags: string, mode?: number) => Promise<SpoolFile>;
+
 export interface JobSpoolOptions {
   path: string;
+  openFile?: OpenFile | undefined;
   clock: Clock;
   log: Log;
 }
 
 export class JobSpool {
   readonly #options: JobSpoolOptions;
-  readonly #file: FileHandle;
+  readonly #file: SpoolFile;
   readonly index: SpoolIndex;
   #end: number;
   #pending: Pending[] = [];
@@ -54,7 +59,7 @@ export class JobSpool {
   #failing = false;
   #waiting: (() => void)[] = [];
 
-  private constructor(options: JobSpoolOptions, file: FileHandle, index: SpoolIndex, end: number) {
+  private constructor(options: JobSpoolOptions, file: SpoolFile, index: SpoolIndex, end: number) {
     this.#options = options;
     this.#file = file;
     this.index = index;
@@ -70,13 +75,14 @@ export class JobSpool {
   static async open(
     options: JobSpoolOptions & { for: 'writing' | 'reading' },
   ): Promise<JobSpool | undefined> {
-    let file: FileHandle;
+    let file: SpoolFile;
+    const openFile = options.openFile ?? open;
     try {
-      file = await open(options.path, 'r+');
+      file = await openFile(options.path, 'r+');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       if (options.for === 'reading') return undefined;
-      file = await open(options.path, 'wx+', 0o600);
+      file = await openFile(options.path, 'wx+', 0o600);
     }
     try {
       const index = new SpoolIndex();
@@ -248,7 +254,7 @@ export class JobSpool {
 }
 
 /** Reads what a file holds into `index`, and cuts a torn tail (4). Returns the position behind the last record. */
-async function recover(file: FileHandle, index: SpoolIndex, options: JobSpoolOptions): Promise<number> {
+async function recover(file: SpoolFile, index: SpoolIndex, options: JobSpoolOptions): Promise<number> {
   const { size } = await file.stat();
   const start = Buffer.alloc(spoolMagic.length);
   await file.read(start, 0, start.length, 0);

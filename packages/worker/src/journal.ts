@@ -22,10 +22,10 @@ export interface Journal {
 
 /** Keeps nothing beyond the process: a restarted worker says so by an empty `held` list under a new incarnation. */
 export class MemoryJournal implements Journal {
-  async term(): Promise<void> {}
-  async received(): Promise<void> {}
-  async begun(): Promise<void> {}
-  async refused(): Promise<void> {}
-  async result(): Promise<void> {}
-  async acknowledged(): Promise<void> {}
+  async term(_term: number): Promise<void> {}
+  async received(_attempts: readonly JobAttempt[]): Promise<void> {}
+  async begun(_attempts: readonly JobAttempt[]): Promise<void> {}
+  async refused(_attempts: readonly JobAttempt[], _reason: string): Promise<void> {}
+  async result(_reports: readonly AttemptReport[]): Promise<void> {}
+  async acknowledged(_reports: readonly AttemptReport[]): Promise<void> {}
 }

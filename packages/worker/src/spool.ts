@@ -8,7 +8,7 @@ import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { formatJobId } from '@pogo/core';
-import { JobSpool } from './job-spool.js';
+import { JobSpool, type OpenFile } from './job-spool.js';
 import type { Log } from './log.js';
 
 /** A spool in use; `release` when done. */
@@ -20,6 +20,7 @@ export interface SpoolUse {
 export interface SpoolOptions {
   directory: string;
   retentionMs: number;
+  openFile?: OpenFile;
   clock: Clock;
   log: Log;
 }
@@ -85,11 +86,11 @@ export class Spool implements Service {
   }
 
   async #use(job: number, purpose: 'writing' | 'reading'): Promise<SpoolUse | undefined> {
-    const { directory, clock, log } = this.#options;
+    const { directory, clock, log, openFile } = this.#options;
     let entry = this.#entries.get(job);
     if (entry === undefined) {
       const path = join(directory, `${formatJobId(job)}.spool`);
-      entry = { users: 0, opening: JobSpool.open({ path, clock, log, for: purpose }) };
+      entry = { users: 0, opening: JobSpool.open({ path, openFile, clock, log, for: purpose }) };
       this.#entries.set(job, entry);
     }
     const used = entry;
