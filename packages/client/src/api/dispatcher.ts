@@ -11,9 +11,10 @@ import type {
 import { exitCodes, failed, type Result, success } from '../failure.js';
 import { type ApiRequest, type ApiResponse, Connection } from './connection.js';
 import type { Access } from './profile.js';
+import type * as schemaModule from './schemas.js';
 import { problemFailure } from './problem-failure.js';
 
-type Schemas = typeof import('./schemas.js');
+type Schemas = typeof schemaModule;
 interface Schema<T> {
   safeParse(
     value: unknown,

@@ -5,7 +5,7 @@
  * 2. With `passThrough` everything from the first operand on is left exactly as it is.
  */
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
-import { failed, exitCodes, type Result, success, usageFailure } from '../failure.js';
+import { failed, type Result, success, usageFailure } from '../failure.js';
 import type { Command } from './command.js';
 import { type AnyOption, type Options, optionName, type ValuesOf } from './option.js';
 import { similarTo } from './similar.js';

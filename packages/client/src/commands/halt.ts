@@ -1,1 +1,34 @@
-export default {};
+import { command } from '../command-line/command.js';
+import { flag } from '../command-line/option.js';
+import { exitCodes, success } from '../failure.js';
+import { countsText } from '../render/summary.js';
+import { jobOperand } from './job-operand.js';
+import { printed, withDispatcher } from './session.js';
+
+export default command({
+  name: 'halt',
+  summary:
+    'Ends a job: hosts that have not started never will, running commands finish, or are killed with --kill.',
+  operands: 'JOB',
+  operandCount: { min: 1, max: 1 },
+  completes: ['last'],
+  examples: ['pogo halt last', 'pogo halt p0000000012 --kill'],
+  options: {
+    kill: flag('--kill', 'end running commands too'),
+    json: flag('--json', 'as a JSON document'),
+  },
+  async run({ environment, options, operands }) {
+    const id = jobOperand(operands[0]!);
+    if (!id.ok) return id;
+    return withDispatcher(environment, async ({ dispatcher }) => {
+      const halted = await dispatcher.halt(id.value, options.kill === true);
+      if (!halted.ok) return halted;
+      const job = halted.value;
+      if (options.json === true) return printed(environment, `${JSON.stringify(job, undefined, 2)}\n`);
+      environment.stderr.write(
+        `halting ${job.id}, ${countsText(job.hosts, job.counts)}; \`pogo wait ${job.id}\` waits for its end\n`,
+      );
+      return success(exitCodes.success);
+    });
+  },
+});

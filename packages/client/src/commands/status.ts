@@ -1,1 +1,86 @@
-export default {};
+import { foldForPeople, type HostState, hostStates } from '@pogo/core';
+import type { JobDocument, JobHostDocument } from '@pogo/protocol';
+import { allHosts } from '../api/all-hosts.js';
+import { command } from '../command-line/command.js';
+import { flag, one, oneOf } from '../command-line/option.js';
+import { neutralise } from '../render/escape.js';
+import { countsText, durationText, outcomeText } from '../render/summary.js';
+import { table } from '../render/table.js';
+import { timeText } from '../render/time.js';
+import { jobOperand } from './job-operand.js';
+import { printed, withDispatcher } from './session.js';
+
+export default command({
+  name: 'status',
+  summary: 'Shows where a job stands, and its hosts by state.',
+  operands: 'JOB',
+  operandCount: { min: 1, max: 1 },
+  completes: ['last'],
+  examples: ['pogo status last', 'pogo status 12 --hosts', 'pogo status p12 --state failed --json'],
+  options: {
+    hosts: flag('--hosts', 'each host on a line of its own'),
+    state: one('--state', 'only hosts in this state', {
+      argument: 'STATE',
+      parse: oneOf(hostStates),
+      completes: hostStates,
+    }),
+    json: flag('--json', 'as a JSON document'),
+  },
+  async run({ environment, options, operands }) {
+    const id = jobOperand(operands[0]!);
+    if (!id.ok) return id;
+    return withDispatcher(environment, async ({ dispatcher }) => {
+      const job = await dispatcher.job(id.value);
+      if (!job.ok) return job;
+      const hosts = await allHosts(dispatcher, job.value.id, options.state);
+      if (!hosts.ok) return hosts;
+      if (options.json === true) {
+        return printed(
+          environment,
+          `${JSON.stringify({ job: job.value, hosts: hosts.value }, undefined, 2)}\n`,
+        );
+      }
+      const each = options.hosts === true ? hostRows(hosts.value) : byState(hosts.value);
+      return printed(environment, `${jobText(job.value)}${each}`);
+    });
+  },
+});
+
+function jobText(job: JobDocument): string {
+  const ended =
+    job.endedAtMs === undefined
+      ? ''
+      : `, ${job.state} after ${durationText(job.endedAtMs - job.acceptedAtMs)}`;
+  const lines = [
+    `${job.id}  ${job.state}  ${countsText(job.hosts, job.counts)}`,
+    `${job.title}`,
+    `by ${job.submitter} at ${timeText(job.acceptedAtMs)}${ended}`,
+  ];
+  if (job.halt) lines.push(`halt (${job.halt.cause}) by ${job.halt.by}${job.halt.kill ? ', with kill' : ''}`);
+  return `${lines.map(neutralise).join('\n')}\n`;
+}
+
+function byState(hosts: readonly JobHostDocument[]): string {
+  const groups = new Map<string, { state: HostState; label: string; names: string[] }>();
+  for (const { host, state, outcome } of hosts) {
+    const label = outcome?.reason === undefined ? state : `${state} (${outcome.reason})`;
+    const group = groups.get(label);
+    if (group) group.names.push(host);
+    else groups.set(label, { state, label, names: [host] });
+  }
+  const ordered = [...groups.values()].sort(
+    (a, b) => hostStates.indexOf(a.state) - hostStates.indexOf(b.state),
+  );
+  return table(ordered.map(({ label, names }) => [`  ${label}`, String(names.length), foldForPeople(names)]));
+}
+
+function hostRows(hosts: readonly JobHostDocument[]): string {
+  return table(
+    hosts.map(({ host, state, outcome, worker }) => [
+      `  ${host}`,
+      outcome === undefined ? state : outcomeText({ outcome }),
+      outcome?.durationMs === undefined ? '' : durationText(outcome.durationMs),
+      worker ?? '',
+    ]),
+  );
+}

@@ -1,1 +1,63 @@
-export default {};
+import { command } from '../command-line/command.js';
+import { flag } from '../command-line/option.js';
+import { success } from '../failure.js';
+import { colorsFor } from '../render/colors.js';
+import { RunView } from '../render/run-view.js';
+import { Writer } from '../render/writer.js';
+import { JobProgress } from '../run/job-progress.js';
+import { watchJob } from '../run/watch-job.js';
+import { jobOperand } from './job-operand.js';
+import { withDispatcher } from './session.js';
+
+export default command({
+  name: 'wait',
+  summary:
+    'Waits for the end of a job; the exit code is that of the run. Ctrl-C stops waiting, and leaves the job alone.',
+  operands: 'JOB',
+  operandCount: { min: 1, max: 1 },
+  completes: ['last'],
+  examples: ['pogo wait last', 'pogo wait 12 --json && echo all is well'],
+  options: {
+    json: flag('--json', 'the job as a JSON document at the end, on stdout'),
+    quiet: flag('-q, --quiet', 'no progress and no summary'),
+    noProgress: flag('--no-progress', 'no live line on a terminal'),
+  },
+  async run({ environment, options, operands }) {
+    const id = jobOperand(operands[0]!);
+    if (!id.ok) return id;
+    return withDispatcher(environment, async ({ dispatcher }) => {
+      const job = await dispatcher.job(id.value);
+      if (!job.ok) return job;
+      const { stdout, stderr, clock, variables } = environment;
+      const [out, err] = [new Writer(stdout), new Writer(stderr)];
+      const progress = new JobProgress(job.value.hosts);
+      const quiet = options.quiet === true;
+      const view = new RunView({
+        clock,
+        writer: err,
+        stream: stderr,
+        colors: colorsFor(stderr, 'auto', variables),
+        live: stderr.isTTY === true && variables['TERM'] !== 'dumb' && !quiet && options.noProgress !== true,
+        quiet,
+        progress,
+        targets: [],
+        durationOf: () => undefined,
+      });
+      view.follow(job.value);
+      const watched = await watchJob({
+        environment,
+        dispatcher,
+        job: job.value,
+        progress,
+        view,
+        ask: () => Promise.resolve('detach'),
+        closed: out.closed,
+      });
+      if (!watched.ok) return watched;
+      if (watched.value.ended) await view.summary();
+      if (options.json === true) await out.write(`${JSON.stringify(watched.value.job, undefined, 2)}\n`);
+      await Promise.all([out.flush(), err.flush()]);
+      return success(watched.value.exitCode);
+    });
+  },
+});

@@ -24,6 +24,8 @@ export interface RunViewOptions {
   readonly progress: JobProgress;
   /** The job's hosts, for naming those of which nothing was heard yet. */
   readonly targets: readonly Target[];
+  /** What the summary gives as the time that it took, in milliseconds; since the view was made, unless told. */
+  durationOf?(): number | undefined;
 }
 
 /** Failures that are shown one by one before the rest is left to the summary. */
@@ -60,9 +62,15 @@ export class RunView {
     return this.aside(() => this.#options.writer.write(`${text}\n`));
   }
 
+  /** The job's id comes before everything else. */
   async accepted(job: JobDocument, url: string): Promise<void> {
-    this.#job = job.id;
     await this.note(`job ${job.id}  ${url}`);
+    this.follow(job);
+  }
+
+  /** Follows a job that the user knows already. */
+  follow(job: JobDocument): void {
+    this.#job = job.id;
     this.#line?.update();
   }
 
@@ -112,9 +120,9 @@ export class RunView {
   }
 
   async summary(): Promise<void> {
-    const { quiet, writer, progress, colors, clock } = this.#options;
+    const { quiet, writer, progress, colors, clock, durationOf } = this.#options;
     if (quiet) return;
-    const durationMs = clock.monotonicMs() - this.#startedMs;
+    const durationMs = durationOf === undefined ? clock.monotonicMs() - this.#startedMs : durationOf();
     await writer.write(summaryText(progress, { id: this.#job, durationMs }, colors));
   }
 
