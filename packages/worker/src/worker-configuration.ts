@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Recipient, type WorkerConfiguration, workerConfigurationSchema } from '@pogo/protocol';
 import type { LinkTls } from '@pogo/wire';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 
 export interface LoadedConfiguration {
   /** Paths are absolute. */
@@ -23,17 +24,16 @@ export async function loadWorkerConfiguration(path: string): Promise<LoadOutcome
   } catch (error) {
     return refuse('config-unreadable', `${path} cannot be read: ${(error as Error).message}`);
   }
-  const parsed = await parse(path, text);
+  const parsed = parse(path, text);
   if (!parsed.ok) return parsed;
   const configuration = withAbsolutePaths(parsed.configuration, dirname(resolve(path)));
   return loadFiles(configuration);
 }
 
-async function parse(
+function parse(
   path: string,
   text: string,
-): Promise<{ ok: true; configuration: WorkerConfiguration } | { ok: false; code: string; message: string }> {
-  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
+): { ok: true; configuration: WorkerConfiguration } | { ok: false; code: string; message: string } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number) => `${path}:${Math.max(1, lines.linePos(offset).line)}`;
