@@ -31,33 +31,42 @@ import { build } from 'esbuild';
 import { CertificateAuthority, linkTls } from '../../wire/test/certificate-authority.js';
 import type { Act } from './scripted-rexec.js';
 
-const authority = new CertificateAuthority('test link root');
+export const authority = new CertificateAuthority('test link root');
 const workerTls = linkTls(authority, 'worker', 'w1');
 const dispatcherTls = linkTls(authority, 'dispatcher', 'd1');
 const options = { timeoutMs: 30_000 };
 
-let scriptedRexec: Promise<string> | undefined;
-let rexecDirectory = '';
+let programDirectory: Promise<string> | undefined;
+const programs = new Map<string, Promise<string>>();
 
-/** The program's bundle, built once. */
-async function buildScriptedRexec(): Promise<string> {
-  rexecDirectory = await mkdtemp(join(tmpdir(), 'pogo-scripted-rexec-'));
-  const outfile = join(rexecDirectory, 'rexec.mjs');
+/** Path of a program's bundle, built once for a test file. `source` is relative to this folder. */
+export async function programOf(source: string): Promise<string> {
+  programDirectory ??= mkdtemp(join(tmpdir(), 'pogo-worker-programs-'));
+  const directory = await programDirectory;
+  let program = programs.get(source);
+  if (program === undefined) {
+    program = bundle(source, join(directory, `program-${programs.size}.mjs`));
+    programs.set(source, program);
+  }
+  return program;
+}
+
+async function bundle(source: string, outfile: string): Promise<string> {
   await build({
-    entryPoints: [fileURLToPath(new URL('scripted-rexec.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(source, import.meta.url))],
     outfile,
     bundle: true,
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
-    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+    banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
     logLevel: 'warning',
   });
   return outfile;
 }
 
-export async function removeScriptedRexec(): Promise<void> {
-  if (rexecDirectory !== '') await rm(rexecDirectory, { recursive: true });
+export async function removePrograms(): Promise<void> {
+  if (programDirectory !== undefined) await rm(await programDirectory, { recursive: true });
 }
 
 /** A log that is kept, for what must be in it and what must not. */
@@ -259,8 +268,7 @@ const clusters: Cluster[] = [];
 export async function startCluster(
   overrides: Partial<WorkerOptions> & { clock?: Clock; dispatcher?: Dispatcher } = {},
 ): Promise<Cluster> {
-  scriptedRexec ??= buildScriptedRexec();
-  const program = await scriptedRexec;
+  const program = await programOf('scripted-rexec.ts');
   const directory = await mkdtemp(join(tmpdir(), 'pogo-worker-'));
   const dispatcher = overrides.dispatcher ?? new Dispatcher();
   if (overrides.dispatcher === undefined) await dispatcher.start();
@@ -312,7 +320,7 @@ export async function stopClusters(): Promise<void> {
   }
 }
 
-function childrenOf(parent: number, program: string): number[] {
+export function childrenOf(parent: number, program: string): number[] {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
   return children
     .filter((text) => text !== '')

@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from '@pogo/lifecycle';
 import { type JobAttempt, MemoryJournal } from '@pogo/worker';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { removeScriptedRexec, startCluster, stopClusters } from './cluster.js';
+import { removePrograms, startCluster, stopClusters } from './cluster.js';
 
 afterEach(stopClusters);
-afterAll(removeScriptedRexec);
+afterAll(removePrograms);
 
 /** The real clock, whose durations can be made to jump. */
 function jumpingClock(): Clock & { jump(ms: number): void } {

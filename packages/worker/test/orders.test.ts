@@ -1,8 +1,8 @@
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { removeScriptedRexec, startCluster, stopClusters } from './cluster.js';
+import { removePrograms, startCluster, stopClusters } from './cluster.js';
 
 afterEach(stopClusters);
-afterAll(removeScriptedRexec);
+afterAll(removePrograms);
 
 const hosts = (count: number) => Array.from({ length: count }, (_, index) => index);
 

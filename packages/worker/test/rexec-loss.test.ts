@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ManualClock, systemClock } from '@pogo/lifecycle';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { credentialsMarker, removeScriptedRexec, startCluster, stopClusters } from './cluster.js';
+import { credentialsMarker, removePrograms, startCluster, stopClusters } from './cluster.js';
 
 afterEach(stopClusters);
-afterAll(removeScriptedRexec);
+afterAll(removePrograms);
 
 test('what a dying rexec held is unknown, and what it never got goes on in a fresh one', async () => {
   const { dispatcher, log } = await startCluster({ maxConnections: 3 });
