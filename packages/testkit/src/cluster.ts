@@ -175,6 +175,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const limit = new AbortController();
   const readyUrl = new Promise<string>((resolve) => {
     up.stderr.on('data', () => {
+      // Seen now, they are still known should `up` fail and leave them.
+      processes();
       const match = /^ready (https:\/\/\S+)$/m.exec(output.stderr);
       if (match) resolve(match[1]!);
     });

@@ -5,8 +5,8 @@
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type Clock, delay, systemClock } from '@pogo/lifecycle';
-import { isOwnedBy, ownPid } from './owner.js';
-import { descendantsOf } from './process-table.js';
+import { ownNames, ownPid } from './owner.js';
+import { descendantsOf, environmentOf, type ProcessEntry, processTable } from './process-table.js';
 
 export interface LeakTrackerOptions {
   /** Pass `() => process.getActiveResourcesInfo()`. Without it, sockets and timers aren't looked at. */
@@ -32,13 +32,25 @@ interface Snapshot {
   directories: Set<string>;
 }
 
+/** Descendants, and those that lost their parent but carry a name of ours: an account, a temporary directory. */
+function ownProcesses(): ProcessEntry[] {
+  const table = processTable();
+  const descendants = new Set(descendantsOf(ownPid(), table));
+  const names = ownNames();
+  return table.filter(
+    (entry) =>
+      descendants.has(entry) ||
+      [...entry.argv, ...environmentOf(entry.pid)].some((word) => word.includes(names)),
+  );
+}
+
 /** Notes what is there; `assertNoLeaks` compares. */
 export function trackLeaks(options: LeakTrackerOptions = {}): LeakTracker {
   const { activeResources = () => [], patienceMs = 5_000, clock = systemClock } = options;
   const take = (): Snapshot => ({
-    processes: new Map(descendantsOf(ownPid()).map((entry) => [`${entry.pid}`, `${entry.argv.join(' ')}`])),
+    processes: new Map(ownProcesses().map((entry) => [`${entry.pid}`, entry.argv.join(' ')])),
     resources: activeResources().filter((resource) => !ordinary.test(resource)),
-    directories: new Set(readdirSync(tmpdir()).filter((name) => isOwnedBy(name, ownPid()))),
+    directories: new Set(readdirSync(tmpdir()).filter((name) => name.startsWith(ownNames()))),
   });
   const before = take();
   const leaks = (): string[] => {

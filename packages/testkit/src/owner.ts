@@ -27,10 +27,15 @@ export function ownPid(): number {
   return Number(readlinkSync('/proc/self'));
 }
 
+/** What all names begin with that this process gives. */
+export function ownNames(): string {
+  const pid = ownPid();
+  return `pogot-${pid.toString(36)}-${(startTicks(pid) ?? 0).toString(36)}-`;
+}
+
 /** A new name, owned by this process: at most 29 characters of `[a-z0-9-]`, valid for an account and for a file. */
 export function ownedName(): string {
-  const pid = ownPid();
-  return `pogot-${pid.toString(36)}-${(startTicks(pid) ?? 0).toString(36)}-${randomBytes(3).toString('hex')}`;
+  return `${ownNames()}${randomBytes(3).toString('hex')}`;
 }
 
 /** Whether `name` was given by `ownedName` in a process that no longer runs. */
@@ -38,9 +43,4 @@ export function isLeftover(name: string): boolean {
   const match = form.exec(name);
   if (match === null) return false;
   return startTicks(Number.parseInt(match[1]!, 36)) !== Number.parseInt(match[2]!, 36);
-}
-
-/** Whether `name` was given by `ownedName` in the process `pid`. */
-export function isOwnedBy(name: string, pid: number): boolean {
-  return form.exec(name)?.[1] === pid.toString(36);
 }

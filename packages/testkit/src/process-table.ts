@@ -109,13 +109,16 @@ export function endProcesses(find: () => ProcessEntry[]): ProcessEntry[] {
  */
 export function markedProcesses(name: string, value: string): ProcessEntry[] {
   if (!existsSync('/proc/self/environ')) return [];
-  return processTable().filter(({ pid }) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'latin1')
-        .split('\0')
-        .some((entry) => entry === `${name}=${value}` || entry.startsWith(`${name}=${value}/`));
-    } catch {
-      return false;
-    }
-  });
+  return processTable().filter(({ pid }) =>
+    environmentOf(pid).some((entry) => entry === `${name}=${value}` || entry.startsWith(`${name}=${value}/`)),
+  );
+}
+
+/** `NAME=value` as the process was started with them; empty for one that this user may not look at. */
+export function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+  } catch {
+    return [];
+  }
 }

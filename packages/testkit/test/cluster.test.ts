@@ -16,13 +16,16 @@ const actor = `
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 const [verb, ...rest] = process.argv.slice(2);
-if (verb === 'up') {
+if (verb === 'up' && rest.includes('--fail')) {
+  writeFileSync(process.env.POGO_HOME, '');
+  console.error('no store');
+  process.exitCode = 1;
+} else if (verb === 'up') {
   const start = (file) => spawn(process.execPath, [new URL(file, import.meta.url).pathname], {
     env: {}, detached: true, stdio: ['pipe', 'ignore', 'ignore'],
   });
   const children = [start('pogo-dispatcher.js'), start('pogo-worker.js')];
   writeFileSync(process.env.POGO_HOME, JSON.stringify({ home: process.env.HOME, rest }));
-  if (rest.includes('--fail')) { console.error('no store'); process.exit(1); }
   process.stderr.write('starting\\nready https://127.0.0.1:7777\\n');
   process.on('SIGTERM', () => {
     if (rest.includes('--deaf')) return;

@@ -26,6 +26,22 @@ describe('trackLeaks', () => {
     await tracker.assertNoLeaks();
   });
 
+  it('names a process that lost its parent but knows a directory of ours', async () => {
+    const tracker = trackLeaks(options);
+    const directory = createTemporaryDirectory();
+    const script = `sh -c 'echo $$; exec sleep 1000' ${directory.path} & wait $!`;
+    const child = spawn('sh', ['-c', script], { env: { PATH: '/usr/bin:/bin', MARK: directory.path } });
+    const pid = Number(String((await once(child.stdout, 'data'))[0]));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(tracker.leaks().join('\n')).toContain(`process ${pid}: `);
+    process.kill(pid, 'SIGKILL');
+    directory.remove();
+    child.stdout.destroy();
+    child.stderr.destroy();
+    await tracker.assertNoLeaks();
+  });
+
   it('names a server, a timer and a directory', async () => {
     const tracker = trackLeaks(options);
     const server = createServer().listen(0, '127.0.0.1');

@@ -128,7 +128,7 @@ describe('the practice host', () => {
     const marked = () => markedProcesses('POGO_TEST_MARK', directory.path);
     const child = spawn('ssh', [
       ...login,
-      `export POGO_TEST_MARK=${directory.path}; setsid sleep 1000 & echo up; wait`,
+      `export POGO_TEST_MARK=${directory.path}; setsid sh -c 'echo up; exec sleep 1000' & wait`,
     ]);
     await once(child.stdout, 'data');
     expect(marked().length).toBeGreaterThan(0);
