@@ -45,7 +45,6 @@ for (const [name, entry, program] of programs) {
     format: 'esm',
     target: 'node20.19',
     minifySyntax: true,
-    minifyWhitespace: true,
     sourcemap: false,
     legalComments: 'none',
     chunkNames: 'chunks/[name]-[hash]',
@@ -53,7 +52,12 @@ for (const [name, entry, program] of programs) {
     external: ['classic-level', 'zookeeper'],
     plugins: [nativeAddons],
     banner: {
-      js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
+      // Libraries in CommonJS form expect these.
+      js: [
+        "import { createRequire as __pogoRequire } from 'node:module';",
+        'const require = __pogoRequire(import.meta.url);',
+        'const __filename = import.meta.filename, __dirname = import.meta.dirname;',
+      ].join('\n'),
     },
     logLevel: 'warning',
   });
