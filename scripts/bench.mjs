@@ -48,7 +48,7 @@ await build({
   },
   logLevel: 'warning',
 });
-const inside = 'ip link set lo up && ulimit -n 65536 && exec node "$@"';
+const inside = 'ip link set lo up && ulimit -n $(ulimit -Hn) && exec node "$@"';
 const { status } = spawnSync(
   'unshare',
   [
