@@ -4,6 +4,7 @@ import { haltRoutes } from './halt.js';
 import { healthRoutes } from './health.js';
 import { jobHostRoutes } from './job-hosts.js';
 import { jobRoutes } from './jobs.js';
+import { outputRoutes } from './output.js';
 import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
 import type { Route } from './route.js';
@@ -15,6 +16,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...jobRoutes(context),
     ...jobHostRoutes(context),
     ...eventRoutes(context),
+    ...outputRoutes(context),
     ...haltRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),

@@ -1,4 +1,4 @@
-import type { HostList, type HostLists } from './host-names.js';
+import type { HostList, HostLists } from './host-names.js';
 import type { Archive, ArchivedJob } from './archive.js';
 import { findJob } from './find-job.js';
 import type { Leader } from '../leader/leader.js';

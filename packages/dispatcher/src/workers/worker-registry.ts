@@ -31,6 +31,7 @@ export class WorkerRegistry {
   readonly #random: () => number;
   readonly #changed: () => void;
   readonly #arrivals = new Set<() => void>();
+  #stopped = false;
 
   /** @param options.changed called when a worker can take more than before. */
   constructor(options: { clock: Clock; random: () => number; changed: () => void }) {
@@ -70,11 +71,14 @@ export class WorkerRegistry {
     return false;
   }
 
-  /** Resolves as soon as a worker is connected, or `signal` aborts. */
-  async arrival(signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.recipients().length > 0) return;
+  /** Resolves as soon as a worker, or the one of that name, is connected, or `signal` aborts. */
+  async arrival(signal: AbortSignal, name?: string): Promise<void> {
+    const here = () =>
+      name === undefined ? this.recipients().length > 0 : this.#records.get(name)?.session !== undefined;
+    if (signal.aborted || here()) return;
     await new Promise<void>((resolve) => {
       const done = () => {
+        if (!signal.aborted && !this.#stopped && !here()) return;
         this.#arrivals.delete(done);
         signal.removeEventListener('abort', done);
         resolve();
@@ -136,6 +140,7 @@ export class WorkerRegistry {
 
   /** Cancels every timer; records stay readable. */
   stop(): void {
+    this.#stopped = true;
     for (const record of this.#records.values()) {
       record.lossTimer?.cancel();
       record.pause?.cancel();
