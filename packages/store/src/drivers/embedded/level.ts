@@ -13,20 +13,21 @@ export function levelDirectory(directory: string): string {
 /** Opens the database of the store in `directory`; rejects with a StoreError. */
 export async function openLevel(directory: string, options: { create: boolean }): Promise<Level> {
   const location = levelDirectory(directory);
-  const level: Level = new ClassicLevel<string, Uint8Array>(location, {
-    createIfMissing: options.create,
-    keyEncoding: 'utf8',
-    valueEncoding: 'view',
-  });
+  let level: Level | undefined;
   try {
     await checkWriteAheadLogs(location);
+    // Not earlier: the constructor itself begins to open the database.
+    level = new ClassicLevel<string, Uint8Array>(location, {
+      createIfMissing: options.create,
+      keyEncoding: 'utf8',
+      valueEncoding: 'view',
+    });
     await level.open();
+    return level;
   } catch (error) {
-    // The constructor has begun to open it by itself.
-    await level.close().catch(() => undefined);
+    await level?.close().catch(() => undefined);
     throw storeErrorOf(error, directory);
   }
-  return level;
 }
 
 /** What an error of LevelDB or of the file system means to whoever uses the store in `directory`. */
