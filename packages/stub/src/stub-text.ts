@@ -78,11 +78,18 @@ _tick() {
     kill -0 $_sleep
   do :; done
   _sleep=
-  # A sleep that takes no fractions fails at once; one that fails on whole seconds leaves no clock to go by.
-  [ $_y = 0 ] || [ $_y -gt 128 ] || case $_n in
-    *.*) _tick $((($1 / 1000 + 1) * 1000)) ;;
-    *) _event 7 0 ;;
-  esac
+  # A sleep that takes no fractions fails at once; one that fails on whole seconds, twice, leaves no clock to go by.
+  if [ $_woken ] || [ $_y = 0 ] || [ $_y -gt 128 ]; then
+    _failed=
+  else
+    case $_n in
+      *.*) _tick $((($1 / 1000 + 1) * 1000)) ;;
+      *)
+        [ ! $_failed ] || _event 7 0
+        _failed=1
+        ;;
+    esac
+  fi
 }
 
 # The fields of /proc/$1/stat behind the name, which may hold anything.
@@ -145,7 +152,11 @@ _signal() {
 # Whether anything of the session lives. Newcomers are asked to end as well.
 _alive() {
   for _p in $_left; do
-    kill -0 $_p && return
+    if [ $_proc ]; then _stat $_p; else kill -0 $_p && _fields=? || _fields=; fi
+    case $_fields in
+      [ZX]* | "") ;;
+      *) return 0 ;;
+    esac
   done
   _signal TERM
   [ "$_left" ]
@@ -168,7 +179,7 @@ _stop() {
     _signal KILL
     [ "$_left" ] && [ $((_tries += 1)) -lt 20 ]
   do _tick 100; done
-  [ $_ended ] || _tick 1000
+  [ $_ended ] || { kill -0 $$ && _tick 1000; }
   [ ! "$_left" ] && [ $_session != - ] || _cause=$((_cause + 8))
   # The main shell is gone, or waits for something that can't be killed: report in its place.
   [ $_ended ] || {
@@ -210,7 +221,7 @@ _actor() {
 
 _main() {
   exec 3<&0 4>&2 </dev/null
-  _proc= _pipe= _pid= _session= _woken= _ended= _sleep= _cause= _grace= _message= _group=0 _setsid=setsid
+  _proc= _pipe= _pid= _session= _woken= _ended= _sleep= _cause= _grace= _message= _failed= _group=0 _setsid=setsid
   [ ! -r /proc/self/stat ] || _proc=1
   command -v setsid >/dev/null 2>&1 || _setsid=
   case $_proc$KSH_VERSION$ZSH_VERSION$YASH_VERSION in
@@ -251,6 +262,8 @@ E
     _actor=$!
     wait $_pid
     _status=$?
+    # ksh93 may miss a signal on its way into \`wait\`.
+    kill -USR2 $_actor
   fi
   kill -USR2 $_actor 2>/dev/null
   wait $_actor 2>/dev/null

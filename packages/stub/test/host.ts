@@ -22,6 +22,8 @@ export interface Launch {
   file: string;
   argv0: string;
   arguments: string[];
+  /** A line ahead of the stub's text, to stage an odd host. */
+  prelude?: string;
 }
 
 const debianPackages: Record<string, string> = {
@@ -44,8 +46,9 @@ export function program(name: string): string {
   throw new Error(`This test needs ${name}: apt-get install ${debianPackages[name] ?? name}`);
 }
 
-/** `name` in the place of /bin/sh, as the stub's interpreter. */
+/** `name` in the place of /bin/sh, as the stub's interpreter; "plain" is dash made to take the plain mode. */
 export function interpreter(name: string): Launch {
+  if (name === 'plain') return { ...interpreter('dash'), name, prelude: 'KSH_VERSION=none\n' };
   return name === 'busybox'
     ? { name, file: program(name), argv0: 'busybox', arguments: ['sh', '-s'] }
     : { name, file: program(name), argv0: 'sh', arguments: ['-s'] };
@@ -60,13 +63,12 @@ export function loginShell(name: string): Launch {
     timeoutMs: 1,
   });
   if (!rendered.ok) throw new Error(rendered.message);
-  return { name, file: program(name), argv0: `-${name}`.slice(1), arguments: ['-c', rendered.execLine] };
+  return { name, file: program(name), argv0: name, arguments: ['-c', rendered.execLine] };
 }
 
 /** Interpreters that tell a death by signal from an exit status. */
 export const tellingInterpreters = ['dash', 'bash', 'busybox', 'ksh93'];
-/** All interpreters: zsh is nobody's /bin/sh, and takes the plain mode. */
-export const interpreters = [...tellingInterpreters, 'zsh'];
+export const interpreters = [...tellingInterpreters, 'plain'];
 export const loginShells = ['bash', 'dash', 'zsh', 'ksh93', 'fish', 'tcsh'];
 
 export function argv(...words: (string | Uint8Array)[]): StubCommand {
@@ -82,11 +84,13 @@ export interface HostRunOptions extends Partial<Omit<StubOptions, 'command'>> {
   launch?: Launch;
   /** A line for the shell ahead of the stub's text, to stage an odd host. */
   prelude?: string;
+  /** Replaces a part of the stub's text, to stage an odd host. */
+  rewrite?: { from: string; to: string };
   environmentOfHost?: NodeJS.ProcessEnv;
   /** Ahead of the launch: strace and the like. */
   wrapper?: string[];
   onEvent?: (event: StubEvent, run: HostRun) => void;
-  /** Keeps this many first bytes of each stream; all of it unless told. */
+  /** False: output is only passed to `onEvent`. */
   keep?: boolean;
 }
 
@@ -110,7 +114,13 @@ export class HostRun {
   readonly #mark = randomBytes(8).toString('hex');
 
   constructor(options: HostRunOptions) {
-    const { launch = interpreter('dash'), wrapper = [], prelude = '', command, onEvent } = options;
+    const {
+      launch = interpreter('dash'),
+      wrapper = [],
+      prelude = launch.prelude ?? '',
+      command,
+      onEvent,
+    } = options;
     const nonce = randomBytes(16).toString('hex');
     const rendered = renderStub({ nonce, environment: {}, timeoutMs: 60_000, ...options, command });
     if (!rendered.ok) throw new Error(`${rendered.code}: ${rendered.message}`);
@@ -136,7 +146,7 @@ export class HostRun {
       // The stub may be gone before its stdin has been written.
     });
     child.stdin.write(prelude);
-    child.stdin.write(rendered.stdin);
+    child.stdin.write(rewritten(rendered.stdin, options.rewrite));
     child.stdout.on('data', (chunk: Buffer) => take(parser.stdout(chunk)));
     child.stderr.on('data', (chunk: Buffer) => take(parser.stderr(chunk)));
     child.on('exit', () => child.stdin.end());
@@ -174,6 +184,14 @@ export class HostRun {
   processes(): string[] {
     return processesMarked((mark) => mark === this.#mark);
   }
+}
+
+function rewritten(text: Uint8Array, rewrite: HostRunOptions['rewrite']): Uint8Array {
+  if (!rewrite) return text;
+  const before = Buffer.from(text).toString('latin1');
+  const after = before.replaceAll(rewrite.from, rewrite.to);
+  if (after === before) throw new Error(`The stub's text does not hold ${rewrite.from}`);
+  return Buffer.from(after, 'latin1');
 }
 
 /** Runs the stub to the end. */

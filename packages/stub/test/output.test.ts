@@ -1,7 +1,7 @@
 /** Output: raw, complete, ended by the end frames, whatever the host and the command do to the streams (S1, F3). */
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HostRun, argv, interpreter, interpreters, runOnHost, shell, sweep } from './host.js';
+import { argv, interpreter, interpreters, runOnHost, shell, sweep } from './host.js';
 
 afterEach(sweep);
 
@@ -54,21 +54,10 @@ describe.each(interpreters)('under %s', (name) => {
     expect(ended).toMatchObject({ killed: false, leftovers: true });
     expect(leftBehind).toEqual([expect.stringMatching(/^\d+ sleep 1000/)]);
   });
-
-  it('a cut text runs nothing', async () => {
-    const whole = new HostRun({ launch, command: argv('true') });
-    const { ended } = await whole.result;
-    expect(ended).toBeDefined();
-  });
 });
 
 describe('a flood', () => {
   it('50 MB on stdout and 10 MB on stderr arrive complete', async () => {
-    const script = `
-      const block = require('crypto').createHash('sha256').update('seed').digest();
-      const chunk = Buffer.alloc(1 << 20); for (let i = 0; i < chunk.length; i++) chunk[i] = block[i % 32] ^ (i * 7) & 255;
-      for (let i = 0; i < 50; i++) { chunk[0] = i; fs.writeSync(1, chunk.subarray(0, fs.writeSync(1, chunk)).length ? '' : ''); }`;
-    void script;
     const digests = { stdout: createHash('sha256'), stderr: createHash('sha256') };
     const bytes = { stdout: 0, stderr: 0 };
     const { ended } = await runOnHost({
@@ -94,5 +83,52 @@ describe('a flood', () => {
     };
     expect(digests.stdout.digest('hex')).toBe(expected(50_000_000));
     expect(digests.stderr.digest('hex')).toBe(expected(10_000_000));
+  });
+});
+
+describe('the streams of a host', () => {
+  it('what start files write before the stub begins is noise, and no output', async () => {
+    const { noise, stdout, stderr, ended } = await runOnHost({
+      prelude: 'echo "Welcome to web1"; printf "\\036pogo-not a frame" ; echo "stty: not a terminal" >&2\n',
+      command: shell('echo out; echo err >&2'),
+    });
+    expect(noise.stdout.toString()).toBe('Welcome to web1\n\x1epogo-not a frame');
+    expect(noise.stderr.toString()).toBe('stty: not a terminal\n');
+    expect([stdout.toString(), stderr.toString()]).toEqual(['out\n', 'err\n']);
+    expect(ended?.exit).toMatchObject({ exitCode: 0 });
+  });
+
+  it('an account without a shell is never ready, and what it says is noise', async () => {
+    const { events, protocolError, noise } = await runOnHost({
+      launch: {
+        name: 'nologin',
+        file: '/bin/sh',
+        argv0: 'sh',
+        arguments: ['-c', 'echo This account is not available.; exit 1'],
+      },
+      command: argv('true'),
+    });
+    expect(protocolError?.code).toBe('never-ready');
+    expect(noise.stdout.toString()).toBe('This account is not available.\n');
+    expect(events.map(({ kind }) => kind)).toEqual(['noise', 'protocol-error']);
+  });
+
+  it('a command that leaves its full stdout non-blocking does not keep the end frame from being written', async () => {
+    const { stdout, ended } = await runOnHost({
+      command: argv('node', '-e', 'process.stdout.write(Buffer.alloc(4_000_000, 120)); process.exit(4)'),
+      onEvent: (event, run) => {
+        if (event.kind !== 'started') return;
+        run.child.stdout.pause();
+        const waiting = setInterval(() => {
+          // The stub found the stream full, and waits a second before it tries again.
+          if (!run.processes().some((line) => /^\d+ sleep 1 /.test(line))) return;
+          clearInterval(waiting);
+          run.child.stdout.resume();
+        }, 20);
+      },
+    });
+    expect(stdout.length).toBeGreaterThan(1000);
+    expect(stdout.length).toBeLessThan(4_000_000);
+    expect(ended?.exit).toMatchObject({ exitCode: 4 });
   });
 });
