@@ -28,7 +28,7 @@ export { type CommandOptions, type CommandResult, mustRun, runCommand } from './
 export { loopbackAddress } from './loopback-address.js';
 export { type Sshd, type SshdOptions, startSshd } from './sshd.js';
 export { type SshdSettings } from './sshd-config.js';
-export { type AuthAttempt, parseAuthAttempts } from './sshd-log.js';
+export { type AuthAttempt, type SshdConnection, parseAuthAttempts, parseConnections } from './sshd-log.js';
 export { type TemporaryDirectory, createTemporaryDirectory } from './temporary-directory.js';
 export {
   type CommandEnd,

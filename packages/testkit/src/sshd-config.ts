@@ -40,6 +40,9 @@ export function sshdConfigText(
     ...(settings.kexAlgorithms === undefined ? [] : [`KexAlgorithms ${settings.kexAlgorithms}`]),
     `MaxStartups ${maxStartups}`,
     `LogLevel ${settings.logLevel ?? 'VERBOSE'}`,
+    // Names the process in the two lines that tell who was dialled and who logged in: two connections to different
+    // addresses may come from the same port, but not from the same process.
+    'LogVerbose *:auth_log():*,sshd*.c:main():*',
     'PidFile none',
     'UseDNS no',
     'PrintMotd no',

@@ -15,21 +15,47 @@ export interface AuthAttempt {
   keyFingerprint: string | undefined;
 }
 
+/** A connection that was accepted, before any word was said on it. */
+export interface SshdConnection {
+  from: AuthAttempt['from'];
+  to: AuthAttempt['from'];
+}
+
+/** What `LogVerbose` puts in front of a line: place and process (with OpenSSH 9.8 and later its name, too). */
+const tag = /^(?:debug\d: )?[\w.-]+\.c:\w+\(\):\d+ \((?:bin=[^,]*, )?pid=(\d+)\): /;
 const connection = /^Connection from (\S+) port (\d+) on (\S+) port (\d+)/;
 const attempt =
   /^(Accepted|Failed|Postponed) (\S+) for (invalid user )?(\S*) from (\S+) port (\d+) ssh2(?:: \S+ (SHA256:\S+))?/;
 
-/** Every attempt in the log's order. `none` is what a client says to learn the methods: no credential is in it. */
-export function parseAuthAttempts(log: string): AuthAttempt[] {
-  const dialled = new Map<string, { address: string; port: number }>();
+/** The log as sshd writes it without `LogVerbose`. */
+export function plainLog(log: string): string {
+  return log
+    .split('\n')
+    .map((line) => line.replace(tag, ''))
+    .join('\n');
+}
+
+/** Reads sshd's log from top to bottom. */
+function read(log: string): { attempts: AuthAttempt[]; connections: SshdConnection[] } {
+  // A process serves one connection. Its port alone wouldn't tell: two connections to different addresses may come
+  // from the same one.
+  const dialled = new Map<string, SshdConnection>();
   const attempts: AuthAttempt[] = [];
+  const connections: SshdConnection[] = [];
   for (const line of log.split(/\r?\n/)) {
-    const opened = connection.exec(line);
+    const pid = tag.exec(line)?.[1];
+    const text = line.replace(tag, '');
+    const opened = connection.exec(text);
     if (opened) {
-      dialled.set(`${opened[1]} ${opened[2]}`, { address: opened[3]!, port: Number(opened[4]) });
+      const made = {
+        from: { address: opened[1]!, port: Number(opened[2]) },
+        to: { address: opened[3]!, port: Number(opened[4]) },
+      };
+      connections.push(made);
+      dialled.set(pid ?? `${opened[1]} ${opened[2]}`, made);
       continue;
     }
-    const match = attempt.exec(line);
+    const match = attempt.exec(text);
     if (!match) continue;
     const [, result, method, invalid, user, address, port, fingerprint] = match;
     attempts.push({
@@ -38,9 +64,19 @@ export function parseAuthAttempts(log: string): AuthAttempt[] {
       invalidUser: invalid !== undefined,
       result: result!.toLowerCase() as AuthAttempt['result'],
       from: { address: address!, port: Number(port) },
-      to: dialled.get(`${address} ${port}`),
+      to: dialled.get(pid ?? `${address} ${port}`)?.to,
       keyFingerprint: fingerprint,
     });
   }
-  return attempts;
+  return { attempts, connections };
+}
+
+/** Every attempt in the log's order. `none` is what a client says to learn the methods: no credential is in it. */
+export function parseAuthAttempts(log: string): AuthAttempt[] {
+  return read(log).attempts;
+}
+
+/** Every connection in the log's order. */
+export function parseConnections(log: string): SshdConnection[] {
+  return read(log).connections;
 }

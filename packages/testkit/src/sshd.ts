@@ -10,6 +10,7 @@ import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { delay, systemClock } from '@pogo/lifecycle';
 import { createKey, type KeyType } from './key.js';
 import { writeKnownHosts } from './known-hosts.js';
 import { loopbackAddress } from './loopback-address.js';
@@ -17,7 +18,13 @@ import { inNetworkNamespace, type NetworkNamespace } from './network-namespace.j
 import { descendantsOf, endProcesses, processTable, signalProcesses } from './process-table.js';
 import { requireRoot } from './root.js';
 import { type SshdSettings, sshdConfigText } from './sshd-config.js';
-import { type AuthAttempt, parseAuthAttempts } from './sshd-log.js';
+import {
+  type AuthAttempt,
+  type SshdConnection,
+  parseAuthAttempts,
+  parseConnections,
+  plainLog,
+} from './sshd-log.js';
 import { createTemporaryDirectory } from './temporary-directory.js';
 
 const program = '/usr/sbin/sshd';
@@ -47,6 +54,8 @@ export interface Sshd {
   knownHosts(hosts: readonly string[], options?: { hashed?: boolean; keys?: readonly string[] }): string;
   log(): string;
   authAttempts(): AuthAttempt[];
+  /** Every connection that was accepted, also those on which nothing was said. */
+  connections(): SshdConnection[];
   /**
    * Resolves once `found` holds for the log. sshd may write a line only after the client has its answer: wait for
    * what must come, before looking for what must not.
@@ -109,7 +118,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   }
   const { child, ended } = started;
   const pid = child.pid!;
-  const log = () => readFileSync(logFile, 'utf8');
+  const rawLog = () => readFileSync(logFile, 'utf8');
+  const log = () => plainLog(rawLog());
   const address = (n = 1) => {
     if (everywhere) return loopbackAddress(n);
     if (n === 1) return '127.0.0.1';
@@ -140,12 +150,15 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     knownHosts: (hosts, { hashed = false, keys = hostPublicKeys } = {}) =>
       writeKnownHosts(directory.file(`known_hosts-${++knownHostsFiles}`), { hosts, keys, port, hashed }),
     log,
-    authAttempts: () => parseAuthAttempts(log()),
+    authAttempts: () => parseAuthAttempts(rawLog()),
+    connections: () => parseConnections(rawLog()),
     async waitForLog(found, timeoutMs = 30_000) {
       const holds = typeof found === 'function' ? found : (text: string) => found.test(text);
-      const limit = AbortSignal.timeout(timeoutMs);
-      const over = Promise.race([ended, once(limit, 'abort').then(() => undefined)]);
-      if (await waitForText(logFile, holds, over)) return;
+      const enough = new AbortController();
+      const over = Promise.race([ended, delay(systemClock, timeoutMs, enough.signal).then(() => undefined)]);
+      const shown = await waitForText(logFile, holds, over);
+      enough.abort();
+      if (shown) return;
       throw new Error(`sshd's log does not show ${String(found)}:\n${log()}`);
     },
     stop: () => (stopping ??= end()),
@@ -158,7 +171,7 @@ async function waitForText(
   holds: (text: string) => boolean,
   over: Promise<void>,
 ): Promise<boolean> {
-  const now = () => holds(readFileSync(file, 'utf8'));
+  const now = () => holds(plainLog(readFileSync(file, 'utf8')));
   const watcher = watch(file);
   try {
     return await new Promise<boolean>((resolve) => {
