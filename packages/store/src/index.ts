@@ -11,6 +11,7 @@ export {
   type ReadOutcome,
   type SnapshotPointer,
   maxBatchBytes,
+  maxBatchNameLength,
 } from './log.js';
 export {
   type DeleteOutcome,

@@ -7,7 +7,8 @@ import { EmbeddedDocuments } from './embedded-documents.js';
 import { EmbeddedLog } from './embedded-log.js';
 import { formatVersion, inspectDirectory, makeDirectory, writeFormat } from './format-file.js';
 import { GroupCommit } from './group-commit.js';
-import { type Level, locked, openLevel, storeErrorOf } from './level.js';
+import { type Level, openLevel } from './level.js';
+import { locked, storeErrorOf } from './level-errors.js';
 import { LevelSession } from './level-session.js';
 
 export interface EmbeddedOptions {

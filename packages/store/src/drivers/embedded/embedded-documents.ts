@@ -8,7 +8,7 @@ import type {
 import { ChangeSignal } from '../local/change-signal.js';
 import type { BackingDocuments } from '../local/handle.js';
 import type { GroupCommit, Stage } from './group-commit.js';
-import { storeErrorOf } from './level.js';
+import { storeErrorOf } from './level-errors.js';
 import type { LevelSession } from './level-session.js';
 import { decodeVersioned, encodeVersioned, openRecord } from './records.js';
 

@@ -11,7 +11,8 @@ import { StoreError } from '../../store-error.js';
 import { ChangeSignal } from '../local/change-signal.js';
 import type { BackingLog } from '../local/handle.js';
 import type { GroupCommit } from './group-commit.js';
-import { type Level, corrupt, storeErrorOf } from './level.js';
+import type { Level } from './level.js';
+import { corrupt, storeErrorOf } from './level-errors.js';
 import type { LevelSession } from './level-session.js';
 import { decodeBatch, decodePointer, encodeBatch, encodePointer, openRecord } from './records.js';
 

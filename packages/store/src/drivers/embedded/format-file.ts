@@ -7,7 +7,7 @@
 import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StoreError } from '../../store-error.js';
-import { corrupt, storeErrorOf } from './level.js';
+import { corrupt, storeErrorOf } from './level-errors.js';
 
 export const formatVersion = 1;
 const fileName = 'FORMAT';

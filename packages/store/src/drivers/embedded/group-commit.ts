@@ -6,7 +6,7 @@
  * 3. When the batch fails, every write of the group rejects: whether it was made is unknown until the database is open again.
  */
 import type { Level } from './level.js';
-import { storeErrorOf } from './level.js';
+import { storeErrorOf } from './level-errors.js';
 import type { LevelSession } from './level-session.js';
 import { openRecord, sealRecord } from './records.js';
 

@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Batch, SnapshotPointer } from '../../log.js';
-import { corrupt } from './level.js';
+import { corrupt } from './level-errors.js';
 
 const sumBytes = 4;
 const encoder = new TextEncoder();

@@ -9,9 +9,9 @@
  * little-endian; no header lies across a block's end. Types: 1 full, 2 first, 3 middle, 4 last fragment.
  */
 import { readFile, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { StoreError } from '../../store-error.js';
+import { join } from 'node:path';
 import { maskedCrc32c } from './crc32c.js';
+import { corrupt } from './level-errors.js';
 
 const blockBytes = 32 * 1024;
 const headerBytes = 7;
@@ -19,19 +19,16 @@ const fullType = 1;
 const firstType = 2;
 const lastType = 4;
 
-/** Rejects with `store-corrupt`; a directory that isn't there is fine. */
-export async function checkWriteAheadLogs(location: string): Promise<void> {
-  const names = await readdir(location).catch(() => []);
+/** Looks at the logs in `location`, which belong to the store in `directory`. Rejects with `store-corrupt`. */
+export async function checkWriteAheadLogs(where: { directory: string; location: string }): Promise<void> {
+  // What can't be listed, LevelDB can't open either, and says why.
+  const names = await readdir(where.location).catch(() => []);
   for (const name of names) {
     if (!/^\d+\.log$/.test(name)) continue;
     // Whoever has the store open may delete it at this moment; that the store is open shows later.
-    const badAt = damagedAt(await readFile(join(location, name)).catch(ignoreMissing));
+    const badAt = damagedAt(await readFile(join(where.location, name)).catch(ignoreMissing));
     if (badAt === undefined) continue;
-    throw new StoreError(
-      'store-corrupt',
-      `the store in ${location} is damaged: ${basename(name)} has a bad record at byte ${badAt}, with good ones after it. ` +
-        'Restore the directory from a backup, or use another one',
-    );
+    throw corrupt(where.directory, `${name} has a bad record at byte ${badAt}, with good ones after it`);
   }
 }
 
