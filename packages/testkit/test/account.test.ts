@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -32,7 +32,6 @@ describe('names that a killed run left', () => {
     const dead = join(tmpdir(), 'pogot-1-zzzz-abcdef');
     const stranger = join(tmpdir(), `pogot-notes-${process.pid}`);
     for (const path of [living, dead, stranger]) mkdirSync(path, { recursive: true });
-    writeFileSync(join(dead, 'file'), 'text');
     createTemporaryDirectory().remove();
     const left = [living, dead, stranger].filter((path) => existsSync(path));
     for (const path of left) rmSync(path, { recursive: true });
