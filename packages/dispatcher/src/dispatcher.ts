@@ -13,11 +13,13 @@ import type { Logger } from 'pino';
 import { ApiServer } from './api/api-server.js';
 import { BearerToken } from './api/bearer-token.js';
 import type { ApiContext } from './api/context.js';
+import { openApiRoute } from './api/openapi.js';
 import { apiRoutes } from './api/routes.js';
 import { dialHost, formatAddress, type ListenAddress } from './configuration/listen-address.js';
 import { JobHistory } from './events/job-history.js';
 import { Archive } from './jobs/archive.js';
 import { HostLists } from './jobs/host-names.js';
+import { JobArchivist } from './jobs/job-archivist.js';
 import { Specs } from './jobs/specs.js';
 import { Leader } from './leader/leader.js';
 import { Metrics } from './metrics.js';
@@ -60,6 +62,12 @@ export interface DispatcherLimits {
   recentEntries: number;
   /** Hosts whose names are kept, over all jobs. */
   namedHosts: number;
+  /** From a job's end to its archiving. */
+  archiveAfterMs: number;
+  /** Hosts of ended jobs that stay live at most. */
+  endedHosts: number;
+  /** Time between two rounds of the archivist. */
+  archiveEveryMs: number;
 }
 
 const defaultLimits: DispatcherLimits = {
@@ -68,6 +76,9 @@ const defaultLimits: DispatcherLimits = {
   snapshotEveryEntries: 20_000,
   recentEntries: 10_000,
   namedHosts: 300_000,
+  archiveAfterMs: 3_600_000,
+  endedHosts: 50_000,
+  archiveEveryMs: 60_000,
 };
 
 const namespace = 'default';
@@ -79,6 +90,7 @@ export class Dispatcher implements Service {
   readonly #links: WorkerLinks;
   readonly #listener: PeerListener;
   readonly #api: ApiServer;
+  readonly #archivist: JobArchivist;
 
   constructor(options: DispatcherOptions) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -115,8 +127,22 @@ export class Dispatcher implements Service {
       lostAfterMs: limits.workerLostAfterMs,
     });
     leader.plansWith({ workers: () => registry.capacities(), due: (state) => keeper.missing(state) });
+    const archive = new Archive({ documents: store.documents, specs, uniqueId });
+    const hostLists = new HostLists({ maxHosts: limits.namedHosts });
+    this.#archivist = new JobArchivist({
+      leader,
+      archive,
+      specs,
+      hostLists,
+      clock,
+      logger,
+      archiveAfterMs: limits.archiveAfterMs,
+      endedHosts: limits.endedHosts,
+      retentionMs: options.jobRetentionMs,
+      everyMs: limits.archiveEveryMs,
+    });
     // Orders first: they are what a job waits for.
-    for (const observer of [this.#links, history, keeper]) leader.observe(observer);
+    for (const observer of [this.#links, history, keeper, this.#archivist]) leader.observe(observer);
 
     const context: ApiContext = {
       name,
@@ -129,18 +155,19 @@ export class Dispatcher implements Service {
       store,
       leader,
       history,
-      archive: new Archive({ documents: store.documents, specs, uniqueId }),
-      hostLists: new HostLists({ maxHosts: limits.namedHosts }),
+      archive,
+      hostLists,
       specs,
       vault,
       registry,
       metrics,
     };
+    const routes = apiRoutes(context);
     this.#api = new ApiServer({
       listen: options.listen,
       tls: { key: tls.key.reveal(), cert: tls.certificate },
       token: new BearerToken(options.token),
-      routes: apiRoutes(context),
+      routes: [...routes, openApiRoute(routes)],
       logger,
     });
     this.#listener = new PeerListener({
@@ -167,6 +194,7 @@ export class Dispatcher implements Service {
       await this.#api.stop();
       this.#links.stop();
       await this.#listener.stop();
+      await this.#archivist.stop();
       await this.leader.stop();
       this.#vault.close();
     });

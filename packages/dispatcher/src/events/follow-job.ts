@@ -3,7 +3,8 @@
  * slowly asks rarely, and nothing is kept for them meanwhile.
  *
  * 1. Every event once, in order; one that was seen under its id isn't told again.
- * 2. What the log no longer has is told from the present state (see {@link JobTracker.catchUp}).
+ * 2. What the log no longer has is told from the present state (see {@link JobTracker.catchUp}), to someone who has seen
+ *    a part of it as well: a host may then be told twice, but none is left out.
  * 3. It ends behind the end of the job, when `signal` aborts, and when leadership ends.
  */
 import { isEnded } from '@pogo/core';
@@ -45,8 +46,8 @@ export async function* followJob(
       const now = await presentOf(context, job);
       if (now === undefined) return;
       next = now.index + 1;
-      const events = untold(tracker.catchUp(now));
-      if (events.length > 0) yield events;
+      const events = tracker.catchUp(now);
+      if (seen === undefined || seen.index < now.index) yield events;
       if (isEnded(tracker.jobState)) return;
     } else if (outcome.kind === 'end') {
       if (isEnded(tracker.jobState) || !live) return;

@@ -1,0 +1,133 @@
+/**
+ * Moves ended jobs out of the live state (L6), and deletes archived ones whose retention is over. Works now and then, one
+ * job after another; it is never in anyone's way.
+ *
+ * 1. A job is archived some time after its end; earlier when ended jobs hold very many hosts, oldest first.
+ * 2. One with an `unknown` host stays for a day: evidence may still come (E2).
+ */
+import { type ClusterState, isEnded, type JobRecord } from '@pogo/core';
+import type { Clock, Timer } from '@pogo/lifecycle';
+import type { Logger } from 'pino';
+import type { Leader, LogObserver } from '../leader/leader.js';
+import type { Archive } from './archive.js';
+import type { HostLists } from './host-names.js';
+import type { Specs } from './specs.js';
+
+export interface JobArchivistOptions {
+  leader: Leader;
+  archive: Archive;
+  specs: Specs;
+  hostLists: HostLists;
+  clock: Clock;
+  logger: Logger;
+  /** From a job's end to its archiving, in milliseconds; its idempotency key is remembered that long. */
+  archiveAfterMs: number;
+  /** Hosts of ended jobs beyond which the oldest are archived at once. */
+  endedHosts: number;
+  /** From a job's end to its deletion, in milliseconds. */
+  retentionMs: number;
+  /** Time between two rounds, in milliseconds. */
+  everyMs: number;
+}
+
+const evidenceMs = 86_400_000;
+/** Rounds between two looks at retention. */
+const retentionRounds = 60;
+
+export class JobArchivist implements LogObserver {
+  readonly #options: JobArchivistOptions;
+  #timer: Timer | undefined;
+  #round = 0;
+  #working: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: JobArchivistOptions) {
+    this.#options = options;
+  }
+
+  taken(): void {
+    this.#schedule();
+  }
+
+  lost(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Resolves once nothing is being moved. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.lost();
+    await this.#working;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.setTimer(this.#options.everyMs, () => {
+      this.#working = this.#work()
+        .catch((error: unknown) => this.#options.logger.error({ err: error }, 'archiving failed'))
+        .finally(() => {
+          if (this.#timer !== undefined) this.#schedule();
+        });
+    });
+  }
+
+  async #work(): Promise<void> {
+    const { leader } = this.#options;
+    const due = await leader.read((state) => this.#due(state, leader.nowMs() ?? state.atMs));
+    if (due.kind === 'lost') return;
+    for (const { job, specRef } of due.answer) {
+      if (this.#stopped) return;
+      await this.#archive(job, specRef);
+    }
+    if (this.#round++ % retentionRounds === 0) await this.#forget();
+  }
+
+  #due(state: ClusterState, nowMs: number): { job: number; specRef: string }[] {
+    const { archiveAfterMs, endedHosts } = this.#options;
+    const ended = [...state.jobs.values()]
+      .filter((record) => isEnded(record.state))
+      .sort((a, b) => a.endedAtMs! - b.endedAtMs!);
+    let hosts = ended.reduce((sum, record) => sum + record.hosts.length, 0);
+    const due: JobRecord[] = [];
+    for (const record of ended) {
+      const ageMs = nowMs - record.endedAtMs!;
+      if (record.counts.unknown > 0 && ageMs < evidenceMs) continue;
+      if (ageMs < archiveAfterMs && hosts <= endedHosts) continue;
+      due.push(record);
+      hosts -= record.hosts.length;
+    }
+    return due.map(({ job, accepted }) => ({ job, specRef: accepted.specRef }));
+  }
+
+  async #archive(job: number, specRef: string): Promise<void> {
+    const { leader, archive, specs, hostLists } = this.#options;
+    const hosts = hostLists.of((await specs.get(specRef)).targets);
+    const prepared = await leader.read((state) => {
+      const record = state.jobs.get(job);
+      return record && { lastIndex: record.lastIndex, ...archive.prepare(record, hosts) };
+    });
+    if (prepared.kind === 'lost' || prepared.answer === undefined) return;
+    const { lastIndex, write } = prepared.answer;
+    await write();
+    await leader.command((state) => {
+      // Evidence may have come while it was written: then the next round takes it along.
+      const unchanged = state.jobs.get(job)?.lastIndex === lastIndex;
+      return { entries: unchanged ? [{ type: 'job-archived', job }] : [], answer: undefined };
+    });
+  }
+
+  async #forget(): Promise<void> {
+    const { leader, archive, retentionMs } = this.#options;
+    const nowMs = leader.nowMs();
+    if (nowMs === undefined) return;
+    for (const job of await archive.list()) {
+      if (this.#stopped) return;
+      const archived = await archive.get(job);
+      const endedAtMs = archived?.document.endedAtMs;
+      if (archived === undefined || endedAtMs === undefined || nowMs - endedAtMs < retentionMs) continue;
+      await archive.delete(archived);
+    }
+  }
+}
