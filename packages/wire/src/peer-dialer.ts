@@ -108,7 +108,13 @@ export class PeerDialer implements Service {
           failed(new Error(`the certificate is not one of a ${expectRole}`));
           return;
         }
-        const peer = new SocketPeer({ socket, identity, clock, maxFrameBytes: this.#maxFrameBytes });
+        const peer = new SocketPeer({
+          socket,
+          connection,
+          identity,
+          clock,
+          maxFrameBytes: this.#maxFrameBytes,
+        });
         socket.off('error', failed);
         this.#peer = peer;
         const { handlers } = this.#options;

@@ -125,7 +125,13 @@ export class PeerListener implements Service {
     }
     this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       const { clock } = this.#options;
-      const peer = new SocketPeer({ socket: webSocket, identity, clock, maxFrameBytes: this.#maxFrameBytes });
+      const peer = new SocketPeer({
+        socket: webSocket,
+        connection: socket,
+        identity,
+        clock,
+        maxFrameBytes: this.#maxFrameBytes,
+      });
       this.#peers.add(peer);
       void peer.closed.then(() => this.#peers.delete(peer));
       peer.serve(this.#options.onPeer(peer));

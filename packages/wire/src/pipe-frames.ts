@@ -10,6 +10,7 @@
 import type { Duplex } from 'node:stream';
 import { decodeOutputFrame, encodeOutputFrame, type OutputFrame } from '@pogo/protocol';
 import { linkLimits } from './limits.js';
+import { TurnGathering } from './turn-gathering.js';
 
 export interface PipeFramesHandlers {
   json(value: unknown): void;
@@ -26,6 +27,7 @@ export class PipeFrames {
   readonly #stream: Duplex;
   readonly #handlers: PipeFramesHandlers;
   readonly #maxFrameBytes: number;
+  readonly #gathering: TurnGathering;
   #chunks: Buffer[] = [];
   #bufferedBytes = 0;
   #expected: { kind: number; bytes: number } | undefined;
@@ -38,6 +40,7 @@ export class PipeFrames {
     this.#stream = stream;
     this.#handlers = handlers;
     this.#maxFrameBytes = options.maxFrameBytes ?? linkLimits.maxFrameBytes;
+    this.#gathering = new TurnGathering(stream);
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
     stream.on('drain', () => this.#wake());
     stream.on('error', (error: Error) => {
@@ -94,11 +97,9 @@ export class PipeFrames {
     const header = Buffer.allocUnsafe(headerBytes);
     header.writeUInt32BE(payload.length, 0);
     header.writeUInt8(kind, 4);
-    this.#stream.cork();
+    this.#gathering.begin();
     this.#stream.write(header);
-    const roomLeft = this.#stream.write(payload);
-    this.#stream.uncork();
-    return roomLeft;
+    return this.#stream.write(payload);
   }
 
   #take(chunk: Buffer): void {

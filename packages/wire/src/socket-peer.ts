@@ -1,4 +1,5 @@
 /** A {@link Peer} over one open WebSocket. */
+import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { RawData, WebSocket } from 'ws';
 import { Heartbeat } from './heartbeat.js';
@@ -6,12 +7,14 @@ import { linkLimits } from './limits.js';
 import type { Schema } from './method.js';
 import type { CallOutcome, CloseReason, Peer, PeerHandlers, PeerIdentity } from './peer.js';
 import { RpcSession } from './rpc-session.js';
+import { TurnGathering } from './turn-gathering.js';
 
 export class SocketPeer implements Peer {
   readonly identity: PeerIdentity;
   readonly closed: Promise<CloseReason>;
   readonly #socket: WebSocket;
   readonly #heartbeat: Heartbeat;
+  readonly #gathering: TurnGathering;
   readonly #maxFrameBytes: number;
   #session: RpcSession | undefined;
   #handlers: PeerHandlers | undefined;
@@ -21,9 +24,17 @@ export class SocketPeer implements Peer {
   /** What ended the link, where this side knows better than the close frame. */
   #cause: CloseReason | undefined;
 
-  constructor(options: { socket: WebSocket; identity: PeerIdentity; clock: Clock; maxFrameBytes: number }) {
+  constructor(options: {
+    socket: WebSocket;
+    /** The connection below the WebSocket. */
+    connection: Duplex;
+    identity: PeerIdentity;
+    clock: Clock;
+    maxFrameBytes: number;
+  }) {
     this.identity = options.identity;
     this.#socket = options.socket;
+    this.#gathering = new TurnGathering(options.connection);
     this.#clock = options.clock;
     this.#maxFrameBytes = options.maxFrameBytes;
     this.#heartbeat = new Heartbeat({
@@ -112,6 +123,7 @@ export class SocketPeer implements Peer {
 
   #send(bytes: Uint8Array, binary: boolean): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false;
+    this.#gathering.begin();
     this.#socket.send(bytes, { binary }, () => this.#wake(false));
     return true;
   }

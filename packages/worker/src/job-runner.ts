@@ -23,6 +23,8 @@ import type { RexecEnd, RexecProcess } from './rexec-process.js';
 
 /** How long rexec may take to exit after its job was closed. */
 export const closeLimitMs = 10_000;
+/** While fewer run, their ends don't wait for output to gather. */
+const fewRunning = 16;
 /** A job's rexec may be lost once; then what is left is refused (4). */
 const mostLostRexecs = 2;
 
@@ -267,7 +269,8 @@ export class JobRunner implements Claimant {
   async #settle(ends: readonly AttemptReport[]): Promise<void> {
     const { journal, outbox, spool } = this.#options;
     this.#settling++;
-    await Promise.all([journal.result(ends), spool.flushed()]);
+    const hurry = this.#running.size < fewRunning;
+    await Promise.all([journal.result(ends), spool.flushed({ hurry })]);
     outbox.add(ends);
     this.#settling--;
     this.#tellIdle();

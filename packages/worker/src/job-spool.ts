@@ -8,7 +8,7 @@
  * 4. A tail that was torn by a crash is cut when the file is opened.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Clock } from '@pogo/lifecycle';
+import { type Clock, delay } from '@pogo/lifecycle';
 import type { OutputFrame } from '@pogo/protocol';
 import type { Log } from './log.js';
 import { behind, SpoolIndex } from './spool-index.js';
@@ -23,6 +23,10 @@ import {
 
 /** Bytes on their way to the disk at which the source is paused, and below which it goes on (1). */
 const pressureBytes = { full: 1024 * 1024, low: 256 * 1024 } as const;
+/** Between two small writes. */
+const writeDistanceMs = 10;
+/** Of a larger write nothing is kept for readers. */
+const mostTailBytes = 256 * 1024;
 /** Read at once while an existing file is scanned. */
 const scanBytes = 256 * 1024;
 
@@ -51,7 +55,15 @@ export class JobSpool {
   #pendingBytes = 0;
   #isFull = false;
   #pressure: (isFull: boolean) => void = () => undefined;
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
+  /** Records appended, and of these: written or lost. */
+  #appended = 0;
+  #settled = 0;
+  #flushWaiters: { records: number; resolve: () => void }[] = [];
+  #lastWriteMs = -Infinity;
+  #resting = new AbortController();
+  /** What was written last: live readers find it here. */
+  #tail: { at: number; bytes: Buffer } | undefined;
   #closing: Promise<void> | undefined;
   #isComplete = false;
   /** Lost bytes that the file doesn't tell yet, one for each stream (3). */
@@ -129,12 +141,17 @@ export class JobSpool {
         this.#push({ stream: frame.kind, isGap: false, host, attempt, offset, length: data.length }, data);
       }
     }
-    this.#writing ??= this.#write();
+    if (!this.#isWriting) void this.#write();
   }
 
-  /** Resolves once everything that was appended so far is in the file, or known to be lost. */
-  flushed(): Promise<void> {
-    return this.#writing ?? Promise.resolve();
+  /**
+   * Resolves once everything that was appended so far is in the file, or known to be lost; with `hurry` without waiting
+   * for more to be written with it.
+   */
+  flushed({ hurry }: { hurry: boolean }): Promise<void> {
+    if (hurry) this.#resting.abort();
+    if (this.#settled === this.#appended) return Promise.resolve();
+    return new Promise((resolve) => this.#flushWaiters.push({ records: this.#appended, resolve }));
   }
 
   /** Resolves when more can be read, or nothing more will come. */
@@ -143,7 +160,12 @@ export class JobSpool {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** At most `bytes` from there; fewer at the end. What is returned must not be written to. */
   async read(position: number, bytes: number): Promise<Buffer> {
+    const tail = this.#tail;
+    if (tail !== undefined && position >= tail.at) {
+      return tail.bytes.subarray(position - tail.at, position - tail.at + bytes);
+    }
     const length = Math.min(bytes, this.#end - position);
     const buffer = Buffer.allocUnsafe(Math.max(0, length));
     let filled = 0;
@@ -158,11 +180,12 @@ export class JobSpool {
   /** No more output comes: readers at the end are told so. Marks the file with the time, for its retention. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await this.flushed();
+      await this.flushed({ hurry: true });
       if (this.#gaps.length > 0) await this.#write();
       this.#isComplete = true;
       this.#wake();
       const seconds = this.#options.clock.wallMs() / 1000;
+      this.#tail = undefined;
       await this.#file.utimes(seconds, seconds).catch(() => undefined);
     })();
     return this.#closing;
@@ -170,7 +193,7 @@ export class JobSpool {
 
   /** The file isn't used any more, by nobody. */
   async release(): Promise<void> {
-    await this.flushed();
+    await this.flushed({ hurry: true });
     this.#isComplete = true;
     this.#wake();
     await this.#file.close();
@@ -178,6 +201,7 @@ export class JobSpool {
 
   #push(record: RecordHeader, data: Uint8Array): void {
     this.#pending.push({ record, data });
+    this.#appended++;
     this.#pendingBytes += data.length + recordHeaderBytes;
     if (!this.#isFull && this.#pendingBytes > pressureBytes.full) {
       this.#isFull = true;
@@ -187,20 +211,34 @@ export class JobSpool {
 
   /** Writes what gathers, batch after batch, until nothing is left. */
   async #write(): Promise<void> {
-    do {
-      // Gathers the rest of this turn.
-      await Promise.resolve();
+    this.#isWriting = true;
+    while (this.#pending.length > 0) {
+      await this.#gather();
       const batch = this.#pending;
       this.#pending = [];
       this.#pendingBytes = 0;
       await this.#writeBatch(batch);
+      this.#settled += batch.length;
       if (this.#isFull && this.#pendingBytes < pressureBytes.low) {
         this.#isFull = false;
         this.#pressure(false);
       }
       this.#wake();
-    } while (this.#pending.length > 0);
-    this.#writing = undefined;
+    }
+    this.#isWriting = false;
+  }
+
+  /** Small writes keep a little distance: each costs more than its bytes do. Large ones, and the last, don't wait. */
+  async #gather(): Promise<void> {
+    const { clock } = this.#options;
+    const restMs = this.#lastWriteMs + writeDistanceMs - clock.monotonicMs();
+    if (restMs > 0 && this.#pendingBytes < pressureBytes.low && this.#closing === undefined) {
+      this.#resting = new AbortController();
+      await delay(clock, restMs, this.#resting.signal);
+    } else {
+      await Promise.resolve();
+    }
+    this.#lastWriteMs = clock.monotonicMs();
   }
 
   async #writeBatch(batch: readonly Pending[]): Promise<void> {
@@ -223,6 +261,7 @@ export class JobSpool {
     }
     this.#gaps = [];
     this.#failing = false;
+    this.#tail = bytes.length <= mostTailBytes ? { at: this.#end, bytes } : undefined;
     for (const { record } of all) {
       this.index.add(this.#end, record);
       this.#end = behind(this.#end, record);
@@ -249,6 +288,11 @@ export class JobSpool {
   }
 
   #wake(): void {
+    this.#flushWaiters = this.#flushWaiters.filter(({ records, resolve }) => {
+      if (records > this.#settled) return true;
+      resolve();
+      return false;
+    });
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

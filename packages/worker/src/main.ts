@@ -30,7 +30,7 @@ async function run(options: RunOptions): Promise<void> {
   const outcome = await loadWorkerConfiguration(options.config);
   if (!outcome.ok) fail(exitCodes.usage, outcome.code, outcome.message);
   const { configuration, tls, recipient } = outcome.loaded;
-  const dispatchers = [...new Set([...configuration.dispatchers, ...options.dispatcher])];
+  const dispatchers = options.dispatcher.length > 0 ? options.dispatcher : configuration.dispatchers;
   if (dispatchers.length === 0) {
     fail(
       exitCodes.usage,
@@ -132,7 +132,7 @@ program
   .requiredOption('--config <file>', 'configuration, YAML')
   .option(
     '--dispatcher <url>',
-    'wss://HOST:PORT; besides those in the configuration; repeatable',
+    'wss://HOST:PORT, instead of those in the configuration; repeatable',
     collect,
     [],
   )

@@ -4,6 +4,8 @@
  * 1. A report stays until a dispatcher has acknowledged it (A6, L7): through reconnects, and through whichever link is up.
  * 2. One call is under way at a time; what gathers meanwhile is the next batch (L8). Order is kept.
  * 3. What was perhaps received is sent again: reports are idempotent.
+ * 4. While many attempts are held, calls keep a little distance, so that a fast dispatcher isn't told of each host by
+ *    itself: a call costs both sides more than a report. While few are held, nothing waits.
  */
 import { backoffDelayMs, type Clock, type Timer } from '@pogo/lifecycle';
 import type { AttemptReport, ReportParams } from '@pogo/protocol';
@@ -18,6 +20,8 @@ export interface ReportLink {
 
 /** Reports in one call: about a megabyte of outcomes. */
 const batchReports = 2000;
+/** (4) */
+const gather = { aboveHeld: 16, distanceMs: 10 } as const;
 const backoff = { firstMs: 200, maxMs: 5_000 } as const;
 
 export interface OutboxOptions {
@@ -35,7 +39,8 @@ export class Outbox {
   #links: ReportLink[] = [];
   #sending = false;
   #failures = 0;
-  #retry: Timer | undefined;
+  /** Runs while nothing may be sent: after a failure, or for the distance (4). */
+  #pause: Timer | undefined;
   #emptied: (() => void)[] = [];
 
   constructor(options: OutboxOptions) {
@@ -56,8 +61,8 @@ export class Outbox {
   attach(link: ReportLink): void {
     this.#links.push(link);
     this.#failures = 0;
-    this.#retry?.cancel();
-    this.#retry = undefined;
+    this.#pause?.cancel();
+    this.#pause = undefined;
     this.#schedule();
   }
 
@@ -72,7 +77,7 @@ export class Outbox {
   }
 
   stop(): void {
-    this.#retry?.cancel();
+    this.#pause?.cancel();
     this.#links = [];
   }
 
@@ -82,7 +87,7 @@ export class Outbox {
 
   /** Sends after this turn, so that what is added together travels together (2). */
   #schedule(): void {
-    if (this.#sending || this.#retry !== undefined || this.#isEmpty || this.#links.length === 0) return;
+    if (this.#sending || this.#pause !== undefined || this.#isEmpty || this.#links.length === 0) return;
     this.#sending = true;
     queueMicrotask(() => void this.#send());
   }
@@ -94,8 +99,12 @@ export class Outbox {
     const refusal = link === undefined ? 'not linked' : await link.report({ reports, passwordRefused });
     if (refusal === undefined) await this.#acknowledge(reports, passwordRefused);
     this.#sending = false;
-    if (refusal !== undefined) this.#putOff(refusal);
-    else if (this.#isEmpty) for (const resolve of this.#emptied.splice(0)) resolve();
+    if (refusal !== undefined) {
+      this.#putOff(refusal);
+    } else {
+      if (this.#isEmpty) for (const resolve of this.#emptied.splice(0)) resolve();
+      if (this.#options.book.heldCount > gather.aboveHeld) this.#rest(gather.distanceMs);
+    }
     this.#schedule();
   }
 
@@ -112,7 +121,7 @@ export class Outbox {
 
   #putOff(refusal: string): void {
     if (this.#links.length === 0) return;
-    const { clock, random, log } = this.#options;
+    const { random, log } = this.#options;
     // Another dispatcher may take what this one can't.
     this.#links.push(this.#links.shift()!);
     const waitMs = backoffDelayMs(backoff, this.#failures++, random());
@@ -120,8 +129,12 @@ export class Outbox {
       { reports: this.#queue.length, refusal, waitMs },
       'reports were not taken and will be sent again',
     );
-    this.#retry = clock.setTimer(waitMs, () => {
-      this.#retry = undefined;
+    this.#rest(waitMs);
+  }
+
+  #rest(restMs: number): void {
+    this.#pause = this.#options.clock.setTimer(restMs, () => {
+      this.#pause = undefined;
       this.#schedule();
     });
   }

@@ -45,24 +45,27 @@ export async function programOf(source: string): Promise<string> {
   const directory = await programDirectory;
   let program = programs.get(source);
   if (program === undefined) {
-    program = bundle(source, join(directory, `program-${programs.size}.mjs`));
+    program = bundle(source, join(directory, String(programs.size)));
     programs.set(source, program);
   }
   return program;
 }
 
-async function bundle(source: string, outfile: string): Promise<string> {
+/** As scripts/build.mjs does it. */
+async function bundle(source: string, outdir: string): Promise<string> {
   await build({
-    entryPoints: [fileURLToPath(new URL(source, import.meta.url))],
-    outfile,
+    entryPoints: [{ in: fileURLToPath(new URL(source, import.meta.url)), out: 'program' }],
+    outdir,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
+    splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
     banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
     logLevel: 'warning',
   });
-  return outfile;
+  return join(outdir, 'program.mjs');
 }
 
 export async function removePrograms(): Promise<void> {

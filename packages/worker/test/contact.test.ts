@@ -68,8 +68,8 @@ test('reports that a dispatcher does not take, or never answers, are sent again 
   dispatcher.answer = 'acknowledge';
   await dispatcher.ends(1);
   dispatcher.answer = 'hang';
-  await dispatcher.assign(1, [1]);
   const calls = dispatcher.calls.length;
+  await dispatcher.assign(1, [1]);
   await dispatcher.until(() => dispatcher.calls.length > calls);
   dispatcher.answer = 'acknowledge';
   await dispatcher.stop();
