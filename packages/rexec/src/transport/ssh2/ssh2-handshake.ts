@@ -7,11 +7,12 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@pogo/lifecycle';
-import ssh2, { type AnyAuthMethod, type Client, type ClientErrorExtensions } from 'ssh2';
+import type { AnyAuthMethod, Client, ClientErrorExtensions } from 'ssh2';
 import type { LoginAction } from '../../auth/login.js';
 import type { KeyAgent } from '../../identities/key-agent.js';
 import type { ConnectFailure, ConnectOptions } from '../transport.js';
 import { hostKeyOrder } from './host-key-order.js';
+import { QuietClient } from './quiet-client.js';
 import { Ssh2Agent } from './ssh2-agent.js';
 
 /** A connection on which nothing is heard for three of these is lost. */
@@ -32,7 +33,7 @@ export function handshake(socket: Socket, options: ConnectOptions, clock: Clock)
 }
 
 class Handshake {
-  readonly #client = new ssh2.Client();
+  readonly #client = new QuietClient();
   readonly #socket: Socket;
   readonly #options: ConnectOptions;
   readonly #clock: Clock;

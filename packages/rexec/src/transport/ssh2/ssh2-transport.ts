@@ -1,5 +1,6 @@
 import type { Clock } from '@pogo/lifecycle';
 import { dial } from '../dial.js';
+import { joinWrites } from '../join-writes.js';
 import type { ConnectOptions, ConnectOutcome, Transport } from '../transport.js';
 import { Ssh2Connection } from './ssh2-connection.js';
 import { handshake } from './ssh2-handshake.js';
@@ -20,6 +21,7 @@ export class Ssh2Transport implements Transport {
         ? { ok: false, failure: { kind: 'aborted' } }
         : { ok: false, failure: { kind: 'unreachable', reason: dialled.reason, detail: dialled.detail } };
     }
+    joinWrites(dialled.socket);
     const shaken = await handshake(dialled.socket, options, this.#clock);
     return shaken.ok ? { ok: true, connection: new Ssh2Connection(shaken.client, dialled.socket) } : shaken;
   }
