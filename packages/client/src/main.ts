@@ -11,10 +11,11 @@ if (first === '--version' || first === '-V') {
   process.stdout.write(`pogo ${productVersion}\n`);
 } else {
   cacheCompiledCode(join(process.env['POGO_HOME'] || join(homedir(), '.pogo'), 'client'));
-  const [{ systemClock }, { runProgram }] = await Promise.all([
-    import('@pogo/lifecycle'),
-    import('./program.js'),
-  ]);
+  const { failureText, internalError, runProgram, systemClock } = await import('./program.js');
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(failureText(internalError(error, process.env['POGO_DEBUG'])));
+    process.exit(1);
+  });
   const code = await runProgram({
     arguments: process.argv.slice(2),
     variables: process.env,

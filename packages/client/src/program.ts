@@ -5,8 +5,14 @@ import type { Environment } from './environment.js';
 import { type ExitCode, exitCodes, type Failure, failureText } from './failure.js';
 import { findVerb, verbs } from './verbs.js';
 
+/** For main.ts, which loads this module alone. */
+export { failureText } from './failure.js';
+export { systemClock } from '@pogo/lifecycle';
+
 export async function runProgram(environment: Environment): Promise<ExitCode> {
   const [name, ...args] = environment.arguments;
+  // Nobody reads us any more: what we say is lost, and that is no reason to die.
+  environment.stderr.on('error', () => undefined);
   if (name === undefined || name === '--help' || name === '-?' || name === 'help') {
     return overview(environment, name === undefined);
   }
@@ -17,8 +23,23 @@ export async function runProgram(environment: Environment): Promise<ExitCode> {
   if (!parsed.ok) return fail(environment, parsed.failure);
   if (parsed.value.kind === 'help') return print(environment, parsed.value.text, exitCodes.success);
   const { options, operands } = parsed.value;
-  const result = await command.run({ environment, options, operands });
-  return result.ok ? result.value : fail(environment, result.failure);
+  try {
+    const result = await command.run({ environment, options, operands });
+    return result.ok ? result.value : await fail(environment, result.failure);
+  } catch (error) {
+    return fail(environment, internalError(error, environment.variables['POGO_DEBUG']));
+  }
+}
+
+/** A bug of ours: said as such, and with its stack only for those who ask for it. */
+export function internalError(error: unknown, debug: string | undefined): Failure {
+  const what =
+    error instanceof Error ? (debug ? (error.stack ?? error.message) : error.message) : String(error);
+  return {
+    code: 'internal-error',
+    message: `this should not have happened: ${what}. Please report it, with what POGO_DEBUG=1 adds`,
+    exitCode: exitCodes.error,
+  };
 }
 
 function overview(environment: Environment, missing: boolean): Promise<ExitCode> {

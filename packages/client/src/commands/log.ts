@@ -1,9 +1,10 @@
+import { hostKey } from '@pogo/core';
 import type { JobDocument } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
 import { command } from '../command-line/command.js';
 import { flag, one, oneOf } from '../command-line/option.js';
 import type { Environment } from '../environment.js';
-import { type ExitCode, exitCodes, type Result, success, usageFailure } from '../failure.js';
+import { exitCodes, type Result, success, usageFailure } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
 import { LineOutput } from '../render/line-output.js';
 import type { OutputSink } from '../render/output-sink.js';
@@ -47,7 +48,7 @@ export default command({
         environment,
       );
       if (!targets.ok) return targets;
-      wanted = new Set(targets.value.map(({ host }) => host));
+      wanted = new Set(targets.value.map(({ host }) => hostKey(host)));
       if (wanted.size === 0) return usageFailure('no-targets', 'the hosts that were given come to none');
     }
     return withDispatcher(environment, async ({ dispatcher }) => {
@@ -74,11 +75,12 @@ export default command({
         },
         {
           output: async (piece) => {
-            if (wanted !== undefined && !wanted.has(piece.host)) return;
+            if (wanted !== undefined && !wanted.has(hostKey(piece.host))) return;
             if (options.stream === undefined || piece.stream === options.stream) await sink.output(piece);
           },
           gap: async (gap) => {
-            if (wanted === undefined || gap.host === undefined || wanted.has(gap.host)) await sink.gap(gap);
+            if (wanted === undefined || gap.host === undefined || wanted.has(hostKey(gap.host)))
+              await sink.gap(gap);
           },
         },
       );
@@ -87,13 +89,7 @@ export default command({
       const interrupted = followed.value === 'aborted';
       await sink.end();
       await Promise.all([writers.stdout.flush(), writers.stderr.flush()]);
-      return success<ExitCode>(
-        writers.stdout.closed.aborted
-          ? exitCodes.brokenPipe
-          : interrupted
-            ? exitCodes.interrupted
-            : exitCodes.success,
-      );
+      return writers.stdout.result(interrupted ? exitCodes.interrupted : exitCodes.success);
     });
   },
 });
@@ -107,7 +103,7 @@ async function knownHosts(
   const { allHosts } = await import('../api/all-hosts.js');
   const hosts = await allHosts(dispatcher, job.id);
   if (!hosts.ok) return hosts;
-  const known = new Set(hosts.value.map(({ host }) => host));
+  const known = new Set(hosts.value.map(({ host }) => hostKey(host)));
   const unknown = [...wanted].find((host) => !known.has(host));
   return unknown === undefined
     ? success(undefined)

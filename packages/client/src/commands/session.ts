@@ -3,7 +3,7 @@ import { Dispatcher } from '../api/dispatcher.js';
 import { type Access, readAccess } from '../api/profile.js';
 import { stateHome } from '../configuration/locations.js';
 import type { Environment } from '../environment.js';
-import { type ExitCode, exitCodes, type Result, success } from '../failure.js';
+import { type ExitCode, exitCodes, type Result } from '../failure.js';
 import { Writer } from '../render/writer.js';
 
 export interface Session {
@@ -33,5 +33,5 @@ export async function printed(environment: Environment, text: string): Promise<R
   const writer = new Writer(environment.stdout);
   await writer.write(text);
   await writer.flush();
-  return success(writer.closed.aborted ? exitCodes.brokenPipe : exitCodes.success);
+  return writer.result(exitCodes.success);
 }

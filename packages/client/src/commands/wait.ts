@@ -1,6 +1,5 @@
 import { command } from '../command-line/command.js';
 import { flag } from '../command-line/option.js';
-import { success } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
 import { RunView } from '../render/run-view.js';
 import { Writer } from '../render/writer.js';
@@ -51,13 +50,14 @@ export default command({
         progress,
         view,
         ask: () => Promise.resolve('detach'),
+        wantsDocument: options.json === true,
         closed: out.closed,
       });
       if (!watched.ok) return watched;
       if (watched.value.ended) await view.summary();
       if (options.json === true) await out.write(`${JSON.stringify(watched.value.job, undefined, 2)}\n`);
       await Promise.all([out.flush(), err.flush()]);
-      return success(watched.value.exitCode);
+      return out.result(watched.value.exitCode);
     });
   },
 });

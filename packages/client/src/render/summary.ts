@@ -41,10 +41,9 @@ export function summaryText(
   for (const { reason, state, hosts } of failureGroups(progress.finished)) {
     const label = reason === undefined ? state : `${state} (${reason})`;
     lines.push(`  ${colors.red(label)}: ${foldForPeople(hosts.map(({ host }) => host))}`);
-    for (const message of distinctMessages(hosts).slice(0, shownMessages))
-      lines.push(`    ${neutralise(message)}`);
     const statuses = statusText(hosts);
-    if (statuses !== undefined) lines.push(`    ${statuses}`);
+    const examples = statuses === undefined ? shownMessagesOf(hosts) : [statuses];
+    for (const example of examples) lines.push(`    ${neutralise(example)}`);
     if (reason !== undefined) lines.push(`    ${colors.dim(reasons[reason].advice)}`);
   }
   for (const state of hostStates) {
@@ -80,10 +79,11 @@ function failureGroups(finished: Iterable<FinishedHost>): FailureGroup[] {
   return [...groups.values()].sort((a, b) => b.hosts.length - a.hosts.length);
 }
 
-function distinctMessages(hosts: readonly FinishedHost[]): string[] {
-  return [
-    ...new Set(hosts.flatMap(({ outcome }) => (outcome.message === undefined ? [] : [outcome.message]))),
-  ];
+/** A few examples; each names its host. */
+function shownMessagesOf(hosts: readonly FinishedHost[]): string[] {
+  const messages = [...new Set(hosts.flatMap(({ outcome }) => outcome.message ?? []))];
+  const more = messages.length - shownMessages;
+  return [...messages.slice(0, shownMessages), ...(more > 0 ? [`and ${more} more like these`] : [])];
 }
 
 /** `exit status 5 on 3 hosts, 7 on 1`. */

@@ -1,21 +1,24 @@
 import type { Writable } from 'node:stream';
-import { errorCode } from '../system-error.js';
+import { type ExitCode, exitCodes, failed, type Result, success } from '../failure.js';
+import { errorCode, systemErrorText } from '../system-error.js';
 
 /**
  * Writes to stdout or stderr at the pace of its reader.
  *
  * 1. A write that the stream can't take yet is waited for.
- * 2. A reader that went away (`| head`) is no error: `closed` aborts, and what is written later is dropped.
+ * 2. A reader that went away (`| head`) is no error, a full disk is one: `closed` aborts, what is written later is
+ *    dropped, and {@link Writer.result} says which it was.
  */
 export class Writer {
   readonly #stream: Writable;
   readonly #closed = new AbortController();
   #draining: Promise<void> | undefined;
+  #error: Error | undefined;
 
   constructor(stream: Writable) {
     this.#stream = stream;
     stream.on('error', (error) => {
-      if (errorCode(error) !== 'EPIPE' && errorCode(error) !== 'ERR_STREAM_DESTROYED') throw error;
+      this.#error ??= error;
       this.#closed.abort();
     });
   }
@@ -23,6 +26,17 @@ export class Writer {
   /** Aborts when the reader has gone. */
   get closed(): AbortSignal {
     return this.#closed.signal;
+  }
+
+  /** The exit code, unless not everything could be written: then what that means. */
+  result(exitCode: ExitCode): Result<ExitCode> {
+    if (this.#error === undefined) return success(exitCode);
+    if (errorCode(this.#error) === 'EPIPE') return success(exitCodes.brokenPipe);
+    return failed({
+      code: 'output-failed',
+      message: `the output can't be written: ${systemErrorText(this.#error)}`,
+      exitCode: exitCodes.error,
+    });
   }
 
   /** Resolves once more may be written. */

@@ -4,6 +4,9 @@ import type { JobDocument, JobEventDocument } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
 import { type ExitCode, exitCodes, type Result, success } from '../failure.js';
 import type { RunOptions } from '../commands/run.js';
+import { LineOutput } from '../render/line-output.js';
+import { PlainOutput } from '../render/plain-output.js';
+import { askDetachOrHalt } from './ask-detach.js';
 import { colorsFor } from '../render/colors.js';
 import type { OutputSink } from '../render/output-sink.js';
 import { RunView } from '../render/run-view.js';
@@ -67,7 +70,6 @@ export class RunOutput {
     await mode.value.begin?.();
     const terminal = environment.stdin.isTTY === true && environment.stderr.isTTY === true && isForeground();
     const stopListening = this.#live && terminal ? this.#listenForEnter() : undefined;
-    const { askDetachOrHalt } = await import('./ask-detach.js');
     const watched = await watchJob({
       environment,
       dispatcher,
@@ -77,6 +79,7 @@ export class RunOutput {
       sink,
       closed: this.#stdout.closed,
       interruptedBefore,
+      wantsDocument: options.json === true || options.jsonLines === true,
       ...(onEvent && { onEvent }),
       ...(terminal &&
         options.yes !== true && {
@@ -95,27 +98,25 @@ export class RunOutput {
         );
     }
     await Promise.all([this.#stdout.flush(), this.#stderr.flush()]);
-    return success(this.#stdout.closed.aborted ? exitCodes.brokenPipe : exitCode);
+    return this.#stdout.result(exitCode);
   }
 
   async #mode(): Promise<Result<Mode>> {
     const { options } = this.#run;
-    if (options.jsonLines === true) return success(await this.#jsonLines());
+    if (options.jsonLines === true) return success(this.#jsonLines());
     if (options.json === true) return success(await this.#json());
     if (options.gather === true) return success(await this.#gather());
     if (options.outputDirectory !== undefined) return this.#directory(options.outputDirectory);
-    return success({ sink: await this.#plainOrLines() });
+    return success({ sink: this.#plainOrLines() });
   }
 
-  async #plainOrLines(): Promise<OutputSink> {
+  #plainOrLines(): OutputSink {
     const { job, options, context } = this.#run;
     const { stdout, stderr, variables } = context.environment;
     const terminal = { stdout: stdout.isTTY === true, stderr: stderr.isTTY === true };
     if (job.hosts === 1 && options.lineMode !== true) {
-      const { PlainOutput } = await import('../render/plain-output.js');
       return new PlainOutput({ stdout: this.#stdout, stderr: this.#stderr, terminal });
     }
-    const { LineOutput } = await import('../render/line-output.js');
     const color = context.configuration.get('color', options.color) ?? 'auto';
     const colors = {
       stdout: colorsFor(stdout, color, variables),
@@ -131,7 +132,7 @@ export class RunOutput {
     });
   }
 
-  async #jsonLines(): Promise<Mode> {
+  #jsonLines(): Mode {
     const { dispatcher, job } = this.#run;
     const line = (value: unknown) => this.#stdout.write(`${JSON.stringify(value)}\n`);
     return {

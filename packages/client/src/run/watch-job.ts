@@ -24,6 +24,8 @@ export interface WatchOptions {
   /** Aborts when nobody reads our output any more. */
   readonly closed: AbortSignal;
   onEvent?(event: JobEventDocument): Promise<void>;
+  /** Whether the job's document is needed as the dispatcher has it at the end. */
+  readonly wantsDocument?: boolean;
   /** Interrupts that came before the job was known. */
   readonly interruptedBefore?: boolean;
 }
@@ -80,13 +82,14 @@ export async function watchJob(options: WatchOptions): Promise<Result<Watched>> 
 }
 
 async function conclude(
-  { dispatcher, job, progress, closed }: WatchOptions,
+  { dispatcher, job, progress, closed, wantsDocument }: WatchOptions,
   interrupted: boolean,
   outputFailure: Failure | undefined,
 ): Promise<Watched> {
   const ended = isEnded(progress.state);
   // A success needs no second look: its events have said everything.
-  const seen = progress.state === 'succeeded' ? undefined : await dispatcher.job(job.id);
+  const needed = wantsDocument === true || progress.state !== 'succeeded';
+  const seen = needed && !closed.aborted ? await dispatcher.job(job.id) : undefined;
   const now: JobDocument = seen?.ok
     ? seen.value
     : { ...job, state: progress.state, counts: progress.counts() };
