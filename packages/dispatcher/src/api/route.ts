@@ -113,7 +113,10 @@ export function respond(reply: FastifyReply, answer: Answer): FastifyReply {
         .type('application/problem+json; charset=utf-8')
         .send(JSON.stringify(answer.problem));
     case 'stream':
-      return reply.code(answer.status).type(answer.contentType).send(answer.body);
+      void reply.code(answer.status).type(answer.contentType).send(answer.body);
+      // A quiet stream may have nothing to send for long; that it is one is told at once.
+      reply.raw.flushHeaders();
+      return reply;
     case 'text':
       return reply.code(answer.status).type(answer.contentType).send(answer.body);
   }

@@ -1,0 +1,296 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type JobHostDocument,
+  jobHostListSchema,
+  type PingResponse,
+  pingResponseSchema,
+} from '@pogo/protocol';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { issueCertificate } from '../src/instance/issue-certificate.js';
+import type { ApiClient } from './support/api-client.js';
+import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
+import { begin, silence, succeed } from './support/scripted-worker.js';
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await Cluster.make();
+});
+afterEach(() => cluster.stop());
+afterAll(() => cluster.remove());
+
+async function hostsOf(api: ApiClient, id = 'last'): Promise<JobHostDocument[]> {
+  return jobHostListSchema.parse((await api.call(`/v1/jobs/${id}/hosts`)).json()).hosts;
+}
+
+const limits = (concurrent: string | null) => ({ concurrent, maxFailures: null, jobTimeoutMs: 60_000 });
+
+describe('a worker that connects', () => {
+  it('is refused when it speaks another version of the link', async () => {
+    const { dispatcher } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { protocol: 99 });
+    expect(worker.refusals[0]).toContain('protocol-mismatch: worker worker-1 speaks version 99');
+    expect(worker.refusals[0]).toContain('install the same release');
+  });
+
+  it('is refused with a sealing certificate that the sealing root has not issued', async () => {
+    const { dispatcher, api } = await cluster.dispatcher({ limits: { workerWaitMs: 1 } });
+    const { layout, read } = cluster.instance;
+    const forged = issueCertificate({
+      name: 'worker-1',
+      role: 'sealing',
+      privateKey: read(layout.worker.sealingKey),
+      // The link root is no sealing root: a dispatcher can't invent a recipient.
+      issuer: {
+        certificate: read(layout.instance.linkRootCertificate),
+        privateKey: read(layout.instance.linkRootKey),
+      },
+      notBeforeMs: Date.now() - 1000,
+      notAfterMs: Date.now() + 1_000_000,
+      serial: randomBytes(16),
+    });
+    const worker = await cluster.worker(dispatcher, { sealingCertificate: forged });
+    expect(worker.refusals[0]).toContain('does not come from the sealing root');
+    const reply = await api.call('/v1/plans', { body: jobRequest('a') });
+    expect(reply.json()).toMatchObject({ type: 'urn:pogo:problem:no-worker' });
+  });
+
+  it.each([
+    ['names another worker', { name: 'worker-2' }],
+    ['has expired', { notAfterMs: -1_000_000 }],
+    ['is not valid yet', { notBeforeMs: 1_000_000 }],
+  ])('is refused with a sealing certificate that %s', async (cause, changes) => {
+    const { dispatcher } = await cluster.dispatcher();
+    const { layout, read } = cluster.instance;
+    const {
+      name = 'worker-1',
+      notBeforeMs = -2_000_000,
+      notAfterMs = 2_000_000,
+    } = changes as {
+      name?: string;
+      notBeforeMs?: number;
+      notAfterMs?: number;
+    };
+    const sealingCertificate = issueCertificate({
+      name,
+      role: 'sealing',
+      privateKey: read(layout.worker.sealingKey),
+      issuer: {
+        certificate: read(layout.instance.sealingRootCertificate),
+        privateKey: read(layout.instance.sealingRootKey),
+      },
+      notBeforeMs: Date.now() + notBeforeMs,
+      notAfterMs: Date.now() + notAfterMs,
+      serial: randomBytes(16),
+    });
+    const worker = await cluster.worker(dispatcher, { sealingCertificate });
+    expect(worker.refusals[0]).toContain(cause);
+  });
+
+  it('is what ping tells, with its round trip', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { capacity: 7, script: begin });
+    await submit(api, jobRequest('a[1-3]'));
+    await worker.until(() => worker.assigned.length === 3);
+    const ping: PingResponse = pingResponseSchema.parse((await api.call('/v1/ping')).json());
+    expect(ping).toMatchObject({
+      dispatcher: { name: 'dispatcher-1', term: 0 },
+      workers: [{ name: 'worker-1', connected: true, capacity: 7, assigned: 3 }],
+    });
+    expect(ping.workers[0]!.roundTripMs).toBeGreaterThan(0);
+  });
+
+  it('gets no more than it can take', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    let open = 0;
+    let peak = 0;
+    await cluster.worker(dispatcher, {
+      capacity: 4,
+      script: (attempt, self) => {
+        peak = Math.max(peak, ++open);
+        queueMicrotask(() => open--);
+        return succeed(attempt, self);
+      },
+    });
+    expect((await finished(api, (await submit(api, jobRequest('h[1-40]'))).id)).state).toBe('succeeded');
+    expect(peak).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('a worker that connects again', () => {
+  it('is sent what it was assigned and does not hold, once, if it is the same process', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { script: silence });
+    await submit(api, jobRequest('a[1-3]'));
+    await worker.until(() => worker.assigned.length === 3);
+    worker.held = worker.assigned.filter(({ host }) => host !== 1);
+    worker.disconnect();
+    await worker.until(() => worker.assigned.length === 4);
+    expect(worker.assigned[3]).toEqual({ job: 1, host: 1, attempt: 1 });
+    expect((await hostsOf(api)).map(({ state }) => state)).toEqual(['assigned', 'assigned', 'assigned']);
+  });
+
+  it('leaves unknown what another process of it no longer holds', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const first = await cluster.worker(dispatcher, { script: silence, incarnation: 'first' });
+    await submit(api, jobRequest('a[1-2]'));
+    await first.until(() => first.assigned.length === 2);
+    await first.stop();
+    const second = await cluster.worker(dispatcher, {
+      incarnation: 'second',
+      held: [{ job: 1, host: 0, attempt: 1 }],
+    });
+    const [held, lost] = await hostsOf(api);
+    expect(held).toMatchObject({ state: 'assigned' });
+    expect(lost).toMatchObject({ state: 'unknown', outcome: { reason: 'worker-lost' } });
+    expect(second.assigned).toEqual([]);
+    await second.report(succeed({ job: 1, host: 0, attempt: 1 }, second));
+    expect(await finished(api, 'p1')).toMatchObject({
+      state: 'failed',
+      counts: { succeeded: 1, unknown: 1 },
+    });
+  });
+
+  it('hears of halts and ends that it missed', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { script: begin });
+    await submit(api, jobRequest('a'));
+    await submit(api, jobRequest('b'));
+    await worker.until(() => worker.assigned.length === 2);
+    worker.held = [...worker.assigned];
+    // The link is down when the halt is decided: the hello has to tell.
+    worker.disconnect();
+    expect((await api.call('/v1/jobs/1/halt', { body: { kill: true } })).status).toBe(202);
+    await worker.until(() => worker.halted.length > 0);
+    expect(worker.halted).toContainEqual({ job: 1, kill: true });
+    expect(worker.halted.map(({ job }) => job)).not.toContain(2);
+  });
+});
+
+describe('a worker that stays away', () => {
+  it('leaves its hosts unknown, and brings the evidence later', async () => {
+    const { dispatcher, api } = await cluster.dispatcher({ limits: { workerLostAfterMs: 20 } });
+    const worker = await cluster.worker(dispatcher, { script: begin });
+    await submit(api, jobRequest('a[1-2]', { limits: limits(null) }));
+    await worker.until(() => worker.assigned.length === 2);
+    worker.held = [...worker.assigned];
+    const ended = finished(api, 'p1');
+    await worker.stop();
+    expect(await ended).toMatchObject({ state: 'failed', counts: { unknown: 2 } });
+
+    const back = await cluster.worker(dispatcher, { held: worker.held });
+    await back.report(succeed(worker.held[0]!, back));
+    const [first, second] = await hostsOf(api);
+    expect(first).toMatchObject({ state: 'succeeded', outcome: { exitCode: 0 } });
+    expect(second).toMatchObject({ state: 'unknown' });
+    // Only once (E2).
+    await back.report([
+      { ...worker.held[0]!, event: 'finished', outcome: { state: 'failed', reason: 'exit-nonzero' } },
+    ]);
+    expect((await hostsOf(api))[0]).toMatchObject({ state: 'succeeded' });
+  });
+});
+
+describe("a worker's reports", () => {
+  it('count once, and only for what the worker holds', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { script: silence });
+    await submit(api, jobRequest('a'));
+    await worker.until(() => worker.assigned.length === 1);
+    const order = { job: 1, host: 0, attempt: 1 };
+    const strange = [
+      { ...order, job: 9 },
+      { ...order, host: 9 },
+      { ...order, attempt: 2 },
+    ];
+    for (const attempt of strange) expect(await worker.report(succeed(attempt, worker))).toBe('ok');
+    expect((await hostsOf(api))[0]).toMatchObject({ state: 'assigned' });
+    expect(await worker.report(succeed(order, worker))).toBe('ok');
+    expect(
+      await worker.report([
+        { ...order, event: 'finished', outcome: { state: 'failed', reason: 'exit-nonzero', exitCode: 1 } },
+      ]),
+    ).toBe('ok');
+    expect((await hostsOf(api))[0]).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('of a password that hosts refused halt the job', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { script: silence, capacity: 3 });
+    await submit(api, jobRequest('a[1-9]', { auth: { methods: ['password'] } }));
+    await worker.until(() => worker.assigned.length === 3);
+    const refused = worker.assigned.map((order) => ({
+      ...order,
+      event: 'finished' as const,
+      outcome: { state: 'auth-failed' as const, reason: 'password-refused' as const },
+    }));
+    await worker.report(refused, [1]);
+    expect(await finished(api, 'p1')).toMatchObject({
+      state: 'halted',
+      halt: { cause: 'password-refused', by: 'worker-1', kill: false },
+      counts: { 'auth-failed': 3, halted: 6 },
+    });
+    expect(worker.assigned).toHaveLength(3);
+  });
+
+  it('that are very long are kept short', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, {
+      script: (attempt) => [
+        {
+          ...attempt,
+          event: 'finished',
+          outcome: { state: 'failed', reason: 'exit-nonzero', message: 'm'.repeat(100_000) },
+        },
+      ],
+    });
+    await finished(api, (await submit(api, jobRequest('a[1-100]'))).id);
+    expect((await hostsOf(api))[0]!.outcome!.message).toHaveLength(2000);
+    await worker.until(() => worker.closed.length === 1);
+  });
+
+  it('of a refusal give the host to nobody at once', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, {
+      script: (attempt) => [{ ...attempt, event: 'refused', reason: 'draining' }],
+    });
+    await submit(api, jobRequest('a'));
+    for await (const line of api.lines('/v1/jobs/1/events?follow')) {
+      if (line.includes('"permitted"') && worker.assigned.length === 1 && line.includes('hosts-state')) {
+        const [host] = await hostsOf(api);
+        if (host!.state === 'permitted') break;
+      }
+    }
+    expect(worker.assigned).toHaveLength(1);
+  });
+});
+
+describe('a halt', () => {
+  it('starts nothing more, lets what runs finish, and is repeated without effect', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { script: begin, capacity: 2 });
+    await submit(api, jobRequest('a[1-5]'));
+    await worker.until(() => worker.assigned.length === 2);
+    const halted = await api.call('/v1/jobs/last/halt', { body: { kill: false } });
+    expect(halted.status).toBe(202);
+    expect(halted.json()).toMatchObject({
+      halt: { by: 'ada', cause: 'request', kill: false },
+      counts: { halted: 3 },
+    });
+    await worker.until(() => worker.halted.length === 1);
+    expect((await api.call('/v1/jobs/1/halt', { body: { kill: false } })).status).toBe(202);
+    expect((await api.call('/v1/jobs/1/halt', { body: { kill: true } })).status).toBe(202);
+    await worker.until(() => worker.halted.length === 2);
+    expect(worker.halted).toEqual([
+      { job: 1, kill: false },
+      { job: 1, kill: true },
+    ]);
+    await worker.report(worker.assigned.flatMap((attempt) => succeed(attempt, worker)));
+    expect(await finished(api, 'p1')).toMatchObject({
+      state: 'halted',
+      counts: { succeeded: 2, halted: 3 },
+    });
+    const late = await api.call('/v1/jobs/1/halt', { body: { kill: true } });
+    expect(late.status).toBe(409);
+    expect(late.json()).toMatchObject({ type: 'urn:pogo:problem:job-ended' });
+  });
+});
