@@ -1,0 +1,135 @@
+/** Processes of the cluster that are killed in mid-command: what is known stays, what isn't is said to be unknown. */
+import { signalProcesses } from '@pogo/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
+import { follow, type RunningCommand } from './support/running-command.js';
+import { openScene, reasonOf, type Scene, statesOf } from './support/scene.js';
+
+let scene: Scene;
+let hosts: HostAccount;
+
+beforeAll(async () => {
+  scene = await openScene();
+  hosts = await reachWithKey(scene, 5);
+});
+
+afterAll(() => scene.close());
+
+function start(expression: string, more: readonly string[], script: string): RunningCommand {
+  return follow(
+    scene.cluster.spawn(['run', '-h', expression, ...hosts.login, ...more, '--', 'sh', '-c', script]),
+  );
+}
+
+function jobOf(command: RunningCommand): string {
+  return /^job (p\d{10}) /.exec(command.stderr())![1]!;
+}
+
+function kill(role: 'dispatcher' | 'worker' | 'rexec'): void {
+  signalProcesses('KILL', scene.cluster.pids(role));
+}
+
+/** How often `up` has said that it started a part again. */
+function returns(role: 'dispatcher' | 'worker'): number {
+  return scene.cluster.output().stderr.split(`${role} is back\n`).length - 1;
+}
+
+async function expectNextJobWorks() {
+  const { result, document } = await scene.runJson([
+    '-h',
+    '127.0.1.[1-5]',
+    ...hosts.login,
+    '--',
+    'echo',
+    'hello',
+  ]);
+  expect(statesOf(document)).toEqual({ succeeded: 5 });
+  expect(result.exitCode).toBe(0);
+}
+
+describe('killed in mid-command', () => {
+  it('rexec leaves its hosts unknown, and no command on them: exit 9', async () => {
+    const command = start('127.0.1.[1-2]', [], 'echo started; sleep 98901');
+    await command.untilStdout(/started[^]*started/);
+    kill('rexec');
+    expect(await command.ended).toMatchObject({ exitCode: 9 });
+    const shown = await scene.hosts(jobOf(command));
+    for (const host of shown)
+      expect(host).toMatchObject({ state: 'unknown', outcome: { reason: 'rexec-lost' } });
+    expect(command.stderr()).toContain(reasonOf('rexec-lost').advice);
+    // The connection is closed, so the stub ends the command.
+    await expect
+      .poll(() => hosts.processes().map(({ argv }) => argv.join(' ')), { timeout: 30_000 })
+      .toEqual([]);
+    await expectNextJobWorks();
+  });
+
+  it('the worker is started again; its hosts are unknown, those that wait go on', async () => {
+    const before = returns('worker');
+    const command = start('127.0.1.[1-4]', ['--concurrent', '2'], `echo started; ${waitFor('worker-gate')}`);
+    await command.untilStdout(/started[^]*started/);
+    kill('worker');
+    await expect.poll(() => returns('worker'), { timeout: 30_000 }).toBe(before + 1);
+    hosts.open('worker-gate');
+    expect(await command.ended).toMatchObject({ exitCode: 9 });
+    const shown = await scene.hosts(jobOf(command));
+    expect(statesOf({ hosts: shown }).unknown).toBe(2);
+    const { state, outcome } = shown[0]!;
+    expect(['rexec-lost', 'worker-lost', 'connection-lost']).toContain(outcome?.reason);
+    expect(state).toBe('unknown');
+    await expect
+      .poll(() => hosts.processes().map(({ argv }) => argv.join(' ')), { timeout: 30_000 })
+      .toEqual([]);
+    await expectNextJobWorks();
+  });
+
+  it('the dispatcher is started again; the command goes on, its output is whole, and jobs are still on record', async () => {
+    const before = returns('dispatcher');
+    const command = start('127.0.1.[1-2]', [], `echo before; ${waitFor('dispatcher-gate')}; echo after`);
+    await command.untilStdout(/before[^]*before/);
+    kill('dispatcher');
+    await expect.poll(() => returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
+    hosts.open('dispatcher-gate');
+    expect(await command.ended, command.stderr()).toMatchObject({ exitCode: 0 });
+    for (const host of ['127.0.1.1', '127.0.1.2']) {
+      const lines = command
+        .stdout()
+        .split('\n')
+        .filter((line) => line.startsWith(`${host}: `));
+      expect(lines).toEqual([`${host}: before`, `${host}: after`]);
+    }
+    const jobs = await scene.run(['jobs']);
+    expect(jobs.stdout).toContain(`${jobOf(command)}  succeeded`);
+    expect(jobs.stdout).toContain('p0000000001');
+    await expectNextJobWorks();
+  });
+
+  it('the dispatcher has lost the credentials: hosts that wait say so, and a halt ends them', async () => {
+    const before = returns('dispatcher');
+    const command = start(
+      '127.0.1.[1-3]',
+      ['--concurrent', '1'],
+      `echo started; ${waitFor('credentials-gate')}`,
+    );
+    await command.untilStdout(/started/);
+    kill('dispatcher');
+    await expect.poll(() => returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
+    hosts.open('credentials-gate');
+    await command.untilStderr(/credentials-needed/);
+    expect((await scene.run(['status', jobOf(command)])).stdout).toContain('needs-credentials');
+    const halted = await scene.run(['halt', jobOf(command)]);
+    expect(halted.exitCode, halted.stderr).toBe(0);
+    expect(await command.ended).toMatchObject({ exitCode: 6 });
+    expect(statesOf({ hosts: await scene.hosts(jobOf(command)) })).toEqual({ succeeded: 1, halted: 2 });
+    await expectNextJobWorks();
+  });
+});
+
+describe('a second `pogo up` on the same directory', () => {
+  it('is refused, and does the first no harm', async () => {
+    const second = await scene.run(['up', '--listen', '127.0.0.1:0', '--worker-listen', '127.0.0.1:0']);
+    expect(second.exitCode).toBe(1);
+    expect(second.stderr).toContain('already-running');
+    await expectNextJobWorks();
+  });
+});

@@ -1,0 +1,46 @@
+/** One account on all addresses of one sshd, reached with a key: where commands leave traces and wait for gates. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Account, type Key, type ProcessEntry, processTable, type Sshd } from '@pogo/testkit';
+import type { Scene } from './scene.js';
+
+export interface HostAccount {
+  readonly account: Account;
+  readonly sshd: Sshd;
+  readonly key: Key;
+  /** Options of `pogo run`: account, port, key and known hosts. */
+  readonly login: readonly string[];
+  /** Lets commands pass that wait for it: see {@link waitFor}. */
+  open(gate: string): void;
+  /** Lines of a file in the account's home; none when it doesn't exist. */
+  lines(file: string): string[];
+  /** Processes of the account, sshd's own left out. */
+  processes(): ProcessEntry[];
+}
+
+export async function reachWithKey(scene: Scene, hosts: number): Promise<HostAccount> {
+  const key = await scene.key();
+  const account = await scene.account({ authorizedKeys: [key.publicLine] });
+  const sshd = await scene.sshd({ methods: ['publickey'], hostKeyTypes: ['ed25519'] });
+  return {
+    account,
+    sshd,
+    key,
+    login: [
+      ...['-l', account.name, '-p', String(sshd.port), '--identity', key.privatePath],
+      ...['--known-hosts', sshd.knownHosts(sshd.addresses(hosts))],
+    ],
+    open: (gate) => writeFileSync(join(account.home, gate), ''),
+    lines(file) {
+      const path = join(account.home, file);
+      return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
+    },
+    processes: () =>
+      processTable().filter(({ uid, argv }) => uid === account.uid && !/^(\S*\/)?sshd\b/.test(argv[0] ?? '')),
+  };
+}
+
+/** Shell text that waits until the gate is open. */
+export function waitFor(gate: string): string {
+  return `while [ ! -e "$HOME/${gate}" ]; do sleep 0.05; done`;
+}
