@@ -55,7 +55,7 @@ export function loginFailure({ shown, login, unusable, detail }: LoginFailureOpt
       .map(({ name, shown: credential }) => (credential === '' ? name : `${name} with ${credential}`))
       .join(', ');
     const only = login.tried.length === 1 ? login.tried[0] : undefined;
-    if (only?.sendsPassword === true) {
+    if (only !== undefined && login.passwordSent) {
       return outcome('password-refused', `${shown} refused the password by ${only.name}`);
     }
     if (only?.sshName === 'publickey') return outcome('key-refused', `${shown} refused ${tried}`);

@@ -8,7 +8,7 @@
  * 3. The password is handed to a host once, by whichever method, and never to one whose key nobody has vouched for.
  */
 import type { PreparedMethod } from './auth-method.js';
-import type { Login, LoginAction, LoginAnswer } from './login.js';
+import type { Login, LoginAction, LoginAnswer, Prompt } from './login.js';
 import type { Admission, Lane, PasswordGate, PasswordTicket } from './password-gate.js';
 
 /** Why a method of the job wasn't tried. */
@@ -36,8 +36,8 @@ export class HostLogin implements Login {
   readonly #tried: PreparedMethod[] = [];
   readonly #untried = new Map<string, Untried>();
   #begun = false;
-  #passwordUsed = false;
-  #current: { readonly method: PreparedMethod; readonly ticket: PasswordTicket | undefined } | undefined;
+  #passwordSent = false;
+  #ticket: PasswordTicket | undefined;
   #offered: readonly string[] | undefined;
   #thinking = new AbortController();
   #lane: Lane | undefined;
@@ -62,6 +62,11 @@ export class HostLogin implements Login {
     return this.#untried;
   }
 
+  /** Whether the host was handed the password. */
+  get passwordSent(): boolean {
+    return this.#passwordSent;
+  }
+
   /** What the host last said that it offers; undefined when it never did. */
   get offered(): readonly string[] | undefined {
     return this.#offered;
@@ -69,8 +74,7 @@ export class HostLogin implements Login {
 
   next(answer: LoginAnswer): LoginAction | Promise<LoginAction> {
     this.#begun = true;
-    this.#current?.ticket?.[answer.partial ? 'accepted' : 'refused']();
-    this.#current = undefined;
+    this.#settle(answer.partial);
     this.#offered = answer.offered ?? this.#offered;
     const { methods, gate, isHostKeyVouchedFor } = this.#options;
     this.#untried.clear();
@@ -82,7 +86,7 @@ export class HostLogin implements Login {
         return this.#try(method, undefined);
       } else if (!isHostKeyVouchedFor()) {
         this.#untried.set(method.name, 'host-key-unproven');
-      } else if (this.#passwordUsed) {
+      } else if (this.#passwordSent) {
         this.#untried.set(method.name, 'password-used');
       } else if (gate.state === 'stopped') {
         this.#untried.set(method.name, 'withheld');
@@ -98,8 +102,7 @@ export class HostLogin implements Login {
   }
 
   accepted(): void {
-    this.#current?.ticket?.accepted();
-    this.#current = undefined;
+    this.#settle(true);
   }
 
   /** For another connection, after `come-back`. */
@@ -121,8 +124,7 @@ export class HostLogin implements Login {
   }
 
   broken(): void {
-    this.#current?.ticket?.refused();
-    this.#current = undefined;
+    this.#settle(false);
     this.#thinking.abort();
     this.#thinking = new AbortController();
   }
@@ -142,8 +144,24 @@ export class HostLogin implements Login {
 
   #try(method: PreparedMethod, ticket: PasswordTicket | undefined): LoginAction {
     this.#tried.push(method);
-    this.#current = { method, ticket };
-    this.#passwordUsed ||= method.sendsPassword;
-    return method.action();
+    this.#ticket = ticket;
+    const action = method.action();
+    if (action.kind !== 'prompts') {
+      this.#passwordSent ||= method.sendsPassword;
+      return action;
+    }
+    // Here the password goes out only if the questions are such that it may.
+    const answer = (prompts: readonly Prompt[]) => {
+      const answers = action.answer(prompts);
+      this.#passwordSent ||= answers !== undefined && method.sendsPassword;
+      return answers;
+    };
+    return { kind: 'prompts', answer };
+  }
+
+  #settle(accepted: boolean): void {
+    if (this.#passwordSent) this.#ticket?.[accepted ? 'accepted' : 'refused']();
+    else this.#ticket?.unused();
+    this.#ticket = undefined;
   }
 }

@@ -15,8 +15,7 @@ import { hostKeyOrder } from './host-key-order.js';
 import { QuietClient } from './quiet-client.js';
 import { Ssh2Agent } from './ssh2-agent.js';
 
-/** A connection on which nothing is heard for three of these is lost. */
-const keepaliveMs = 10_000;
+/** A connection on which nothing is heard for three keepalives is lost. */
 const keepalivesUnanswered = 2;
 
 export type HandshakeOutcome =
@@ -25,10 +24,19 @@ export type HandshakeOutcome =
 /** ssh2's agents, one per agent of the job. */
 const agents = new WeakMap<KeyAgent, Ssh2Agent>();
 
-export function handshake(socket: Socket, options: ConnectOptions, clock: Clock): Promise<HandshakeOutcome> {
+/** What all connections of a transport share. */
+export interface HandshakeSettings {
+  readonly clock: Clock;
+  readonly keepaliveMs: number;
+}
+
+export function handshake(
+  socket: Socket,
+  options: ConnectOptions,
+  settings: HandshakeSettings,
+): Promise<HandshakeOutcome> {
   return new Promise((resolve) => {
-    const attempt = new Handshake(socket, options, clock, resolve);
-    attempt.start();
+    new Handshake(socket, options, settings, resolve).start();
   });
 }
 
@@ -37,6 +45,7 @@ class Handshake {
   readonly #socket: Socket;
   readonly #options: ConnectOptions;
   readonly #clock: Clock;
+  readonly #keepaliveMs: number;
   readonly #resolve: (outcome: HandshakeOutcome) => void;
   readonly #onAbort = () => this.#fail({ kind: 'aborted' });
   #phase: 'key-exchange' | 'login' | 'over' = 'key-exchange';
@@ -48,12 +57,13 @@ class Handshake {
   constructor(
     socket: Socket,
     options: ConnectOptions,
-    clock: Clock,
+    { clock, keepaliveMs }: HandshakeSettings,
     resolve: (outcome: HandshakeOutcome) => void,
   ) {
     this.#socket = socket;
     this.#options = options;
     this.#clock = clock;
+    this.#keepaliveMs = keepaliveMs;
     this.#resolve = resolve;
     this.#leftMs = options.handshakeMs;
   }
@@ -76,7 +86,7 @@ class Handshake {
       sock: this.#socket,
       username: target.user,
       readyTimeout: 0,
-      keepaliveInterval: keepaliveMs,
+      keepaliveInterval: this.#keepaliveMs,
       keepaliveCountMax: keepalivesUnanswered,
       ...(serverHostKey === undefined ? {} : { algorithms: { serverHostKey } }),
       hostVerifier: (key: Buffer) => {

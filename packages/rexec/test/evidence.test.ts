@@ -1,0 +1,291 @@
+/** Which evidence makes which outcome, with hosts that act by script and a clock that is turned by hand. */
+import { randomBytes } from 'node:crypto';
+import type { Outcome } from '@pogo/core';
+import { ManualClock } from '@pogo/lifecycle';
+import { type AttemptReport, type OutputFrame, type RexecMessage, specDigest } from '@pogo/protocol';
+import { RunJob } from '@pogo/rexec';
+import { createTemporaryDirectory, type TemporaryDirectory } from '@pogo/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ScriptedHost, ScriptedTransport } from './scripted-transport.js';
+import { createSealingKey, seal, type SealingKey } from './seal.js';
+import { spec } from './specs.js';
+
+let directory: TemporaryDirectory;
+let sealingKey: SealingKey;
+
+beforeAll(() => {
+  directory = createTemporaryDirectory();
+  sealingKey = createSealingKey(directory.file('sealing.key'));
+});
+afterAll(() => directory.remove());
+
+class Scene {
+  readonly clock = new ManualClock({ wallStartMs: Date.now() });
+  readonly transport = new ScriptedTransport();
+  readonly reports: AttemptReport[] = [];
+  readonly frames: OutputFrame[] = [];
+  full = false;
+  drain: () => void = () => {};
+  readonly job: RunJob;
+  #waiting: (() => void)[] = [];
+
+  constructor() {
+    this.job = new RunJob({
+      clock: this.clock,
+      transport: this.transport,
+      newNonce: () => randomBytes(16).toString('hex'),
+      link: {
+        send: (message: RexecMessage) => {
+          if (message.type === 'report') this.reports.push(...message.reports);
+          for (const wake of this.#waiting.splice(0)) wake();
+        },
+        output: (frame) => {
+          this.frames.push(frame);
+          return !this.full;
+        },
+        drained: () => new Promise((resolve) => (this.drain = resolve)),
+      },
+    });
+  }
+
+  async open(): Promise<ScriptedHost> {
+    const resolved = spec({
+      targets: 'a@web[1-3]:22',
+      hostKeys: { policy: 'accept-new', known: [] },
+      timeouts: { connectMs: 1000, handshakeMs: 2000, commandMs: 60_000 },
+      auth: { methods: ['password'] },
+    });
+    this.job.take({
+      type: 'open',
+      job: 1,
+      digest: specDigest(resolved),
+      spec: resolved,
+      credentials: await seal(resolved, { password: 'x' }, [sealingKey]),
+      sealingKeyFile: sealingKey.file,
+      kid: sealingKey.kid,
+      workerKnownHostsFile: '/nonexistent',
+      authPlugins: {},
+    });
+    this.job.take({ type: 'run', attempts: [{ host: 0, attempt: 1 }] });
+    return this.transport.host();
+  }
+
+  /** The outcome of host 0; time goes on a little, for the reports that are gathered. */
+  async outcome(): Promise<Outcome> {
+    for (;;) {
+      const report = this.reports.find(({ event }) => event === 'finished');
+      if (report?.event === 'finished') return report.outcome;
+      await new Promise(setImmediate);
+      this.clock.advance(0);
+    }
+  }
+}
+
+describe('what the stub says', () => {
+  const cases: [string, string, Partial<Outcome>][] = [
+    ['exit 0', 'e 0 0 0 1 ', { state: 'succeeded', exitCode: 0 }],
+    ['exit 7', 'e 7 0 0 1 ', { state: 'failed', reason: 'exit-nonzero', exitCode: 7 }],
+    ['a signal', 'e 137 0 0 1 Killed', { state: 'failed', reason: 'signal', signal: 'SIGKILL' }],
+    ['a timeout', 'e 143 1 0 1 Terminated', { state: 'timed-out', reason: 'command-timeout' }],
+    ['a timeout, not confirmed', 'e 143 9 0 1 Terminated', { state: 'unknown', reason: 'kill-unconfirmed' }],
+    ['silence', 'e 143 5 0 1 Terminated', { state: 'killed', reason: 'stub-stopped' }],
+    ['no timer on the host', 'e 137 7 0 1 Killed', { state: 'killed', reason: 'stub-stopped' }],
+    ['an end that it does not know', 'e - 6', { state: 'killed', reason: 'stub-stopped' }],
+    [
+      'an end that it does not know, not confirmed',
+      'e - 14',
+      { state: 'unknown', reason: 'kill-unconfirmed' },
+    ],
+    ['nonsense', 'e lots', { state: 'unknown', reason: 'stub-protocol' }],
+  ];
+  it.each(cases)('of %s makes the outcome', async (_name, payload, expected) => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    host.say('out');
+    host.say('problem', 'stderr');
+    host.end(payload);
+    const outcome = await scene.outcome();
+    expect(outcome).toMatchObject(expected);
+    expect(outcome.stdout?.bytes).toBe(3);
+    expect(outcome.stderr?.bytes).toBe(7);
+    expect(host.closed).toBe(true);
+    expect(scene.reports.map(({ event }) => event)).toEqual(['started', 'finished']);
+  });
+
+  it('after a halt with --kill: killed, if it confirms', async () => {
+    for (const [payload, state] of [
+      ['e 143 2 0 1 Terminated', 'killed'],
+      ['e 143 10 0 1 Terminated', 'unknown'],
+      ['e 0 0 0 1 ', 'succeeded'],
+    ] as const) {
+      const scene = new Scene();
+      const host = await scene.open();
+      host.begin();
+      scene.job.take({ type: 'halt', kill: true });
+      expect(host.written.slice(1)).toEqual(['t\n']);
+      host.end(payload);
+      expect((await scene.outcome()).state).toBe(state);
+    }
+  });
+
+  it('comes late: a halt that finds the stub not ready is sent as soon as it is', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    scene.job.take({ type: 'halt', kill: true });
+    expect(host.written).toHaveLength(1);
+    host.begin();
+    expect(host.written.slice(1)).toEqual(['t\n']);
+    host.end('e 143 2 0 1 Terminated');
+    expect((await scene.outcome()).reason).toBe('halt-kill');
+  });
+});
+
+describe('what the channel says', () => {
+  it('when it closes before the stub began: the shell could not', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.say('no shell for \x1b[31myou\r\n', 'stderr');
+    host.closeChannel({ exitCode: 1 });
+    expect(await scene.outcome()).toMatchObject({
+      state: 'unreachable',
+      reason: 'shell-unusable',
+      message:
+        'The login shell at a@web1:22 exited with status 1 without running the command, and said: no shell for \\x1b[31myou.',
+    });
+  });
+
+  it('when it closes after the stub began, without its last word: unknown', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    host.closeChannel({ signal: 'SIGKILL' });
+    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'stub-protocol' });
+  });
+
+  it('when the connection breaks: unknown from the moment in which the command was handed over', async () => {
+    for (const begun of [false, true]) {
+      const scene = new Scene();
+      const host = await scene.open();
+      if (begun) host.begin();
+      host.closeChannel({ lost: 'Keepalive timeout' });
+      expect(await scene.outcome()).toMatchObject({
+        state: 'unknown',
+        reason: 'connection-lost',
+        message:
+          'The connection to a@web1:22 broke while the command may have been running: Keepalive timeout.',
+      });
+    }
+  });
+
+  it('when the connection breaks before that: the command never began', async () => {
+    const scene = new Scene();
+    scene.transport.onExec = (host, handlers) => {
+      host.exec(handlers);
+      return Promise.resolve({ ok: false, kind: 'lost', detail: 'read ECONNRESET' });
+    };
+    await scene.open();
+    expect(await scene.outcome()).toMatchObject({ state: 'unreachable', reason: 'connection-broken' });
+  });
+});
+
+describe('silence', () => {
+  it('instead of a session: the command never began', async () => {
+    const scene = new Scene();
+    scene.transport.onExec = (host, handlers) => {
+      host.exec(handlers);
+      return new Promise(() => {});
+    };
+    const host = await scene.open();
+    scene.clock.advance(2000);
+    expect(await scene.outcome()).toMatchObject({ state: 'unreachable', reason: 'channel-refused' });
+    expect(host.closed).toBe(true);
+  });
+
+  it('after the handing over: unknown, and the connection is closed', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    scene.clock.advance(2000);
+    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'start-unconfirmed' });
+    expect(host.closed).toBe(true);
+  });
+
+  it('beyond the time limit: unknown, thirty seconds after the stub should have ended it', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    scene.clock.advance(60_000 + 5000 + 29_999);
+    expect(scene.reports.map(({ event }) => event)).toEqual(['started']);
+    scene.clock.advance(1);
+    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'kill-unconfirmed' });
+  });
+
+  it('after a halt with --kill: unknown', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    scene.job.take({ type: 'halt', kill: true });
+    scene.clock.advance(5000 + 30_000);
+    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'kill-unconfirmed' });
+    expect(host.closed).toBe(true);
+  });
+
+  it('is never on our side: the stub hears of us every ten seconds, once it is ready', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    scene.clock.advance(1000);
+    host.begin();
+    scene.clock.advance(30_000);
+    expect(host.written.slice(1)).toEqual(['h\n', 'h\n', 'h\n']);
+    host.end();
+    await scene.outcome();
+    scene.clock.advance(20_000);
+    expect(host.written).toHaveLength(4);
+    expect(scene.clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('output', () => {
+  it('stops at the host while the pipe to the worker is full, and goes on after', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    scene.full = true;
+    host.say('a'.repeat(70_000));
+    expect(host.paused).toBe(true);
+    expect(scene.frames.map(({ offset, data }) => [offset, data.length])).toEqual([
+      [0, 65_536],
+      [65_536, 4464],
+    ]);
+    host.say('what was on its way');
+    scene.full = false;
+    scene.drain();
+    await Promise.resolve();
+    expect(host.paused).toBe(false);
+    host.end();
+    expect((await scene.outcome()).stdout?.bytes).toBe(70_019);
+  });
+});
+
+describe('a job', () => {
+  it('ends when it is closed and its last attempt is over, and reports before it does', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    scene.job.take({ type: 'close' });
+    host.end();
+    await scene.job.ended;
+    expect(scene.reports.at(-1)).toMatchObject({ event: 'finished', outcome: { state: 'succeeded' } });
+    expect(scene.clock.pendingTimers).toBe(0);
+  });
+
+  it('lets go of every connection when the worker is gone', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    scene.job.abandon();
+    await scene.job.ended;
+    expect(host.closed).toBe(true);
+    expect(scene.reports).toEqual([]);
+  });
+});
