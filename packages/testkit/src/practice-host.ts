@@ -14,8 +14,8 @@ import ssh2 from 'ssh2';
 import type { CommandExecutor } from './command-execution.js';
 import { type PracticeAuthAttempt, type PracticeCredentials, decideLogin } from './practice-login.js';
 import { serveSession } from './practice-session.js';
+import { ed25519Texts } from './key.js';
 import { loopbackAddress } from './loopback-address.js';
-import { bareKey } from './public-key.js';
 
 export interface PracticeHostOptions extends PracticeCredentials {
   /** How many hosts to be; 1 by default. */
@@ -47,7 +47,7 @@ export interface PracticeHost {
 
 export async function startPracticeHost(options: PracticeHostOptions): Promise<PracticeHost> {
   const { count = 1, directory } = options;
-  const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
+  const hostKey = ed25519Texts();
   const sockets = new Set<Socket>();
 
   const serve = (socket: Socket) => {
@@ -94,7 +94,7 @@ export async function startPracticeHost(options: PracticeHostOptions): Promise<P
       const { address, port } = listener.address() as AddressInfo;
       return { address, port };
     }),
-    hostPublicKeys: [bareKey(hostKey.public)],
+    hostPublicKeys: [hostKey.publicLine],
     stop: () => (stopping ??= stop()),
   };
 }

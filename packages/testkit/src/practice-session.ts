@@ -1,4 +1,5 @@
 import type { ServerChannel, Session } from 'ssh2';
+import { channelOutput } from './channel-output.js';
 import type { CommandExecution, CommandExecutor } from './command-execution.js';
 
 export interface PracticeSessionOptions {
@@ -38,13 +39,14 @@ export function serveSession(session: Session, options: PracticeSessionOptions):
   });
 
   const execute = (channel: ServerChannel, command: string): CommandExecution => {
+    const output = channelOutput(channel);
     const started = options.executor.execute({
       command,
       environment,
       home: options.home,
       stdin: channel,
-      stdout: channel,
-      stderr: channel.stderr,
+      stdout: output.stdout,
+      stderr: output.stderr,
       onExit(end) {
         if (end.kind === 'status') channel.exit(end.status);
         else channel.exit(end.signal, false, '');
@@ -58,7 +60,7 @@ export function serveSession(session: Session, options: PracticeSessionOptions):
     channel.on('error', () => undefined);
     void started.done.then(() => {
       open = false;
-      channel.stderr.end(() => channel.end());
+      void output.end();
     });
     return started;
   };

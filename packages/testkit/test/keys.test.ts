@@ -77,6 +77,13 @@ describe('keys', () => {
     expect((await mustRun('ssh-keygen', ['-l', '-f', key.publicPath])).split(' ')[1]).toBe(key.fingerprint);
   });
 
+  it('made without OpenSSH are whole, each of five hundred', () => {
+    for (let n = 0; n < 500; n++) {
+      const { publicLine } = createKeyWithoutOpenSsh({ directory: directory.path, name: 'one-of-many' });
+      expect(Buffer.from(publicLine.split(' ')[1]!, 'base64')).toHaveLength(51);
+    }
+  });
+
   it('has no PEM form for Ed25519 and says so', async () => {
     await expect(createKey({ directory: directory.path, type: 'ed25519', format: 'pem' })).rejects.toThrow(
       'pkcs8',
