@@ -115,7 +115,11 @@ export class DispatcherLink implements Service {
         [workerMethods.assign]: method(assignParamsSchema, (order) => desk.assign(order)),
         [workerMethods.haltJob]: method(haltJobParamsSchema, (order) => desk.haltJob(order)),
         [workerMethods.closeJob]: method(closeJobParamsSchema, (order) => desk.closeJob(order)),
-        [workerMethods.openOutput]: method(openOutputParamsSchema, (order) => output.open(order)),
+        [workerMethods.openOutput]: method(openOutputParamsSchema, async (order) => {
+          // A job that was ordered just before has its spool by then.
+          await desk.upToDate();
+          return output.open(order);
+        }),
         [workerMethods.outputCredit]: method(outputCreditParamsSchema, ({ subscription, bytes }) =>
           output.credit(subscription, bytes),
         ),

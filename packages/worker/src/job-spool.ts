@@ -7,6 +7,7 @@
  *    when the reader comes to the end. The job goes on.
  * 4. A tail that was torn by a crash is cut when the file is opened.
  */
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Clock, delay } from '@pogo/lifecycle';
 import type { OutputFrame } from '@pogo/protocol';
@@ -37,7 +38,7 @@ interface Pending {
 
 /** What of a file is used; a seam for disks that are full. */
 export type SpoolFile = Pick<FileHandle, 'read' | 'write' | 'truncate' | 'stat' | 'utimes' | 'close'>;
-export type OpenFile = (path: string, flags: string, mode?: number) => Promise<SpoolFile>;
+export type OpenFile = (path: string, flags: number, mode: number) => Promise<SpoolFile>;
 
 export interface JobSpoolOptions {
   path: string;
@@ -48,9 +49,10 @@ export interface JobSpoolOptions {
 
 export class JobSpool {
   readonly #options: JobSpoolOptions;
-  readonly #file: SpoolFile;
-  readonly index: SpoolIndex;
-  #end: number;
+  readonly index = new SpoolIndex();
+  #file: SpoolFile | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #end = spoolMagic.length;
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #isFull = false;
@@ -71,41 +73,42 @@ export class JobSpool {
   #failing = false;
   #waiting: (() => void)[] = [];
 
-  private constructor(options: JobSpoolOptions, file: SpoolFile, index: SpoolIndex, end: number) {
+  private constructor(options: JobSpoolOptions) {
     this.#options = options;
-    this.#file = file;
-    this.index = index;
-    this.#end = end;
   }
 
   /**
-   * Opens the file: for the job's own writing, when it may be new, or to read what an earlier one left; undefined when
-   * there is nothing to read.
+   * For a job's own output: takes it at once, and opens the file meanwhile, going on behind what an earlier opening of
+   * the job left. If that fails, the output is lost (3).
+   */
+  static forWriting(options: JobSpoolOptions): JobSpool {
+    const spool = new JobSpool(options);
+    spool.#opening = spool.#open(constants.O_RDWR | constants.O_CREAT).catch((error: unknown) => {
+      spool.#tellFailure(error as Error);
+    });
+    return spool;
+  }
+
+  /**
+   * To read what was left of a job; undefined when there is nothing.
    *
    * @throws what the file system throws otherwise.
    */
-  static async open(
-    options: JobSpoolOptions & { for: 'writing' | 'reading' },
-  ): Promise<JobSpool | undefined> {
-    let file: SpoolFile;
-    const openFile = options.openFile ?? open;
+  static async forReading(options: JobSpoolOptions): Promise<JobSpool | undefined> {
+    const spool = new JobSpool(options);
     try {
-      file = await openFile(options.path, 'r+');
+      await spool.#open(constants.O_RDWR);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      if (options.for === 'reading') return undefined;
-      file = await openFile(options.path, 'wx+', 0o600);
-    }
-    try {
-      const index = new SpoolIndex();
-      const end = await recover(file, index, options);
-      const spool = new JobSpool(options, file, index, end);
-      spool.#isComplete = options.for === 'reading';
-      return spool;
-    } catch (error) {
-      await file.close();
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
+    spool.#isComplete = true;
+    return spool;
+  }
+
+  /** Resolves once the file was opened, or can't be. */
+  opened(): Promise<void> {
+    return this.#opening;
   }
 
   /** Position behind the last record that can be read (2). */
@@ -169,7 +172,7 @@ export class JobSpool {
     const length = Math.min(bytes, this.#end - position);
     const buffer = Buffer.allocUnsafe(Math.max(0, length));
     let filled = 0;
-    while (filled < buffer.length) {
+    while (filled < buffer.length && this.#file !== undefined) {
       const { bytesRead } = await this.#file.read(buffer, filled, buffer.length - filled, position + filled);
       if (bytesRead === 0) break;
       filled += bytesRead;
@@ -186,7 +189,7 @@ export class JobSpool {
       this.#wake();
       const seconds = this.#options.clock.wallMs() / 1000;
       this.#tail = undefined;
-      await this.#file.utimes(seconds, seconds).catch(() => undefined);
+      await this.#file?.utimes(seconds, seconds).catch(() => undefined);
     })();
     return this.#closing;
   }
@@ -196,7 +199,7 @@ export class JobSpool {
     await this.flushed({ hurry: true });
     this.#isComplete = true;
     this.#wake();
-    await this.#file.close();
+    await this.#file?.close();
   }
 
   #push(record: RecordHeader, data: Uint8Array): void {
@@ -212,6 +215,7 @@ export class JobSpool {
   /** Writes what gathers, batch after batch, until nothing is left. */
   async #write(): Promise<void> {
     this.#isWriting = true;
+    await this.#opening;
     while (this.#pending.length > 0) {
       await this.#gather();
       const batch = this.#pending;
@@ -246,6 +250,7 @@ export class JobSpool {
     const all = [...gaps, ...batch];
     const bytes = Buffer.concat(all.flatMap(({ record, data }) => [encodeRecordHeader(record), data]));
     try {
+      if (this.#file === undefined) throw new Error('the file could not be opened');
       for (let written = 0; written < bytes.length;) {
         const { bytesWritten } = await this.#file.write(
           bytes,
@@ -270,13 +275,7 @@ export class JobSpool {
 
   /** (3) */
   async #lose(batch: readonly Pending[], error: Error): Promise<void> {
-    if (!this.#failing) {
-      this.#options.log.error(
-        { spool: this.#options.path, error: error.message },
-        'output cannot be spooled and is lost',
-      );
-    }
-    this.#failing = true;
+    this.#tellFailure(error);
     for (const { record } of batch) {
       const known = this.#gaps.find(
         (gap) => gap.host === record.host && gap.attempt === record.attempt && gap.stream === record.stream,
@@ -284,7 +283,27 @@ export class JobSpool {
       if (known === undefined) this.#gaps.push({ ...record, isGap: true });
       else known.length = record.offset + record.length - known.offset;
     }
-    await this.#file.truncate(this.#end).catch(() => undefined);
+    await this.#file?.truncate(this.#end).catch(() => undefined);
+  }
+
+  /** Once, until it works again. */
+  #tellFailure(error: Error): void {
+    const { log, path } = this.#options;
+    if (!this.#failing)
+      log.error({ spool: path, error: error.message }, 'output cannot be spooled and is lost');
+    this.#failing = true;
+  }
+
+  async #open(flags: number): Promise<void> {
+    const { path, openFile = open } = this.#options;
+    const file = await openFile(path, flags, 0o600);
+    try {
+      this.#end = await recover(file, this.index, this.#options);
+      this.#file = file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   #wake(): void {
@@ -300,13 +319,13 @@ export class JobSpool {
 /** Reads what a file holds into `index`, and cuts a torn tail (4). Returns the position behind the last record. */
 async function recover(file: SpoolFile, index: SpoolIndex, options: JobSpoolOptions): Promise<number> {
   const { size } = await file.stat();
+  if (size === 0) return begin(file);
   const start = Buffer.alloc(spoolMagic.length);
   await file.read(start, 0, start.length, 0);
   if (!start.equals(spoolMagic)) {
     if (size >= spoolMagic.length) throw new Error(`${options.path} is not a spool file`);
     await file.truncate(0);
-    await file.write(spoolMagic, 0, spoolMagic.length, 0);
-    return spoolMagic.length;
+    return begin(file);
   }
   let position = spoolMagic.length;
   const chunk = Buffer.alloc(Math.min(scanBytes, size));
@@ -330,4 +349,9 @@ async function recover(file: SpoolFile, index: SpoolIndex, options: JobSpoolOpti
     await file.truncate(position);
   }
   return position;
+}
+
+async function begin(file: SpoolFile): Promise<number> {
+  await file.write(spoolMagic, 0, spoolMagic.length, 0);
+  return spoolMagic.length;
 }

@@ -40,7 +40,7 @@ export class OrderDesk {
     return this.#inTurn(order.term, async () => {
       if (this.#open.has(order.job)) return { kind: 'taken' };
       await this.#closing.get(order.job)?.closed;
-      const use = await this.#options.spool.write(order.job);
+      const use = this.#options.spool.write(order.job);
       const runner = new JobRunner({ ...this.#options, order, spool: use.spool });
       this.#uses.set(runner, use);
       this.#open.set(order.job, runner);
@@ -87,6 +87,11 @@ export class OrderDesk {
   /** The term that a dispatcher names in its greeting (A2). */
   noteTerm(term: number): Promise<void> {
     return this.#inTurn(term, async () => ({ kind: 'taken' })).then(() => undefined);
+  }
+
+  /** Resolves once the orders that came so far are worked off. */
+  async upToDate(): Promise<void> {
+    await this.#turn;
   }
 
   /** Refuses whatever hasn't begun, and from now on every order to begin something. */

@@ -8,7 +8,7 @@ import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { formatJobId } from '@pogo/core';
-import { JobSpool, type OpenFile } from './job-spool.js';
+import { JobSpool, type JobSpoolOptions, type OpenFile } from './job-spool.js';
 import type { Log } from './log.js';
 
 /** A spool in use; `release` when done. */
@@ -53,19 +53,31 @@ export class Spool implements Service {
     return this.#state.stop(() => this.#sweeping);
   }
 
-  /** For the job itself; the file is made when there is none. */
-  async write(job: number): Promise<SpoolUse> {
-    const open = await this.#entries.get(job)?.opening;
-    // One that is complete belongs to readers of an earlier opening of this job.
-    if (open === undefined || open.isComplete) this.#entries.delete(job);
-    const use = await this.#use(job, 'writing');
-    if (use === undefined) throw new Error('a spool file that was to be made is missing');
-    return use;
+  /** For the job itself, which has one at a time; the file is made when there is none. */
+  write(job: number): SpoolUse {
+    const spool = JobSpool.forWriting(this.#fileOptions(job));
+    // An entry that is there belongs to readers of an earlier opening of this job, and stays with them.
+    const entry: Entry = { users: 1, opening: spool.opened().then(() => spool) };
+    this.#entries.set(job, entry);
+    return { spool, release: () => this.#release(job, entry) };
   }
 
   /** For a reader; undefined when nothing is held of this job. */
-  read(job: number): Promise<SpoolUse | undefined> {
-    return this.#use(job, 'reading');
+  async read(job: number): Promise<SpoolUse | undefined> {
+    let entry = this.#entries.get(job);
+    if (entry === undefined) {
+      entry = { users: 0, opening: JobSpool.forReading(this.#fileOptions(job)) };
+      this.#entries.set(job, entry);
+    }
+    const used = entry;
+    used.users++;
+    let spool: JobSpool | undefined;
+    try {
+      spool = await used.opening;
+    } finally {
+      if (spool === undefined) await this.#release(job, used);
+    }
+    return spool && { spool, release: () => this.#release(job, used) };
   }
 
   /** Removes what is older than the retention. Returns how many files went. */
@@ -85,24 +97,9 @@ export class Spool implements Service {
     return removed;
   }
 
-  async #use(job: number, purpose: 'writing' | 'reading'): Promise<SpoolUse | undefined> {
+  #fileOptions(job: number): JobSpoolOptions {
     const { directory, clock, log, openFile } = this.#options;
-    let entry = this.#entries.get(job);
-    if (entry === undefined) {
-      const path = join(directory, `${formatJobId(job)}.spool`);
-      entry = { users: 0, opening: JobSpool.open({ path, openFile, clock, log, for: purpose }) };
-      this.#entries.set(job, entry);
-    }
-    const used = entry;
-    used.users++;
-    let spool: JobSpool | undefined;
-    try {
-      spool = await used.opening;
-    } finally {
-      if (spool === undefined) await this.#release(job, used);
-    }
-    if (spool === undefined) return undefined;
-    return { spool, release: () => this.#release(job, used) };
+    return { path: join(directory, `${formatJobId(job)}.spool`), openFile, clock, log };
   }
 
   async #release(job: number, entry: Entry): Promise<void> {

@@ -107,7 +107,7 @@ test('whole, by stream, by range, resumed anywhere, live or reopened: readers ge
     fc.asyncProperty(writes, fc.double({ min: 0, max: 1, noNaN: true }), async (plan, fraction) => {
       job++;
       const written = new Map<string, Buffer[]>();
-      const use = await spool.write(job);
+      const use = spool.write(job);
       const live = new Reader();
       const following = new OutputFollower({
         peer: live,
@@ -164,7 +164,7 @@ test('whole, by stream, by range, resumed anywhere, live or reopened: readers ge
 test('credit is never exceeded, and any credit makes progress', async () => {
   const spool = spoolIn();
   await spool.start();
-  const use = await spool.write(1);
+  const use = spool.write(1);
   const data = Buffer.alloc(100_000, 'x');
   use.spool.append(output(0, 'stdout', 0, data));
   await use.spool.close();
@@ -189,7 +189,7 @@ test('credit is never exceeded, and any credit makes progress', async () => {
 test('a follower that is stopped ends at once: waiting for output, for credit, or in the middle', async () => {
   const spool = spoolIn();
   await spool.start();
-  const use = await spool.write(1);
+  const use = spool.write(1);
   const waiting = new OutputFollower({
     peer: new Reader(),
     spool: use.spool,
@@ -217,7 +217,7 @@ test('a follower that is stopped ends at once: waiting for output, for credit, o
 test('a tail that was torn is cut and said so, wherever it tore; what is before it stays', async () => {
   const spool = spoolIn();
   await spool.start();
-  const first = await spool.write(1);
+  const first = spool.write(1);
   first.spool.append(output(0, 'stdout', 0, Buffer.from('first')));
   await first.spool.flushed({ hurry: true });
   const soundBytes = first.spool.end;
@@ -226,7 +226,8 @@ test('a tail that was torn is cut and said so, wherever it tore; what is before 
   const bytes = (await stat(file())).size;
   for (let size = bytes - 1; size >= soundBytes; size--) {
     await truncate(file(), size);
-    const use = await spool.write(1);
+    const use = spool.write(1);
+    await use.spool.opened();
     expect(use.spool.end).toBe(soundBytes);
     expect((await stat(file())).size).toBe(soundBytes);
     use.spool.append(output(2, 'stdout', 0, Buffer.from('third')));
@@ -250,7 +251,18 @@ test('a file that is no spool is refused, not overwritten', async () => {
   const spool = spoolIn();
   await spool.start();
   await appendFile(file(), 'something else entirely');
-  await expect(spool.write(1)).rejects.toThrow('is not a spool file');
+  const use = spool.write(1);
+  use.spool.append(output(0, 'stdout', 0, Buffer.from('lost')));
+  await use.spool.close();
+  expect((await readAll(use.spool)).frames.map(({ kind, offset }) => [kind, offset])).toEqual([
+    ['gap', 4],
+    ['end', 0],
+  ]);
+  await use.release();
+  await expect(spool.read(1)).rejects.toThrow('is not a spool file');
+  expect(log.of('cannot be spooled')).toMatchObject([
+    { error: expect.stringContaining('not a spool file') as string },
+  ]);
   expect(await readFile(file(), 'utf8')).toBe('something else entirely');
   await spool.stop();
 });
@@ -259,7 +271,7 @@ test('files go after their retention, counted from the close, and never while in
   const spool = spoolIn(60_000);
   await spool.start();
   const old = new Date(Date.now() - 3_600_000);
-  const use = await spool.write(1);
+  const use = spool.write(1);
   use.spool.append(output(0, 'stdout', 0, Buffer.from('x')));
   await use.spool.flushed({ hurry: true });
   await utimes(file(), old, old);
@@ -291,9 +303,8 @@ test("one host's end does not wait for what others write after it", async () => 
   };
   const spool = new Spool({ directory, retentionMs: 1000, openFile, clock: systemClock, log });
   await spool.start();
-  const opening = spool.write(1);
+  const use = spool.write(1);
   await nextWrite();
-  const use = await opening;
   use.spool.append(output(0, 'stdout', 0, Buffer.from('mine')));
   const mine = use.spool.flushed({ hurry: true });
   while (writes.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -317,7 +328,7 @@ test('what the disk does not take is said as a gap, and the rest is complete', a
   };
   const spool = new Spool({ directory, retentionMs: 1000, openFile, clock: systemClock, log });
   await spool.start();
-  const use = await spool.write(1);
+  const use = spool.write(1);
   use.spool.append(output(0, 'stdout', 0, Buffer.from('kept ')));
   await use.spool.flushed({ hurry: true });
   disk.full = true;
