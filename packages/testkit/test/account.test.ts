@@ -113,7 +113,7 @@ describe.runIf(isRoot())('accounts', () => {
     await namespace.run('ssh', [
       ...['-F', '/dev/null', '-p', String(sshd.port), '-l', account.name, '-i', key.privatePath],
       ...['-o', `UserKnownHostsFile=${sshd.knownHosts([host])}`, '-o', 'StrictHostKeyChecking=yes', host],
-      'setsid sleep 1000 >/dev/null 2>&1 & exit 0',
+      'setsid sleep 1000 >/dev/null 2>&1 & until grep -qx sleep /proc/$!/comm; do :; done',
     ]);
     expect(await account.remove()).toContain('sleep 1000');
   });

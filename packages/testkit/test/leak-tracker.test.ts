@@ -23,11 +23,11 @@ describe('trackLeaks', () => {
     await expect(tracker.assertNoLeaks()).rejects.toThrow(`process ${child.pid}: sleep 1000`);
     child.kill();
     await once(child, 'exit');
-    await tracker.assertNoLeaks();
+    expect(tracker.leaks().filter((leak) => leak.startsWith('process'))).toEqual([]);
   });
 
   it('names a process that lost its parent but knows a directory of ours', async () => {
-    const tracker = trackLeaks(options);
+    const tracker = trackLeaks({ ...options, patienceMs: 5_000 });
     const directory = createTemporaryDirectory();
     const script = `sh -c 'echo $$; exec sleep 1000' ${directory.path} & wait $!`;
     const child = spawn('sh', ['-c', script], { env: { PATH: '/usr/bin:/bin', MARK: directory.path } });
