@@ -88,6 +88,9 @@ export class Connection {
   }
 }
 
+/** Probes begin after this long without traffic: a peer that vanished is noticed. */
+const keepAliveMs = 15_000;
+
 /** Keeps connections alive, and can be told to open one before it is needed. */
 class WarmAgent extends Agent {
   readonly #options: ConnectionOptions;
@@ -122,6 +125,7 @@ class WarmAgent extends Agent {
   #connect(): TLSSocket {
     const socket = connect(this.#options);
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs);
     return socket;
   }
 }

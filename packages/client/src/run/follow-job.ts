@@ -36,6 +36,9 @@ export interface FollowOptions {
   onContact?(contact: boolean): void;
 }
 
+/** A quiet connection is replaced after this long: asking again costs little, and the old one may be dead. */
+const idleMs = 30_000;
+
 /** Passes on events until the job has ended. */
 export async function followEvents(
   options: FollowOptions,
@@ -45,6 +48,7 @@ export async function followEvents(
   let last: string | undefined;
   return followStream<JobEventDocument>({
     ...options,
+    idleMs: () => idleMs,
     request: () => ({
       path: `/v1/jobs/${options.job}/events?follow=true`,
       headers: last === undefined ? {} : { 'last-event-id': last },
@@ -61,7 +65,11 @@ export async function followEvents(
 
 /** Passes on all hosts' output in the order of its arrival; with `follow` until the job has ended. */
 export async function followOutput(
-  options: FollowOptions & { readonly follow: boolean },
+  options: FollowOptions & {
+    readonly follow: boolean;
+    /** Whether the job is known to have ended, so that the output has to end soon too. */
+    hasEnded?(): boolean;
+  },
   taker: { output(piece: OutputPiece): Promise<void>; gap(gap: OutputGap): Promise<void> },
 ): Promise<Result<'end' | 'aborted'>> {
   const { outputLineSchema } = await options.dispatcher.schemas();
@@ -69,6 +77,8 @@ export async function followOutput(
   const gaps = new Set<string>();
   return followStream<OutputLine>({
     ...options,
+    // Asking again means all of it again: only when nothing else can come of waiting.
+    idleMs: () => (options.hasEnded?.() === true ? idleMs : undefined),
     request: () => ({ path: `/v1/jobs/${options.job}/output?follow=${options.follow}`, headers: {} }),
     parse: (value) => outputLineSchema.safeParse(value).data,
     async take(line) {

@@ -1,6 +1,6 @@
 /** Reads one NDJSON stream of the dispatcher to its end, across broken connections. */
 import type { IncomingMessage } from 'node:http';
-import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
+import { backoffDelayMs, type Clock, delay, type Timer } from '@pogo/lifecycle';
 import type { Dispatcher } from '../api/dispatcher.js';
 import { readLines } from '../api/line-reader.js';
 import { exitCodes, failed, type Failure, type Result, success } from '../failure.js';
@@ -17,11 +17,14 @@ export interface StreamFollower<T> {
   parse(value: unknown): T | undefined;
   /** Takes one item; `end` when it was the last. Awaited before more is read: this is the back-pressure. */
   take(item: T): Promise<'more' | 'end'>;
+  /** After this long without an item the connection is taken for dead, and another one is made; absent: never. */
+  idleMs?(): number | undefined;
   /** Told when the connection broke, and when it stands again. */
   onContact?(contact: boolean): void;
 }
 
 const backoff = { firstMs: 100, maxMs: 5000 };
+const idleCheckMs = 5000;
 /** Without contact for longer than this, following is given up; the job goes on. */
 const patienceMs = 120_000;
 /** Refusals that pass: the dispatcher is starting, or its store is away for a moment. */
@@ -42,13 +45,12 @@ export async function followStream<T>(follower: StreamFollower<T>): Promise<Resu
     if (response.ok) {
       follower.onContact?.(true);
       const read = await readStream(response.value, follower);
-      if (read.items > 0) {
-        attempt = 0;
-        lastContactMs = clock.monotonicMs();
-      }
+      lastContactMs = clock.monotonicMs();
+      if (read.items > 0) attempt = 0;
       if (read.end) return success('end');
       if (signal.aborted) break;
       if (read.invalid !== undefined) return failed(read.invalid);
+      if (read.idle) continue;
     } else {
       failure = response.failure;
       if (!passing.includes(failure.code)) return failed(failure);
@@ -63,33 +65,77 @@ export async function followStream<T>(follower: StreamFollower<T>): Promise<Resu
 interface StreamRead {
   items: number;
   end: boolean;
+  /** We gave the connection up ourselves, since nothing came. */
+  idle: boolean;
   invalid?: Failure;
 }
 
 async function readStream<T>(message: IncomingMessage, follower: StreamFollower<T>): Promise<StreamRead> {
-  const read: StreamRead = { items: 0, end: false };
+  const read: StreamRead = { items: 0, end: false, idle: false };
   const lines = readLines(message);
-  for (;;) {
-    let next: IteratorResult<string>;
-    try {
-      next = await lines.next();
-    } catch {
-      // The connection broke: the caller tries again from where this one stood.
-      return read;
+  const idle = new IdleWatch(follower, () => {
+    read.idle = true;
+    message.destroy();
+  });
+  try {
+    for (;;) {
+      let next: IteratorResult<string>;
+      try {
+        next = await lines.next();
+      } catch {
+        // The connection broke: the caller tries again from where this one stood.
+        return read;
+      }
+      if (next.done === true) return read;
+      idle.reset();
+      if (next.value === '') continue;
+      const item = parseLine(next.value, follower);
+      if (item === undefined) {
+        message.destroy();
+        return { ...read, invalid: unexpectedLine(follower.dispatcher.url) };
+      }
+      read.items++;
+      if ((await follower.take(item)) === 'end') {
+        // What may follow is read to its end, so that the connection can be used again.
+        message.resume();
+        return { ...read, end: true };
+      }
     }
-    if (next.done === true) return read;
-    if (next.value === '') continue;
-    const item = parseLine(next.value, follower);
-    if (item === undefined) {
-      message.destroy();
-      return { ...read, invalid: unexpectedLine(follower.dispatcher.url) };
-    }
-    read.items++;
-    if ((await follower.take(item)) === 'end') {
-      // What may follow is read to its end, so that the connection can be used again.
-      message.resume();
-      return { ...read, end: true };
-    }
+  } finally {
+    idle.stop();
+  }
+}
+
+/** Notices a stream that has gone quiet for too long: one whose other end vanished says nothing at all. */
+class IdleWatch {
+  readonly #clock: Clock;
+  readonly #idleMs: () => number | undefined;
+  readonly #onIdle: () => void;
+  #lastMs: number;
+  #timer: Timer;
+
+  constructor(follower: Pick<StreamFollower<never>, 'clock' | 'idleMs'>, onIdle: () => void) {
+    this.#clock = follower.clock;
+    this.#idleMs = () => follower.idleMs?.();
+    this.#onIdle = onIdle;
+    this.#lastMs = this.#clock.monotonicMs();
+    this.#timer = this.#arm();
+  }
+
+  reset(): void {
+    this.#lastMs = this.#clock.monotonicMs();
+  }
+
+  stop(): void {
+    this.#timer.cancel();
+  }
+
+  #arm(): Timer {
+    return this.#clock.setTimer(idleCheckMs, () => {
+      const idleMs = this.#idleMs();
+      if (idleMs !== undefined && this.#clock.monotonicMs() - this.#lastMs >= idleMs) this.#onIdle();
+      else this.#timer = this.#arm();
+    });
   }
 }
 

@@ -68,7 +68,9 @@ export async function watchJob(options: WatchOptions): Promise<Result<Watched>> 
         if (!result.ok) leave();
         return result;
       }),
-      sink === undefined ? success('end' as const) : followOutput({ ...follow, follow: true }, sink),
+      sink === undefined
+        ? success('end' as const)
+        : followOutput({ ...follow, follow: true, hasEnded: () => isEnded(progress.state) }, sink),
     ]);
     await sink?.end();
     await view.stop();
