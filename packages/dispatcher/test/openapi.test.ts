@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { RequestOptions } from './support/api-client.js';
+import {
+  Cluster,
+  finished,
+  jobRequest,
+  plan,
+  type RunningDispatcher,
+  sealFor,
+  submit,
+} from './support/cluster.js';
+
+const documentSchema = z.object({
+  openapi: z.literal('3.1.0'),
+  paths: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.object({
+        summary: z.string(),
+        security: z.array(z.record(z.string(), z.array(z.string()))),
+        responses: z.record(
+          z.string(),
+          z.object({
+            content: z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) })),
+          }),
+        ),
+      }),
+    ),
+  ),
+});
+type Operation = z.infer<typeof documentSchema>['paths'][string][string];
+
+let cluster: Cluster;
+let running: RunningDispatcher;
+let operations: Map<string, Operation>;
+beforeAll(async () => {
+  cluster = await Cluster.make();
+  running = await cluster.dispatcher();
+  await cluster.worker(running.dispatcher);
+  await finished(running.api, (await submit(running.api, jobRequest('a[1-2]'))).id);
+  const { paths } = documentSchema.parse((await running.api.call('/openapi.json')).json());
+  operations = new Map(
+    Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [`${method.toUpperCase()} ${path}`, operation]),
+    ),
+  );
+});
+afterAll(() => cluster.remove());
+
+/** One good request for every operation: one that is documented and isn't here fails. */
+const requests: Record<string, () => Promise<{ path: string; options?: RequestOptions; status: number }>> = {
+  'POST /v1/plans': async () => ({ path: '/v1/plans', options: { body: jobRequest('b') }, status: 200 }),
+  'POST /v1/jobs': async () => {
+    const planned = await plan(running.api, jobRequest('c'));
+    const { spec, digest, limits } = planned;
+    const body = { spec, digest, limits, credentials: sealFor(planned) };
+    return { path: '/v1/jobs', options: { headers: { 'idempotency-key': 'open' }, body }, status: 202 };
+  },
+  'GET /v1/jobs': async () => ({ path: '/v1/jobs?limit=1', status: 200 }),
+  'GET /v1/jobs/{id}': async () => ({ path: '/v1/jobs/1', status: 200 }),
+  'GET /v1/jobs/{id}/hosts': async () => ({ path: '/v1/jobs/1/hosts', status: 200 }),
+  'GET /v1/jobs/{id}/events': async () => ({ path: '/v1/jobs/1/events', status: 200 }),
+  'GET /v1/jobs/{id}/output': async () => ({ path: '/v1/jobs/1/output', status: 200 }),
+  'GET /v1/jobs/{id}/hosts/{host}/output': async () => ({ path: '/v1/jobs/1/hosts/a1/output', status: 200 }),
+  'POST /v1/jobs/{id}/halt': async () => ({
+    path: '/v1/jobs/1/halt',
+    options: { body: { kill: false } },
+    status: 409,
+  }),
+  'GET /v1/ping': async () => ({ path: '/v1/ping', status: 200 }),
+  'GET /healthz': async () => ({ path: '/healthz', status: 200 }),
+  'GET /readyz': async () => ({ path: '/readyz', status: 200 }),
+  'GET /metrics': async () => ({ path: '/metrics', status: 200 }),
+  'GET /openapi.json': async () => ({ path: '/openapi.json', status: 200 }),
+};
+
+/** What JSON Schema needs of a value, as far as these documents use it. */
+function fits(schema: Record<string, unknown>, value: unknown): boolean {
+  return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(value).success;
+}
+
+describe('the description of the API', () => {
+  it('has every operation that is tried here, and no other', () => {
+    expect([...operations.keys()].sort()).toEqual(Object.keys(requests).sort());
+  });
+
+  it.each(Object.keys(requests))('tells the truth about %s', async (name) => {
+    const operation = operations.get(name)!;
+    const { path, options, status } = await requests[name]!();
+    const reply = await running.api.call(path, options);
+    expect(reply.status).toBe(status);
+    const content = operation.responses[String(status)]?.content;
+    expect(content, `status ${status} is documented`).toBeDefined();
+    const type = reply.headers['content-type']!.split(';', 1)[0]!;
+    expect(Object.keys(content!)).toEqual([type]);
+    const { schema } = content![type]!;
+    const documents =
+      type === 'application/x-ndjson'
+        ? reply.body.toString().trim().split('\n')
+        : type.endsWith('json') && name !== 'GET /openapi.json'
+          ? [reply.body.toString()]
+          : [];
+    for (const text of documents) {
+      expect(fits(schema, JSON.parse(text)), text.slice(0, 200)).toBe(true);
+      expect(fits(schema, { unexpected: true }), 'the schema refuses something').toBe(false);
+    }
+
+    const stranger = cluster.client(running.dispatcher, 'nobody');
+    const refused = await stranger.call(path, options);
+    stranger.close();
+    const open = operation.security.length === 0;
+    expect(refused.status === 401).toBe(!open);
+    if (!open) expect(Object.keys(operation.responses)).toContain('401');
+  });
+});
