@@ -41,6 +41,7 @@ if (!parsed.ok) fail(parsed.reason);
 const { settings } = parsed;
 
 const directory = mkdtempSync(join(tmpdir(), 'pogo-practice-'));
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 const writeLine = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const authorizedKeys = [...(settings.authorizedKeys ?? [])];
 if (settings.clientKeyFile !== undefined) {
@@ -80,7 +81,6 @@ const stop = async () => {
   if (stopping) return;
   stopping = true;
   await host.stop();
-  rmSync(directory, { recursive: true, force: true });
   process.exit(0);
 };
 // Whoever read our first line may have gone; that is no reason to leave anything behind.

@@ -4,11 +4,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { createTemporaryDirectory, trackLeaks } from '@pogo/testkit';
 import { describe, expect, it } from 'vitest';
 
-const options = { activeResources: () => process.getActiveResourcesInfo(), patienceMs: 100 };
+const options = { activeResources: () => process.getActiveResourcesInfo() };
 
 describe('trackLeaks', () => {
   it('finds nothing where nothing was left', async () => {
-    const tracker = trackLeaks({ ...options, patienceMs: 5_000 });
+    const tracker = trackLeaks(options);
     const child = spawn('true');
     const directory = createTemporaryDirectory();
     await once(child, 'close');
@@ -17,7 +17,7 @@ describe('trackLeaks', () => {
   });
 
   it('names a process, and is content when it is gone', async () => {
-    const tracker = trackLeaks(options);
+    const tracker = trackLeaks({ ...options, patienceMs: 100 });
     const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
     await once(child, 'spawn');
     await expect(tracker.assertNoLeaks()).rejects.toThrow(`process ${child.pid}: sleep 1000`);
@@ -27,7 +27,7 @@ describe('trackLeaks', () => {
   });
 
   it('names a process that lost its parent but knows a directory of ours', async () => {
-    const tracker = trackLeaks({ ...options, patienceMs: 5_000 });
+    const tracker = trackLeaks(options);
     const directory = createTemporaryDirectory();
     const script = `sh -c 'echo $$; exec sleep 1000' ${directory.path} & wait $!`;
     const child = spawn('sh', ['-c', script], { env: { PATH: '/usr/bin:/bin', MARK: directory.path } });
