@@ -26,7 +26,7 @@ export async function readSecretsFile(path: string): Promise<Result<Secrets>> {
   const { parse } = await import('./parse-yaml.js');
   let document: unknown;
   try {
-    document = parse(secretText(content.value).reveal(), { prettyErrors: false, logLevel: 'silent' });
+    document = parse(secretText(content.value).reveal(), { prettyErrors: false, logLevel: 'error' });
   } catch {
     // The parser's message may quote the file.
     return invalid(path, 'it is not valid YAML');
