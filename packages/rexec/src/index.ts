@@ -29,3 +29,4 @@ export {
   type PasswordTicket,
 } from './auth/password-gate.js';
 export { parseIdentity, type ParsedIdentity, type SealedIdentity } from './identities/parse-identity.js';
+export { warmUp } from './warm-up.js';

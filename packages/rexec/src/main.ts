@@ -29,6 +29,8 @@ if (process.report) {
 const pipe = new Socket({ fd: linkDescriptor, readable: true, writable: true });
 let running: RunJob | undefined;
 let gone = false;
+/** Something came while the rest was still loading: there is no time for warming up. */
+let ordered = false;
 const frames = new PipeFrames(pipe, {
   json: (value) => void take(value),
   output: () => undefined,
@@ -50,7 +52,7 @@ starting.catch((error: unknown) => {
 });
 
 async function start(): Promise<RunJob> {
-  const { RunJob, Ssh2Transport } = await import('./index.js');
+  const { RunJob, Ssh2Transport, warmUp } = await import('./index.js');
   running = new RunJob({
     clock: systemClock,
     transport: new Ssh2Transport({ clock: systemClock }),
@@ -63,11 +65,13 @@ async function start(): Promise<RunJob> {
   });
   if (gone) running.abandon();
   void running.ended.then(() => frames.end());
+  if (!ordered) warmUp();
   return running;
 }
 
 /** Orders are taken in the order in which they came: all wait for the same promise. */
 async function take(value: unknown): Promise<void> {
+  ordered = true;
   const order = rexecOrderSchema.safeParse(value);
   if (!order.success) {
     send({ type: 'log', level: 'error', message: 'an order of no known form came from the worker' });

@@ -13,7 +13,7 @@ import {
   type SealedPayload,
   sealedPayloadSchema,
 } from '@pogo/protocol';
-import { base64url, flattenedDecrypt } from 'jose';
+import { flattenedDecrypt } from 'jose';
 
 export type OpenSealOutcome =
   | { readonly ok: true; readonly payload: SealedPayload }
@@ -44,7 +44,7 @@ export async function openSeal(options: OpenSealOptions): Promise<OpenSealOutcom
     reason: 'credentials-unusable',
     message,
   });
-  if (new TextDecoder().decode(base64url.decode(credentials.aad)) !== digest) return mismatch;
+  if (Buffer.from(credentials.aad, 'base64url').toString() !== digest) return mismatch;
   const recipient = credentials.recipients.find(({ header }) => header.kid === kid);
   if (recipient === undefined) return unusable("the credentials were not sealed for this worker's key");
   const key = readKey(options.sealingKey);
@@ -67,7 +67,7 @@ export async function openSeal(options: OpenSealOptions): Promise<OpenSealOutcom
     );
   }
   try {
-    const parsed = sealedPayloadSchema.safeParse(JSON.parse(new TextDecoder().decode(plaintext)));
+    const parsed = sealedPayloadSchema.safeParse(JSON.parse(textOf(plaintext)));
     if (!parsed.success) return unusable('the opened credentials are not of a form that this version knows');
     return parsed.data.digest === digest ? { ok: true, payload: parsed.data } : mismatch;
   } catch {
@@ -75,6 +75,11 @@ export async function openSeal(options: OpenSealOptions): Promise<OpenSealOutcom
   } finally {
     plaintext.fill(0);
   }
+}
+
+/** Without a copy that would have to be overwritten as well. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
 function readKey(pem: Buffer): KeyObject | undefined {

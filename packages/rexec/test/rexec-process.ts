@@ -68,6 +68,7 @@ export class RexecProcess {
   readonly frames: PipeFrames;
   readonly #changed = new EventEmitter();
   readonly #output = new Map<string, Buffer[]>();
+  readonly #outputBytes = new Map<string, number>();
   readonly #socket: Socket;
   #stderr = '';
 
@@ -87,9 +88,12 @@ export class RexecProcess {
       output: ({ host, kind, offset, data }) => {
         const key = `${host} ${kind}`;
         const chunks = this.#output.get(key) ?? [];
-        const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+        const bytes = this.#outputBytes.get(key) ?? 0;
         if (bytes !== offset) throw new Error(`output of ${key} at ${offset} follows ${bytes} bytes`);
-        this.#output.set(key, [...chunks, Buffer.from(data)]);
+        this.#outputBytes.set(key, bytes + data.length);
+        chunks.push(Buffer.from(data));
+        this.#output.set(key, chunks);
+        this.#changed.emit('changed');
       },
       closed: () => this.#changed.emit('changed'),
     });

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '@pogo/lifecycle';
 import type { Client, ClientChannel } from 'ssh2';
+import { type Pausable, ReadPause } from './read-pause.js';
 import type { ChannelEnd, Connection, ExecHandlers, ExecOutcome } from '../transport.js';
 
 /** An authenticated ssh2 client as the contract wants it. */
@@ -10,10 +12,13 @@ export class Ssh2Connection implements Connection {
   /** Why the connection is gone; undefined while it stands. */
   #lost: string | undefined;
   readonly #onLost = new Set<() => void>();
+  readonly #reading: ReadPause;
 
-  constructor(client: Client, socket: Socket) {
+  constructor(options: { client: Client; socket: Socket; clock: Clock; keepaliveMs: number }) {
+    const { client, socket, clock, keepaliveMs } = options;
     this.#client = client;
     this.#socket = socket;
+    this.#reading = new ReadPause({ socket, clock, socketMs: keepaliveMs / 2 });
     this.closed = new Promise((resolve) => {
       if (socket.closed) resolve();
       else socket.once('close', () => resolve());
@@ -30,19 +35,23 @@ export class Ssh2Connection implements Connection {
       this.#client.exec(commandLine, (error, channel) => {
         this.#onLost.delete(lost);
         if (error === undefined) {
-          this.#relay(channel, handlers);
+          const streams: Pausable = {
+            pause: () => {
+              channel.pause();
+              channel.stderr.pause();
+            },
+            resume: () => {
+              channel.resume();
+              channel.stderr.resume();
+            },
+          };
+          this.#relay(channel, streams, handlers);
           resolve({
             ok: true,
             channel: {
               write: (bytes) => void channel.write(bytes),
-              pause: () => {
-                channel.pause();
-                channel.stderr.pause();
-              },
-              resume: () => {
-                channel.resume();
-                channel.stderr.resume();
-              },
+              pause: () => this.#reading.pause(streams),
+              resume: () => this.#reading.resume(streams),
             },
           });
         } else if (this.#lost !== undefined) {
@@ -56,15 +65,18 @@ export class Ssh2Connection implements Connection {
 
   close(): void {
     this.#lost ??= 'closed by this side';
+    this.#reading.stop();
     this.#client.end();
     this.#socket.destroySoon();
   }
 
-  #relay(channel: ClientChannel, handlers: ExecHandlers): void {
+  #relay(channel: ClientChannel, streams: Pausable, handlers: ExecHandlers): void {
+    this.#reading.opened(streams);
     let exit: Pick<ChannelEnd, 'exitCode' | 'signal'> = {};
     let open = 2;
     const oneClosed = () => {
       if (--open > 0) return;
+      this.#reading.closed(streams);
       handlers.closed({ ...exit, ...(this.#lost === undefined ? {} : { lost: this.#lost }) });
     };
     channel.on('data', (bytes: Buffer) => handlers.stdout(bytes));
@@ -82,6 +94,7 @@ export class Ssh2Connection implements Connection {
 
   #lose(detail: string): void {
     this.#lost ??= detail;
+    this.#reading.stop();
     for (const lost of this.#onLost) lost();
     this.#onLost.clear();
     if (!this.#socket.destroyed) this.#socket.destroy();

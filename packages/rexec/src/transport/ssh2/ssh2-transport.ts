@@ -24,6 +24,15 @@ export class Ssh2Transport implements Transport {
     }
     joinWrites(dialled.socket);
     const shaken = await handshake(dialled.socket, options, this.#settings);
-    return shaken.ok ? { ok: true, connection: new Ssh2Connection(shaken.client, dialled.socket) } : shaken;
+    return shaken.ok
+      ? {
+          ok: true,
+          connection: new Ssh2Connection({
+            client: shaken.client,
+            socket: dialled.socket,
+            ...this.#settings,
+          }),
+        }
+      : shaken;
   }
 }
