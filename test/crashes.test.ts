@@ -9,7 +9,7 @@ let scene: Scene;
 let hosts: HostAccount;
 
 beforeAll(async () => {
-  scene = await openScene();
+  scene = await openScene({ killsParts: true });
   hosts = await reachWithKey(scene, 5);
 });
 

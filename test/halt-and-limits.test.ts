@@ -1,6 +1,7 @@
 /** Jobs that are ended before their end, and limits that hold: each seen on the hosts, not only in what we say of them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
+import { runOnTerminal } from './support/pseudo-terminal.js';
 import { follow, type RunningCommand } from './support/running-command.js';
 import { openScene, reasonOf, type Scene, statesOf } from './support/scene.js';
 
@@ -97,6 +98,48 @@ describe('a halt', () => {
     command.child.kill('SIGINT');
     expect(await command.ended).toEqual({ exitCode: 130, signal: null });
     expect(await stateCounts(jobOf(command))).toEqual({ killed: 1 });
+    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+  });
+});
+
+describe('Ctrl-C on a terminal', () => {
+  function onTerminal(script: string, answers: Parameters<typeof runOnTerminal>[1]) {
+    const args = [
+      'run',
+      '-h',
+      '127.0.1.[1-2]',
+      '--concurrent',
+      '1',
+      ...hosts.login,
+      '--',
+      'sh',
+      '-c',
+      script,
+    ];
+    return runOnTerminal(scene.cluster.commandLine(args), answers);
+  }
+  const interrupt = { prompt: /started/, answer: '\x03' };
+
+  it('asks; d detaches and the job goes on: exit 130', async () => {
+    const { exitCode, shown } = await onTerminal(`echo started; ${waitFor('terminal-gate')}; echo finished`, [
+      interrupt,
+      { prompt: /d detaches/, answer: 'd' },
+    ]);
+    expect(exitCode, shown).toBe(130);
+    expect(shown).toMatch(/detached from p\d{10}/);
+    hosts.open('terminal-gate');
+    expect((await scene.run(['wait', 'last'])).exitCode).toBe(0);
+    expect((await scene.run(['log', 'last', '127.0.1.2'])).stdout).toBe('started\nfinished\n');
+  });
+
+  it('halts when it comes a second time, and kills when it comes a third: exit 130', async () => {
+    const { exitCode, shown } = await onTerminal('echo started; sleep 98709', [
+      interrupt,
+      { prompt: /d detaches/, answer: '\x03' },
+      { prompt: /halting/, answer: '\x03' },
+    ]);
+    expect(exitCode, shown).toBe(130);
+    expect(shown).toMatch(/1 killed, 1 halted/);
     expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
   });
 });

@@ -165,6 +165,34 @@ describe('keys', () => {
   });
 });
 
+describe('passwords', () => {
+  it('are asked for on the terminal when nothing else is given, and never shown', async () => {
+    const command = scene.cluster.commandLine([
+      ...['run', '-h', '127.0.1.[1-3]', '-l', account.name, '-p', String(sshd.port), '--no-progress'],
+      ...['--auth', 'password', '--known-hosts', knownHosts, '--', 'echo', 'hello'],
+    ]);
+    const { exitCode, shown } = await runOnTerminal(command, [
+      { prompt: /Password of/, answer: `${password}\r` },
+    ]);
+    expect(exitCode, shown).toBe(0);
+    expect(shown).toContain(account.name);
+    expect(shown.match(/hello/g)).toHaveLength(3);
+    expect(shown).not.toContain('battery');
+  });
+
+  it('come from an open descriptor', async () => {
+    const run = await scene.runJson(
+      [
+        ...['-h', '127.0.1.[1-3]', '-l', account.name, '-p', String(sshd.port), '--password-fd', '0'],
+        ...['--known-hosts', knownHosts, '--', 'echo', 'hello'],
+      ],
+      { stdin: `${password}\n` },
+    );
+    expect(run.result.exitCode, run.result.stderr).toBe(0);
+    expect(statesOf(run.document)).toEqual({ succeeded: 3 });
+  });
+});
+
 describe('host keys', () => {
   it('that are unknown are refused before any credential is sent, with the fingerprints that ssh-keygen shows', async () => {
     const evidence = watchLogins(sshd);

@@ -4,8 +4,9 @@
  *
  * 1. Everything goes through the `pogo` command and the HTTP API.
  * 2. `close` fails if anything was left: a process of the cluster, of an account, of the namespace.
+ * 3. It fails, too, if a part of the cluster has died in between, unless the test kills parts itself.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -102,7 +103,12 @@ process.stdin.on('data', (chunk) => chunks.push(chunk)).on('end', () => {
 const answerSchema = z.object({ status: z.int(), contentType: z.string(), body: z.string() });
 const profileSchema = z.object({ url: z.string(), linkRoot: z.string() });
 
-export async function openScene(): Promise<Scene> {
+export interface SceneOptions {
+  /** The test kills parts of the cluster, which are started again. */
+  readonly killsParts?: boolean;
+}
+
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const leaks = trackLeaks();
   const namespace = await createNetworkNamespace();
   const cluster = await startCluster({ cli: builtCli(repository), namespace });
@@ -155,7 +161,9 @@ export async function openScene(): Promise<Scene> {
     async runJson(args, options) {
       const result = await cluster.run(['run', '--json', ...args], options);
       if (result.stdout === '')
-        throw new Error(`no document; exit status ${result.exitCode}: ${result.stderr}`);
+        throw new Error(
+          `no document; exit status ${result.exitCode}: ${result.stderr}\n${cluster.output().stderr}`,
+        );
       return { result, document: runDocumentSchema.parse(JSON.parse(result.stdout)) };
     },
     api,
@@ -173,14 +181,22 @@ export async function openScene(): Promise<Scene> {
           left.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
         }
       };
+      const said = cluster.output().stderr;
+      const died = options.killsParts !== true && /^(dispatcher|worker) ended/m.test(said);
+      if (died || cluster.pids('up').length === 0)
+        left.push(said, endOf(layout.dispatcher.log), endOf(layout.worker.log));
       await step('cluster', () => cluster.stop().then(() => []));
       for (const account of accounts) await step(`account ${account.name}`, () => account.remove());
       for (const sshd of sshds) await step('sshd', () => sshd.stop().then(() => []));
       await step('namespace', async () => (await namespace.stop()).map(({ argv }) => argv.join(' ')));
       await step('leaks', () => leaks.assertNoLeaks().then(() => []));
-      if (left.length > 0) throw new Error(`left behind:\n  ${left.join('\n  ')}`);
+      if (left.length > 0) throw new Error(`left behind, or died on the way:\n  ${left.join('\n  ')}`);
     },
   };
+}
+
+function endOf(file: string): string {
+  return existsSync(file) ? `${file}:\n${readFileSync(file, 'utf8').slice(-4000)}` : `${file}: none`;
 }
 
 /** How often each state occurs. */
