@@ -56,6 +56,8 @@ export interface DispatcherLimits {
   workerWaitMs: number;
   /** How long a worker may be away before its hosts are `unknown`. */
   workerLostAfterMs: number;
+  /** How long a worker that refuses work is given none, at first. */
+  refusalPauseMs: number;
   /** Log entries between two snapshots. */
   snapshotEveryEntries: number;
   /** Log entries kept in memory for followers. */
@@ -73,6 +75,7 @@ export interface DispatcherLimits {
 const defaultLimits: DispatcherLimits = {
   workerWaitMs: 2000,
   workerLostAfterMs: 60_000,
+  refusalPauseMs: 1000,
   snapshotEveryEntries: 20_000,
   recentEntries: 10_000,
   namedHosts: 300_000,
@@ -112,7 +115,12 @@ export class Dispatcher implements Service {
     this.#vault = new MemoryVault({ clock, expired: () => leader.wake() });
     const vault = this.#vault;
     const specs = new Specs({ documents: store.documents, uniqueId });
-    const registry = new WorkerRegistry({ clock, random, changed: () => leader.wake() });
+    const registry = new WorkerRegistry({
+      clock,
+      random,
+      refusalPauseMs: limits.refusalPauseMs,
+      changed: () => leader.wake(),
+    });
     const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
     const keeper = new CredentialsKeeper(vault);
     this.#links = new WorkerLinks({

@@ -5,7 +5,7 @@ import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 const program = new Command('pogo-dispatcher')
   .description('HTTP API, planner and log of a Pogo instance')
@@ -43,7 +43,11 @@ program
   .option('--worker-listen <host:port>', "workers' address, instead of the configuration's")
   .option('--allow-remote', 'allow addresses that other machines can reach', false)
   .option('--home <dir>', 'home whose client profile is told the address of the API')
-  .option('--log-level <level>', 'trace, debug, info, warn or error', 'info')
+  .addOption(
+    new Option('--log-level <level>', 'least level that is logged')
+      .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info'),
+  )
   .option('--exit-with-parent', 'stop when the process that started this one is gone', false)
   .action(
     async (options: {

@@ -129,6 +129,15 @@ describe('a worker that connects again', () => {
     expect((await hostsOf(api)).map(({ state }) => state)).toEqual(['assigned', 'assigned', 'assigned']);
   });
 
+  it('is sent what it gave no good answer to', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher);
+    worker.failNextAssignment = true;
+    const job = await submit(api, jobRequest('a'));
+    expect(await finished(api, job.id)).toMatchObject({ state: 'succeeded' });
+    expect(worker.assigned).toHaveLength(1);
+  });
+
   it('leaves unknown what another process of it no longer holds', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
     const first = await cluster.worker(dispatcher, { script: silence, incarnation: 'first' });
@@ -248,19 +257,22 @@ describe("a worker's reports", () => {
     await worker.until(() => worker.closed.length === 1);
   });
 
-  it('of a refusal give the host to nobody at once', async () => {
-    const { dispatcher, api } = await cluster.dispatcher();
+  it('of a refusal stand: the worker is not asked again, and the job ends at its time', async () => {
+    const { dispatcher, api } = await cluster.dispatcher({ limits: { refusalPauseMs: 5 } });
     const worker = await cluster.worker(dispatcher, {
-      script: (attempt) => [{ ...attempt, event: 'refused', reason: 'draining' }],
+      script: (attempt, self) =>
+        attempt.host === 0 ? [{ ...attempt, event: 'refused', reason: 'no room' }] : succeed(attempt, self),
     });
-    await submit(api, jobRequest('a'));
-    for await (const line of api.lines('/v1/jobs/1/events?follow')) {
-      if (line.includes('"permitted"') && worker.assigned.length === 1 && line.includes('hosts-state')) {
-        const [host] = await hostsOf(api);
-        if (host!.state === 'permitted') break;
-      }
-    }
-    expect(worker.assigned).toHaveLength(1);
+    const job = await submit(
+      api,
+      jobRequest('a[1-2]', { limits: { concurrent: null, maxFailures: null, jobTimeoutMs: 200 } }),
+    );
+    expect(await finished(api, job.id)).toMatchObject({
+      state: 'halted',
+      halt: { cause: 'job-timeout' },
+      counts: { succeeded: 1, halted: 1 },
+    });
+    expect(worker.assigned.filter(({ host }) => host === 0)).toHaveLength(1);
   });
 });
 

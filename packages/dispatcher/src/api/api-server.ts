@@ -31,6 +31,7 @@ export interface ApiServerOptions {
 
 /** A body of any other route, in bytes. */
 const smallBodyBytes = 64 * 1024;
+const handshakeMs = 10_000;
 
 export class ApiServer implements Service {
   readonly #options: ApiServerOptions;
@@ -62,7 +63,8 @@ export class ApiServer implements Service {
   #build(): FastifyInstance {
     const { tls, token, routes, logger } = this.#options;
     const app: FastifyInstance = fastify({
-      serverFactory: (handler) => createServer({ ...tls, minVersion: 'TLSv1.3' }, handler),
+      serverFactory: (handler) =>
+        createServer({ ...tls, minVersion: 'TLSv1.3', handshakeTimeout: handshakeMs }, handler),
       logger: false,
       bodyLimit: smallBodyBytes,
       exposeHeadRoutes: false,

@@ -74,7 +74,7 @@ async function* serverSentEvents(
   let pending: Promise<IteratorResult<JobEventDocument[]>> | undefined;
   let timer: Timer | undefined;
   try {
-    yield ': events of a job\n\n';
+    yield 'retry: 1000\n: events of a job\n\n';
     for (;;) {
       pending ??= events.next();
       const quiet = new Promise<undefined>((resolve) => {

@@ -137,25 +137,25 @@ async function listJobs(
   { before, state: wanted, limit }: { before: number; state: JobState | undefined; limit: number },
 ): Promise<Answer> {
   const live = await leader.read((state) => {
-    const documents = new Map<number, JobDocument | undefined>();
-    for (const record of state.jobs.values()) {
-      // The others only hide their archived copies, which are written before they leave.
-      const listed = record.job < before && (wanted === undefined || record.state === wanted);
-      documents.set(record.job, listed ? jobDocument(record) : undefined);
+    const numbers = [...state.jobs.keys()].filter((job) => job < before).sort((a, b) => b - a);
+    // Archived ones come between them, so that a page needs no more of these.
+    const documents = new Map<number, JobDocument>();
+    for (const job of numbers) {
+      const record = state.jobs.get(job)!;
+      if (wanted === undefined || record.state === wanted) documents.set(job, jobDocument(record));
+      if (documents.size === limit) break;
     }
-    return documents;
+    return { numbers: new Set(numbers), documents };
   });
   if (live.kind === 'lost') return storeUnavailable();
-  const archived = (await archive.list()).filter((job) => job < before && !live.answer.has(job));
-  const numbers = [...[...live.answer.keys()].filter((job) => job < before), ...archived].sort(
-    (a, b) => b - a,
-  );
+  const archived = (await archive.list()).filter((job) => job < before && !live.answer.numbers.has(job));
+  const numbers = [...live.answer.numbers, ...archived].sort((a, b) => b - a);
   const jobs: JobDocument[] = [];
   let scanned = 0;
   for (const [at, job] of numbers.entries()) {
-    const found = live.answer.has(job)
-      ? live.answer.get(job)
-      : (scanned++, (await archive.get(job))?.document);
+    const isLive = live.answer.numbers.has(job);
+    if (!isLive) scanned++;
+    const found = isLive ? live.answer.documents.get(job) : (await archive.get(job))?.document;
     if (found !== undefined && (wanted === undefined || found.state === wanted)) jobs.push(found);
     if ((jobs.length === limit || scanned === scannedArchives) && at < numbers.length - 1) {
       return document({ jobs, nextCursor: formatJobId(job) });

@@ -122,18 +122,27 @@ export function respond(reply: FastifyReply, answer: Answer): FastifyReply {
   }
 }
 
-/** Registers routes for serving. */
+/** Registers routes for serving; what they stream ends when `stopping` aborts. */
 export function serveRoutes(app: FastifyInstance, routes: readonly Route[], stopping: AbortSignal): void {
-  for (const { method, url, bodyLimitBytes, serve, open } of routes) {
+  // Not AbortSignal.any: on Node 20 the long-lived one remembers each signal that was ever made from it.
+  const open = new Set<AbortController>();
+  stopping.addEventListener('abort', () => {
+    for (const request of open) request.abort();
+  });
+  for (const { method, url, bodyLimitBytes, serve, ...rest } of routes) {
     app.route({
       method,
       url,
       ...(bodyLimitBytes !== undefined && { bodyLimit: bodyLimitBytes }),
-      config: { open: open === true },
+      config: { open: rest.open === true },
       handler: async (request, reply) => {
         const gone = new AbortController();
-        reply.raw.once('close', () => gone.abort());
-        return respond(reply, await serve(request, AbortSignal.any([gone.signal, stopping])));
+        open.add(gone);
+        reply.raw.once('close', () => {
+          open.delete(gone);
+          gone.abort();
+        });
+        return respond(reply, await serve(request, gone.signal));
       },
     });
   }

@@ -142,7 +142,8 @@ export class Leader implements Service {
         }
       } catch (error) {
         if (this.#service.stopping) return;
-        if (!(error instanceof StoreError)) throw error;
+        // What isn't there today may be there tomorrow; damage and newer formats stay.
+        if (!(error instanceof StoreError) || error.code !== 'store-unavailable') throw error;
         this.#lastEnd = { kind: 'store-unavailable', detail: error.message };
         logger.error({ code: error.code, err: error }, 'the store failed while taking the lead');
       }

@@ -61,6 +61,8 @@ export interface WorkerLinksOptions {
 const lossChunk = 1000;
 /** Characters of a message that the log keeps. */
 const maxMessageLength = 2000;
+/** How long a hello waits for leadership, in milliseconds. */
+const helloWaitMs = 5000;
 const notLeading = new MethodError('not-leading', 'this dispatcher does not lead just now: try again');
 
 export class WorkerLinks implements LogObserver {
@@ -68,6 +70,8 @@ export class WorkerLinks implements LogObserver {
   readonly #peers = new Set<Peer>();
   /** Workers that the log names and that were never seen here. */
   readonly #strangers = new Map<string, Timer>();
+  /** Hellos that wait for leadership. */
+  readonly #awaiting = new Set<() => void>();
   #stopped = false;
 
   constructor(options: WorkerLinksOptions) {
@@ -103,6 +107,7 @@ export class WorkerLinks implements LogObserver {
   }
 
   taken(state: ClusterState): void {
+    for (const done of [...this.#awaiting]) done();
     for (const worker of state.assignedTo.keys()) {
       if (this.#options.registry.get(worker) !== undefined) continue;
       const timer = this.#options.clock.setTimer(this.#options.lostAfterMs, () => this.#lose(worker));
@@ -124,6 +129,7 @@ export class WorkerLinks implements LogObserver {
 
   stop(): void {
     this.#stopped = true;
+    for (const done of [...this.#awaiting]) done();
     this.lost();
     this.#options.registry.stop();
   }
@@ -137,18 +143,42 @@ export class WorkerLinks implements LogObserver {
         const attempts: OrderedAttempt[] = [];
         for (const host of hostIndexes(entry.hosts))
           attempts.push({ host, attempt: job.hosts[host]!.attempt });
-        registry.get(entry.worker)?.session?.assign(entry.job, attempts);
+        this.#assign(entry.worker, entry.job, attempts);
         return;
       }
       case 'halt-requested':
         for (const { session } of registry.all()) session?.halt(entry.job, entry.kill);
         return;
       case 'job-ended':
-        for (const { session } of registry.all()) session?.closeJob(entry.job);
+        for (const { session, incarnation } of registry.all()) {
+          incarnation.refused.delete(entry.job);
+          session?.closeJob(entry.job);
+        }
         return;
       default:
         return;
     }
+  }
+
+  /** What the worker has refused for good isn't sent again: its answer is known (A3). */
+  #assign(worker: string, job: number, attempts: readonly OrderedAttempt[]): void {
+    const record = this.#options.registry.get(worker);
+    const refused = record?.incarnation.refused.get(job);
+    if (record === undefined || refused === undefined) {
+      record?.session?.assign(job, attempts);
+      return;
+    }
+    const isRefused = ({ host, attempt }: OrderedAttempt) => refused.has(`${host}.${attempt}`);
+    const fresh = attempts.filter((attempt) => !isRefused(attempt));
+    if (fresh.length > 0) record.session?.assign(job, fresh);
+    const reports = attempts
+      .filter(isRefused)
+      .map((attempt) => ({ job, ...attempt, event: 'refused' as const, reason: 'refused before' }));
+    if (reports.length === 0) return;
+    this.#report(worker, { reports, passwordRefused: [] }).catch((error: unknown) => {
+      if (error !== notLeading)
+        this.#options.logger.error({ err: error, worker, job }, 'a refusal was not settled');
+    });
   }
 
   async #hello(peer: Peer, hello: HelloParams): Promise<{ session: WorkerSession; result: HelloResult }> {
@@ -167,6 +197,7 @@ export class WorkerLinks implements LogObserver {
     });
     if (!check.ok) throw new MethodError('sealing-certificate', check.message);
 
+    await this.#leading();
     const known = registry.get(name);
     // From here on nothing new is planned for the older connection: what it hasn't delivered, this one resends.
     const replaced = known?.session;
@@ -203,6 +234,21 @@ export class WorkerLinks implements LogObserver {
       session,
       result: { dispatcher: this.#options.name, version: productVersion, term },
     };
+  }
+
+  /** A dispatcher that has just started leads in a moment: better than having the worker wait before it dials again. */
+  async #leading(): Promise<void> {
+    const { leader, clock } = this.#options;
+    if (leader.term !== undefined || this.#stopped) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        timer.cancel();
+        this.#awaiting.delete(done);
+        resolve();
+      };
+      const timer = clock.setTimer(helloWaitMs, done);
+      this.#awaiting.add(done);
+    });
   }
 
   #session(peer: Peer, incarnation: Incarnation, term: number): WorkerSession {
@@ -292,6 +338,7 @@ export class WorkerLinks implements LogObserver {
       );
       const willing = entries.some(({ type }) => type === 'hosts-begun' || type === 'hosts-started');
       const record = this.#options.registry.get(worker);
+      if (record !== undefined) noteRefusals(record.incarnation, bounded, state.open);
       // At once, or this same cycle's plan would give the host back to the worker that refused it.
       if (record !== undefined && unwilling) this.#options.registry.refused(record);
       else if (record !== undefined && willing) this.#options.registry.obliged(record);
@@ -331,6 +378,19 @@ export class WorkerLinks implements LogObserver {
       return { entries, answer: undefined };
     });
     settled.catch((error: unknown) => logger.error({ err: error, worker, job }, 'undelivered orders'));
+  }
+}
+
+function noteRefusals(
+  incarnation: Incarnation,
+  reports: readonly ReportedEvent[],
+  openJobs: ReadonlySet<number>,
+): void {
+  for (const { job, host, attempt, event } of reports) {
+    if (event !== 'refused' || !openJobs.has(job)) continue;
+    const refused = incarnation.refused.get(job) ?? new Set();
+    refused.add(`${host}.${attempt}`);
+    incarnation.refused.set(job, refused);
   }
 }
 

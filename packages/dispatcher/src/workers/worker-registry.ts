@@ -23,18 +23,24 @@ export interface WorkerRecord {
   pause: Timer | undefined;
 }
 
-const refusalBackoff = { firstMs: 1000, maxMs: 30_000 };
+/** The longest pause is this many times the first. */
+const maxPauseFactor = 30;
 
 export class WorkerRegistry {
   readonly #records = new Map<string, WorkerRecord>();
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #refusalPauseMs: number;
   readonly #changed: () => void;
   readonly #arrivals = new Set<() => void>();
   #stopped = false;
 
-  /** @param options.changed called when a worker can take more than before. */
-  constructor(options: { clock: Clock; random: () => number; changed: () => void }) {
+  /**
+   * @param options.refusalPauseMs first pause of a worker that refuses, in milliseconds; later ones are longer.
+   * @param options.changed called when a worker can take more than before.
+   */
+  constructor(options: { clock: Clock; random: () => number; refusalPauseMs: number; changed: () => void }) {
+    this.#refusalPauseMs = options.refusalPauseMs;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#changed = options.changed;
@@ -104,7 +110,7 @@ export class WorkerRegistry {
       version: hello.version,
       capacity: hello.capacity,
       recipient,
-      incarnation: { id: hello.incarnation, opened: new Set() },
+      incarnation: { id: hello.incarnation, opened: new Set(), refused: new Map() },
       session: undefined,
       lossTimer: undefined,
       refusals: 0,
@@ -126,7 +132,11 @@ export class WorkerRegistry {
   /** It has refused what it was ordered to do (2). */
   refused(record: WorkerRecord): void {
     if (record.pause !== undefined) return;
-    const pauseMs = backoffDelayMs(refusalBackoff, record.refusals++, this.#random());
+    const pauseMs = backoffDelayMs(
+      { firstMs: this.#refusalPauseMs, maxMs: this.#refusalPauseMs * maxPauseFactor },
+      record.refusals++,
+      this.#random(),
+    );
     record.pause = this.#clock.setTimer(pauseMs, () => {
       record.pause = undefined;
       this.#changed();

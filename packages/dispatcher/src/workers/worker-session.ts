@@ -28,6 +28,8 @@ export interface Incarnation {
   readonly id: string;
   /** Jobs that were opened there (1). */
   readonly opened: Set<number>;
+  /** Attempts that it refused for good, by job: `HOST.ATTEMPT`. It would take no notice of them any more. */
+  readonly refused: Map<number, Set<string>>;
 }
 
 export interface WorkerSessionOptions {
@@ -69,12 +71,13 @@ export class WorkerSession {
 
   assign(job: number, attempts: readonly OrderedAttempt[]): void {
     this.#enqueue(async () => {
-      if (!(await this.#open(job))) {
-        if (!this.#closed) this.#options.undeliverable(job, attempts);
+      const opened = await this.#open(job);
+      if (opened !== 'open') {
+        if (opened === 'impossible') this.#options.undeliverable(job, attempts);
         return;
       }
       let result = await this.#order(workerMethods.assign, { job, attempts });
-      if (result?.kind === 'unknown-job' && this.incarnation.opened.delete(job) && (await this.#open(job))) {
+      if (result?.kind === 'unknown-job' && (await this.#openAgain(job)) === 'open') {
         result = await this.#order(workerMethods.assign, { job, attempts });
       }
       this.#check(workerMethods.assign, job, result);
@@ -181,14 +184,22 @@ export class WorkerSession {
     });
   }
 
-  async #open(job: number): Promise<boolean> {
-    if (this.incarnation.opened.has(job)) return true;
+  /** `impossible`: nobody holds the credentials any more; `failed`: the next hello decides. */
+  async #open(job: number): Promise<'open' | 'impossible' | 'failed'> {
+    if (this.incarnation.opened.has(job)) return 'open';
     const opening = await this.#options.opening(job);
-    if (opening === undefined) return false;
+    if (opening === undefined) return 'impossible';
     const result = await this.#order(workerMethods.openJob, { job, ...opening });
-    if (result?.kind === 'taken') this.incarnation.opened.add(job);
     this.#check(workerMethods.openJob, job, result);
-    return result?.kind === 'taken';
+    if (result?.kind !== 'taken') return 'failed';
+    this.incarnation.opened.add(job);
+    return 'open';
+  }
+
+  /** The worker doesn't know the job after all. */
+  #openAgain(job: number): Promise<'open' | 'impossible' | 'failed'> {
+    this.incarnation.opened.delete(job);
+    return this.#open(job);
   }
 
   async #order(method: string, params: object): Promise<OrderResult | undefined> {

@@ -92,6 +92,8 @@ export class ScriptedWorker {
   sentBytes = 0;
   script: Script;
   held: Attempt[];
+  /** The next assignment is answered with an error. */
+  failNextAssignment = false;
   readonly #options: ScriptedWorkerOptions;
   readonly #dialer: PeerDialer;
   readonly #subscriptions = new Map<number, Subscription>();
@@ -240,6 +242,10 @@ export class ScriptedWorker {
 
   #assign({ job, attempts }: AssignParams) {
     if (!this.opened.has(job)) return { kind: 'unknown-job' };
+    if (this.failNextAssignment) {
+      this.failNextAssignment = false;
+      throw new Error('as the test wants');
+    }
     const reports: AttemptReport[] = [];
     for (const { host, attempt } of attempts) {
       const order = { job, host, attempt };
