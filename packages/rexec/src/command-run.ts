@@ -278,7 +278,9 @@ function outcomeOf(
       return {
         state: 'failed',
         reason: 'exit-nonzero',
-        message: `The command on ${shown} exited with status ${exit.exitCode}.`,
+        message: exit.ambiguous
+          ? `The command on ${shown} exited with status ${exit.exitCode}, or was ended by signal ${exit.exitCode - 128}.`
+          : `The command on ${shown} exited with status ${exit.exitCode}.`,
         ...known,
       };
     case 'signalled':

@@ -26,7 +26,7 @@ if (process.report) {
   process.report.reportOnUncaughtException = false;
 }
 
-const pipe = new Socket({ fd: linkDescriptor, readable: true, writable: true });
+const pipe = openPipe();
 let running: RunJob | undefined;
 let gone = false;
 /** Something came while the rest was still loading: there is no time for warming up. */
@@ -50,6 +50,17 @@ starting.catch((error: unknown) => {
   process.exitCode = 1;
   frames.end();
 });
+
+function openPipe(): Socket {
+  try {
+    return new Socket({ fd: linkDescriptor, readable: true, writable: true });
+  } catch {
+    process.stderr.write(
+      'pogo-rexec: no-worker: descriptor 3 is no pipe to a worker. This program is started by pogo-worker; see `pogo up`.\n',
+    );
+    process.exit(2);
+  }
+}
 
 async function start(): Promise<RunJob> {
   const { RunJob, Ssh2Transport, warmUp } = await import('./index.js');

@@ -56,7 +56,7 @@ export class HostRun {
   readonly #target: Target;
   readonly #shown: string;
   readonly #aborter = new AbortController();
-  #dialled = false;
+  #phase: 'waiting' | 'dialling' | 'parked' | 'connected' = 'waiting';
   #command: CommandRun | undefined;
   #connection: Connection | undefined;
 
@@ -96,9 +96,9 @@ export class HostRun {
     this.#command?.heartbeat();
   }
 
-  /** Refuses the attempt if it wasn't dialled yet; with `kill`, ends it in any case. */
+  /** Ends the attempt if no connection is open or on its way; with `kill`, in any case. */
   halt(kill: boolean): void {
-    if (!this.#dialled) this.#aborter.abort();
+    if (this.#phase === 'waiting' || this.#phase === 'parked') this.#aborter.abort();
     else if (kill && this.#command !== undefined) this.#command.terminate();
     else if (kill) this.#aborter.abort();
   }
@@ -111,7 +111,6 @@ export class HostRun {
 
   async #attempt(lane: Lane | undefined): Promise<Outcome> {
     const { job, gate } = this.#context;
-    this.#dialled = true;
     const keys = new HostKeyCheck(job.hostKeys, this.#target);
     const login = new HostLogin({
       methods: job.methods,
@@ -122,6 +121,7 @@ export class HostRun {
     const connected = await this.#connect(login, keys);
     login.leave();
     if ('state' in connected) return connected;
+    this.#phase = 'connected';
     this.#connection = connected;
     try {
       this.#listener.authenticated();
@@ -138,6 +138,7 @@ export class HostRun {
     const { connectMs, handshakeMs } = job.spec.timeouts;
     const { signal } = this.#aborter;
     for (;;) {
+      this.#phase = 'dialling';
       const connected = await transport.connect({
         target: this.#target,
         connectMs,
@@ -151,6 +152,7 @@ export class HostRun {
       if (connected.ok) return connected.connection;
       if (connected.failure.kind !== 'come-back') return this.#failed(connected.failure, login, keys);
       login.leave();
+      this.#phase = 'parked';
       const lane = await gate.waitForLane(signal);
       if (lane === undefined) return this.#failed({ kind: 'aborted' }, login, keys);
       if (gate.state === 'stopped') {

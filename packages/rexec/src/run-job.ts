@@ -100,10 +100,10 @@ export class RunJob {
   async #run(key: AttemptKey): Promise<void> {
     this.#ordered++;
     const result = await this.#attempt(key);
-    if (this.#abandoned || this.#job === undefined) return;
-    const { host, attempt } = key;
-    this.#report({ job: this.#job, host, attempt, ...onTheWire(result) });
     this.#ordered--;
+    const { host, attempt } = key;
+    if (this.#job === undefined) this.#log('error', `host ${host} was ordered before a job was opened`);
+    else this.#report({ job: this.#job, host, attempt, ...onTheWire(result) });
     this.#endIfDone();
   }
 

@@ -90,6 +90,40 @@ describe('a right password and many hosts', () => {
     expect(asked.filter(({ result }) => result === 'accepted')).toHaveLength(hosts);
   });
 
+  it('is no reason to begin anything after a halt: who waits to be dialled, or to be dialled again, is ended', async () => {
+    const sshd = await fixture.sshd();
+    const key = await createKey({ directory: fixture.directory.path, name: 'halted' });
+    for (const [methods, identities] of [
+      [['password'], []],
+      [['publickey', 'password'], [{ label: 'id', privateKey: readFileSync(key.privatePath, 'utf8') }]],
+    ] as const) {
+      const job = await fixture.job(
+        { password: 'wrong', identities: [...identities] },
+        {
+          targets: `${account.name}@127.0.1.[1-${hosts}]:${sshd.port}`,
+          auth: { methods: [...methods] },
+          hostKeys: knownAt(sshd, `127.0.1.[1-${hosts}]`),
+        },
+      );
+      const rexec = await fixture.start(job);
+      rexec.run(...indexes(hosts));
+      // A first refusal is there; all others wait in one way or another.
+      await rexec.until(() => rexec.reports.find(({ event }) => event === 'finished'));
+      rexec.order({ type: 'halt', kill: true });
+      expect(await rexec.close()).toBe(0);
+      expect(rexec.reports).toHaveLength(hosts);
+      const ends = rexec.reports.map((report) =>
+        report.event === 'finished' ? report.outcome.reason : report.event,
+      );
+      for (const end of ends) {
+        expect(['password-refused', 'methods-refused', 'halt-kill', 'refused']).toContain(end);
+      }
+      expect(ends.filter((end) => end === 'halt-kill' || end === 'refused').length).toBeGreaterThan(
+        hosts - 6,
+      );
+    }
+  });
+
   it('goes to hosts that refused the key, also when they had to come back for it', async () => {
     const sshd = await fixture.sshd();
     const key = await createKey({ directory: fixture.directory.path, name: 'nobody-knows-either' });

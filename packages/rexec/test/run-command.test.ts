@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { delay, systemClock } from '@pogo/lifecycle';
 import { productVersion, specDigest } from '@pogo/protocol';
@@ -114,6 +116,19 @@ describe('a command on a host', () => {
     expect(other.output(0)).toEqual({ stdout: 'p0000000007 127.0.0.1 1 ada x y\n', stderr: 'err\n' });
   });
 
+  it('is not disturbed by what the start files of the account write', async () => {
+    const chatty = await createAccount({ shell: '/bin/bash', authorizedKeys: [key.publicLine] });
+    try {
+      writeFileSync(`${chatty.home}/.bashrc`, 'echo welcome to this host; echo mind the step >&2\n');
+      const rexec = await start(await job({ targets: `${chatty.name}@127.0.0.1:${sshd.port}` }));
+      rexec.run(0);
+      expect(await rexec.outcome(0)).toMatchObject({ state: 'succeeded' });
+      expect(rexec.output(0)).toEqual({ stdout: 'hello\n', stderr: '' });
+    } finally {
+      await chatty.remove();
+    }
+  });
+
   it('that dies of a signal says so', async () => {
     const rexec = await start(await job({ command: { kind: 'shell', script: 'kill -SEGV $$' } }));
     rexec.run(0);
@@ -202,6 +217,15 @@ describe('a command on a host', () => {
 });
 
 describe('the process', () => {
+  it('says who starts it, when a person does', async () => {
+    const child = spawn(process.execPath, [program.file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number];
+    expect(said).toContain('no-worker: descriptor 3 is no pipe to a worker');
+    expect(code).toBe(2);
+  });
+
   it('says that it is ready before anything is asked of it, and ends when the pipe does', async () => {
     const rexec = new RexecProcess(program);
     expect(await rexec.message('ready')).toEqual({ type: 'ready', version: productVersion });
