@@ -92,7 +92,7 @@ function withoutReturn(line: Buffer): Buffer {
   return line.at(-1) === 13 ? line.subarray(0, -1) : line;
 }
 
-/** The largest length up to `length` at which no UTF-8 character is cut. */
+/** The largest length up to `length`, which is at least 4, at which no UTF-8 character is cut. */
 export function characterBoundary(bytes: Uint8Array, length: number): number {
   for (let back = 0; back < 4 && back < length; back++) {
     const byte = bytes[length - back];
