@@ -106,6 +106,8 @@ describe('the leader', () => {
       .read((state) => state.jobs.size)
       .then((outcome) => order.push(`read ${outcome.kind === 'ok' ? outcome.answer : 'lost'}`));
     expect(test.entries).toEqual([{ type: 'leadership-taken', dispatcher: 'one' }]);
+    // Whoever could be answered too early has had its turn.
+    await new Promise((resolve) => setImmediate(resolve));
     order.push('released');
     gate.release();
     await Promise.all([answered, read]);
