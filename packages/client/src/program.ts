@@ -19,7 +19,7 @@ export async function runProgram(environment: Environment): Promise<ExitCode> {
   const verb = findVerb(name);
   if (verb === undefined) return fail(environment, unknownVerb(name));
   const command = await verb.load();
-  const parsed = parseCommandLine(command, args, environment.stdout.columns ?? 80);
+  const parsed = parseCommandLine(command, args, environment.stdout.columns || 80);
   if (!parsed.ok) return fail(environment, parsed.failure);
   if (parsed.value.kind === 'help') return print(environment, parsed.value.text, exitCodes.success);
   const { options, operands } = parsed.value;

@@ -104,6 +104,13 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
   const { targets } = job;
   const credentials = await gatherCredentials(job.sources, terminalPrompter);
   if (!credentials.ok) return credentials;
+  if (options.verbose === true) {
+    const { methods, identities } = credentials.value;
+    const { known, policy } = job.request(methods).hostKeys;
+    environment.stderr.write(
+      `pogo: methods ${methods.join(', ')}; ${identities.length} identities; host keys ${policy}, for ${known.map(({ hosts }) => hosts).join(',') || 'no host'}\n`,
+    );
+  }
   // Loads while the plan is under way.
   const sealing = import('../credentials/seal.js');
 

@@ -15,7 +15,7 @@ export const terminalPrompter: Prompter = {
     if (terminal === undefined) return undefined;
     const { password } = await import('@inquirer/prompts');
     try {
-      const answer = await password({ message: question, mask: false }, terminal);
+      const answer = await password({ message: question, mask: false, toggleMask: false }, terminal);
       return answer === '' ? undefined : new Secret(answer);
     } catch {
       // Declined: Ctrl-C, Ctrl-D or a closed terminal.

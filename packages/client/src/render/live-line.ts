@@ -54,7 +54,7 @@ export class LiveLine {
 
   async #draw(): Promise<void> {
     if (this.#stopped) return;
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 1);
+    const width = Math.max(20, (this.#stream.columns || 80) - 1);
     const text = this.#text();
     this.#shown = true;
     await this.#writer.write(`${clearLine}${text.length > width ? `${text.slice(0, width - 1)}…` : text}`);

@@ -6,7 +6,7 @@ import { foldForPeople, type HostState, reasons, type Target } from '@pogo/core'
 import type { Clock } from '@pogo/lifecycle';
 import type { JobDocument, JobEventDocument } from '@pogo/protocol';
 import type { OutputStream } from '../environment.js';
-import type { JobProgress } from '../run/job-progress.js';
+import type { FinishedHost, JobProgress } from '../run/job-progress.js';
 import type { Colors } from './colors.js';
 import { neutralise } from './escape.js';
 import { LiveLine } from './live-line.js';
@@ -21,6 +21,8 @@ export interface RunViewOptions {
   /** Whether to show a live line, and failures as they happen. */
   readonly live: boolean;
   readonly quiet: boolean;
+  /** Shows failures as they happen off a terminal too. */
+  readonly verbose?: boolean;
   readonly progress: JobProgress;
   /** The job's hosts, for naming those of which nothing was heard yet. */
   readonly targets: readonly Target[];
@@ -82,14 +84,14 @@ export class RunView {
         'pogo: credentials-needed: nothing holds the credentials of this job any more: halt it and run it again',
       );
     }
-    if (this.#line === undefined || !isNewEnd || event.type !== 'host-finished') return;
-    const { reason, state } = event.outcome;
-    if (state === 'succeeded' || this.#failures > shownFailures) return;
+    if (this.#line === undefined && this.#options.verbose !== true) return;
+    if (!isNewEnd || event.type !== 'host-finished') return;
+    if (event.outcome.state === 'succeeded' || this.#failures > shownFailures) return;
     this.#failures++;
     const text =
       this.#failures > shownFailures
         ? 'further failures are shown in the summary'
-        : `${this.#options.colors.red(event.host)}: ${outcomeText(event)}${reason === undefined || reason === 'exit-nonzero' ? '' : `. ${reasons[reason].advice}`}`;
+        : `${this.#options.colors.red(event.host)}: ${withAdvice(event)}`;
     await this.note(text);
   }
 
@@ -138,4 +140,12 @@ export class RunView {
     const contact = this.#contact ? '' : '  (no contact, trying again)';
     return neutralise(`${this.#job}  ${done}/${progress.total}  ${counts.join(', ')}${pace}${eta}${contact}`);
   }
+}
+
+/** The outcome, and what to do about it where the command itself isn't what failed. */
+function withAdvice(event: FinishedHost): string {
+  const text = outcomeText(event);
+  const { reason } = event.outcome;
+  if (reason === undefined || reason === 'exit-nonzero') return text;
+  return `${text.replace(/\.$/, '')}. ${reasons[reason].advice}`;
 }

@@ -55,6 +55,7 @@ export class RunOutput {
       colors: colorsFor(stderr, configuration.get('color', options.color) ?? 'auto', variables),
       live: this.#live,
       quiet,
+      verbose: options.verbose === true,
       progress: this.#progress,
       targets,
     });
