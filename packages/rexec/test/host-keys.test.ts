@@ -128,6 +128,27 @@ describe('a host key', () => {
   });
 });
 
+describe('the other keys of a host', () => {
+  it('are not asked for: proving them would cost it a signature each, at every connection', async () => {
+    const server = await fixture.sshd({ logLevel: 'DEBUG1' });
+    const job = await fixture.job(
+      { identities: [fixture.identity] },
+      {
+        targets: `${account.name}@${host}:${server.port}`,
+        hostKeys: {
+          policy: 'strict',
+          known: [{ hosts: `${host}:${server.port}`, keys: [...server.hostPublicKeys] }],
+        },
+      },
+    );
+    const rexec = await fixture.start(job);
+    rexec.run(0);
+    expect(await rexec.outcome(0)).toMatchObject({ state: 'succeeded' });
+    await server.waitForLog(/Closing connection|Disconnected from user/);
+    expect(server.log()).not.toContain('hostkeys-prove');
+  });
+});
+
 describe('accept-new', () => {
   it('takes the key of a host that is not known, and says which, for the record', async () => {
     const { outcome, accepted } = await outcomeOf({ policy: 'accept-new' });
