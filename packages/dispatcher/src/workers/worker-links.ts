@@ -12,18 +12,14 @@ import {
   assignedAttempts,
   type AssignedAttempt,
   type ClusterState,
-  decideHalt,
-  decideReports,
   decideWorkerLoss,
   type FoldedBatch,
   hostIndexes,
   isEnded,
   type LogEntry,
-  type ReportedEvent,
 } from '@pogo/core';
-import type { Clock, Timer } from '@pogo/lifecycle';
+import type { Clock } from '@pogo/lifecycle';
 import {
-  type AttemptReport,
   dispatcherMethods,
   type HelloParams,
   helloParamsSchema,
@@ -31,7 +27,6 @@ import {
   productVersion,
   protocolVersion,
   reportParamsSchema,
-  type ReportParams,
 } from '@pogo/protocol';
 import { method, MethodError, type Peer, type PeerHandlers } from '@pogo/wire';
 import type { X509Certificate } from 'node:crypto';
@@ -39,7 +34,9 @@ import type { Logger } from 'pino';
 import type { Specs } from '../jobs/specs.js';
 import type { Leader, LogObserver } from '../leader/leader.js';
 import type { Vault } from '../vault/vault.js';
+import { ReportDesk } from './report-desk.js';
 import { checkSealingCertificate } from './sealing-certificate.js';
+import { WorkerLoss } from './worker-loss.js';
 import type { WorkerRecord, WorkerRegistry } from './worker-registry.js';
 import { type Incarnation, type OrderedAttempt, WorkerSession } from './worker-session.js';
 
@@ -57,10 +54,6 @@ export interface WorkerLinksOptions {
   lostAfterMs: number;
 }
 
-/** Attempts given up in one decision. */
-const lossChunk = 1000;
-/** Characters of a message that the log keeps. */
-const maxMessageLength = 2000;
 /** How long a hello waits for leadership, in milliseconds. */
 const helloWaitMs = 5000;
 const notLeading = new MethodError('not-leading', 'this dispatcher does not lead just now: try again');
@@ -68,14 +61,18 @@ const notLeading = new MethodError('not-leading', 'this dispatcher does not lead
 export class WorkerLinks implements LogObserver {
   readonly #options: WorkerLinksOptions;
   readonly #peers = new Set<Peer>();
-  /** Workers that the log names and that were never seen here. */
-  readonly #strangers = new Map<string, Timer>();
+  readonly #reports: ReportDesk;
+  readonly #loss: WorkerLoss;
   /** Hellos that wait for leadership. */
   readonly #awaiting = new Set<() => void>();
   #stopped = false;
 
   constructor(options: WorkerLinksOptions) {
     this.#options = options;
+    const { leader, registry, clock, logger, lostAfterMs } = options;
+    this.#reports = new ReportDesk({ leader, registry, logger });
+    const isConnected = (worker: string) => registry.get(worker)?.session !== undefined;
+    this.#loss = new WorkerLoss({ leader, clock, logger, lostAfterMs, isConnected });
   }
 
   /** What is served to one connected worker. */
@@ -97,7 +94,7 @@ export class WorkerLinks implements LogObserver {
         }),
         [dispatcherMethods.report]: method(reportParamsSchema, async (params) => {
           if (session === undefined) throw new MethodError('hello-first', 'say hello before anything else');
-          await this.#report(peer.identity.name, params);
+          if ((await this.#reports.take(peer.identity.name, params)) === 'lost') throw notLeading;
           return {};
         }),
       },
@@ -108,12 +105,7 @@ export class WorkerLinks implements LogObserver {
 
   taken(state: ClusterState): void {
     for (const done of [...this.#awaiting]) done();
-    for (const worker of state.assignedTo.keys()) {
-      if (this.#options.registry.get(worker) !== undefined) continue;
-      const timer = this.#options.clock.setTimer(this.#options.lostAfterMs, () => this.#lose(worker));
-      this.#strangers.set(worker, timer);
-    }
-    for (const record of this.#options.registry.all()) if (record.session === undefined) this.#expect(record);
+    this.#loss.noteAbsent(state);
   }
 
   appended(batch: FoldedBatch, state: ClusterState): void {
@@ -122,14 +114,14 @@ export class WorkerLinks implements LogObserver {
 
   /** Orders of a term that is over must not go out: workers connect anew, and hear the next term. */
   lost(): void {
-    for (const timer of this.#strangers.values()) timer.cancel();
-    this.#strangers.clear();
+    for (const { session } of this.#options.registry.all()) if (session) this.#disconnected(session);
     for (const peer of this.#peers) peer.close(1012, 'leadership has ended');
   }
 
   stop(): void {
     this.#stopped = true;
     for (const done of [...this.#awaiting]) done();
+    this.#loss.stop();
     this.lost();
     this.#options.registry.stop();
   }
@@ -175,10 +167,11 @@ export class WorkerLinks implements LogObserver {
       .filter(isRefused)
       .map((attempt) => ({ job, ...attempt, event: 'refused' as const, reason: 'refused before' }));
     if (reports.length === 0) return;
-    this.#report(worker, { reports, passwordRefused: [] }).catch((error: unknown) => {
-      if (error !== notLeading)
-        this.#options.logger.error({ err: error, worker, job }, 'a refusal was not settled');
-    });
+    this.#reports
+      .take(worker, { reports, passwordRefused: [] })
+      .catch((error: unknown) =>
+        this.#options.logger.error({ err: error, worker, job }, 'a refusal was not settled'),
+      );
   }
 
   async #hello(peer: Peer, hello: HelloParams): Promise<{ session: WorkerSession; result: HelloResult }> {
@@ -216,9 +209,6 @@ export class WorkerLinks implements LogObserver {
       return { entries, answer: { term: state.term, missing: [] } };
     });
     if (outcome.kind === 'lost' || this.#stopped) throw notLeading;
-    this.#strangers.get(name)?.cancel();
-    this.#strangers.delete(name);
-
     const record = registry.greet(name, hello, check.recipient);
     // What it holds was opened there, whoever led then.
     for (const { job } of hello.held) record.incarnation.opened.add(job);
@@ -278,6 +268,7 @@ export class WorkerLinks implements LogObserver {
       }
       return { over, halted };
     });
+    if (!this.#peers.has(session.peer)) this.#disconnected(session);
     if (current.kind === 'lost' || this.#stopped || !this.#peers.has(session.peer)) return;
     const byJob = new Map<number, OrderedAttempt[]>();
     for (const { job, host, attempt } of missing) {
@@ -288,66 +279,17 @@ export class WorkerLinks implements LogObserver {
     for (const [job, attempts] of byJob) session.assign(job, attempts);
     for (const { job, kill } of current.answer.halted) session.halt(job, kill);
     for (const job of current.answer.over) session.closeJob(job);
+    this.#loss.returned(record.name);
     this.#options.registry.connected(record, session);
   }
 
   #disconnected(session: WorkerSession): void {
     session.closed();
     const record = this.#options.registry.get(session.peer.identity.name);
-    if (record?.session !== session) return;
+    // A newer connection may have taken its place; one that ended before it was attached has left none.
+    if (record === undefined || (record.session !== undefined && record.session !== session)) return;
     record.session = undefined;
-    this.#expect(record);
-  }
-
-  #expect(record: WorkerRecord): void {
-    if (this.#stopped) return;
-    record.lossTimer?.cancel();
-    record.lossTimer = this.#options.clock.setTimer(this.#options.lostAfterMs, () => this.#lose(record.name));
-  }
-
-  /** Rule 4, in pieces, so that nobody waits for long behind it. */
-  #lose(worker: string): void {
-    const { leader, logger, lostAfterMs } = this.#options;
-    const message = `worker ${worker} has been away for ${Math.round(lostAfterMs / 1000)} s`;
-    const giveUp = async (): Promise<void> => {
-      for (let more = true; more;) {
-        const outcome = await leader.command((state) => {
-          if (this.#options.registry.get(worker)?.session !== undefined) return { entries: [], answer: 0 };
-          const attempts = assignedAttempts(state, worker).slice(0, lossChunk);
-          return { entries: decideWorkerLoss(attempts, message), answer: attempts.length };
-        });
-        more = outcome.kind === 'ok' && outcome.answer === lossChunk;
-        if (outcome.kind === 'ok' && outcome.answer > 0) {
-          logger.warn({ worker, attempts: outcome.answer }, 'a worker is lost: its hosts are unknown');
-        }
-      }
-    };
-    giveUp().catch((error: unknown) => logger.error({ err: error, worker }, 'a lost worker was not settled'));
-  }
-
-  async #report(worker: string, { reports, passwordRefused }: ReportParams): Promise<void> {
-    const bounded = reports.map(boundedReport);
-    const outcome = await this.#options.leader.command((state) => {
-      const { entries, voidCount } = decideReports(state, worker, bounded);
-      const halts = passwordRefused.flatMap((job) => {
-        const decision = decideHalt(state, { job, by: worker, cause: 'password-refused', kill: false });
-        return decision.kind === 'halted' ? decision.entries : [];
-      });
-      const unwilling = entries.some(
-        (entry) => entry.type === 'hosts-refused' && state.jobs.get(entry.job)?.halt === undefined,
-      );
-      const willing = entries.some(({ type }) => type === 'hosts-begun' || type === 'hosts-started');
-      const record = this.#options.registry.get(worker);
-      if (record !== undefined) noteRefusals(record.incarnation, bounded, state.open);
-      // At once, or this same cycle's plan would give the host back to the worker that refused it.
-      if (record !== undefined && unwilling) this.#options.registry.refused(record);
-      else if (record !== undefined && willing) this.#options.registry.obliged(record);
-      return { entries: [...entries, ...halts], answer: voidCount };
-    });
-    if (outcome.kind === 'lost') throw notLeading;
-    if (outcome.answer > 0) {
-      this.#options.logger.debug({ worker, void: outcome.answer }, 'reports that changed nothing');
-    }
+    this.#loss.left(record.name);
   }
 
   async #opening(job: number) {
@@ -381,39 +323,10 @@ export class WorkerLinks implements LogObserver {
   }
 }
 
-function noteRefusals(
-  incarnation: Incarnation,
-  reports: readonly ReportedEvent[],
-  openJobs: ReadonlySet<number>,
-): void {
-  for (const { job, host, attempt, event } of reports) {
-    if (event !== 'refused' || !openJobs.has(job)) continue;
-    const refused = incarnation.refused.get(job) ?? new Set();
-    refused.add(`${host}.${attempt}`);
-    incarnation.refused.set(job, refused);
-  }
-}
-
 /** What the log assigns to the worker and it doesn't hold. */
 function notHeld(state: ClusterState, worker: string, hello: HelloParams): AssignedAttempt[] {
   const held = new Set(hello.held.map(({ job, host, attempt }) => `${job} ${host} ${attempt}`));
   return assignedAttempts(state, worker).filter(
     ({ job, host, attempt }) => !held.has(`${job} ${host} ${attempt}`),
   );
-}
-
-/** Texts from outside that the log keeps have a limit. */
-function boundedReport(report: AttemptReport): ReportedEvent {
-  switch (report.event) {
-    case 'begun':
-    case 'started':
-      return report;
-    case 'refused':
-      return { ...report, reason: report.reason.slice(0, maxMessageLength) };
-    case 'finished': {
-      const { message } = report.outcome;
-      if (message === undefined || message.length <= maxMessageLength) return report;
-      return { ...report, outcome: { ...report.outcome, message: message.slice(0, maxMessageLength) } };
-    }
-  }
 }

@@ -16,8 +16,6 @@ export interface WorkerRecord {
   recipient: Recipient;
   incarnation: Incarnation;
   session: WorkerSession | undefined;
-  /** Runs while it is away; at its end the worker counts as lost. */
-  lossTimer: Timer | undefined;
   refusals: number;
   /** Until then it gets nothing new. */
   pause: Timer | undefined;
@@ -104,7 +102,6 @@ export class WorkerRegistry {
       return known;
     }
     known?.pause?.cancel();
-    known?.lossTimer?.cancel();
     const record: WorkerRecord = {
       name,
       version: hello.version,
@@ -112,7 +109,6 @@ export class WorkerRegistry {
       recipient,
       incarnation: { id: hello.incarnation, opened: new Set(), refused: new Map() },
       session: undefined,
-      lossTimer: undefined,
       refusals: 0,
       pause: undefined,
     };
@@ -121,8 +117,6 @@ export class WorkerRegistry {
   }
 
   connected(record: WorkerRecord, session: WorkerSession): void {
-    record.lossTimer?.cancel();
-    record.lossTimer = undefined;
     if (record.session !== session) record.session?.peer.close(4001, 'replaced by a newer connection');
     record.session = session;
     for (const arrived of [...this.#arrivals]) arrived();
@@ -152,9 +146,7 @@ export class WorkerRegistry {
   stop(): void {
     this.#stopped = true;
     for (const record of this.#records.values()) {
-      record.lossTimer?.cancel();
       record.pause?.cancel();
-      record.lossTimer = undefined;
       record.pause = undefined;
     }
     for (const arrived of [...this.#arrivals]) arrived();

@@ -1,0 +1,82 @@
+/**
+ * Takes what workers say of their attempts into the log. A report counts only from the worker that its certificate names
+ * (A6); the answer comes once it is durable, or void (L7).
+ */
+import { decideHalt, decideReports, type ReportedEvent } from '@pogo/core';
+import type { AttemptReport, ReportParams } from '@pogo/protocol';
+import type { Logger } from 'pino';
+import type { Leader } from '../leader/leader.js';
+import type { WorkerRegistry } from './worker-registry.js';
+import type { Incarnation } from './worker-session.js';
+
+/** Characters of a text from outside that the log keeps. */
+const maxTextLength = 2000;
+
+export class ReportDesk {
+  readonly #leader: Leader;
+  readonly #registry: WorkerRegistry;
+  readonly #logger: Logger;
+
+  constructor(options: { leader: Leader; registry: WorkerRegistry; logger: Logger }) {
+    this.#leader = options.leader;
+    this.#registry = options.registry;
+    this.#logger = options.logger;
+  }
+
+  /** `lost`: nobody leads; the worker has to say it again. */
+  async take(worker: string, { reports, passwordRefused }: ReportParams): Promise<'taken' | 'lost'> {
+    const bounded = reports.map(boundedReport);
+    const outcome = await this.#leader.command((state) => {
+      const { entries, voidCount } = decideReports(state, worker, bounded);
+      const halts = passwordRefused.flatMap((job) => {
+        const decision = decideHalt(state, { job, by: worker, cause: 'password-refused', kill: false });
+        return decision.kind === 'halted' ? decision.entries : [];
+      });
+      const unwilling = entries.some(
+        (entry) => entry.type === 'hosts-refused' && state.jobs.get(entry.job)?.halt === undefined,
+      );
+      const willing = entries.some(({ type }) => type === 'hosts-begun' || type === 'hosts-started');
+      const record = this.#registry.get(worker);
+      if (record !== undefined) {
+        noteRefusals(record.incarnation, bounded, state.open);
+        // At once, or this same cycle's plan would give the host back to the worker that refused it.
+        if (unwilling) this.#registry.refused(record);
+        else if (willing) this.#registry.obliged(record);
+      }
+      return { entries: [...entries, ...halts], answer: voidCount };
+    });
+    if (outcome.kind === 'lost') return 'lost';
+    if (outcome.answer > 0) {
+      this.#logger.debug({ worker, void: outcome.answer }, 'reports that changed nothing');
+    }
+    return 'taken';
+  }
+}
+
+function noteRefusals(
+  incarnation: Incarnation,
+  reports: readonly ReportedEvent[],
+  openJobs: ReadonlySet<number>,
+): void {
+  for (const { job, host, attempt, event } of reports) {
+    if (event !== 'refused' || !openJobs.has(job)) continue;
+    const refused = incarnation.refused.get(job) ?? new Set();
+    refused.add(`${host}.${attempt}`);
+    incarnation.refused.set(job, refused);
+  }
+}
+
+function boundedReport(report: AttemptReport): ReportedEvent {
+  switch (report.event) {
+    case 'begun':
+    case 'started':
+      return report;
+    case 'refused':
+      return { ...report, reason: report.reason.slice(0, maxTextLength) };
+    case 'finished': {
+      const { message } = report.outcome;
+      if (message === undefined || message.length <= maxTextLength) return report;
+      return { ...report, outcome: { ...report.outcome, message: message.slice(0, maxTextLength) } };
+    }
+  }
+}
