@@ -110,15 +110,16 @@ describe('a command', () => {
   it('leaves no file and no process of ours on the host', async () => {
     const home = await scene.namespace.run('find', [hosts.account.home, '-type', 'f']);
     expect(home.stdout.trim()).toBe(`${hosts.account.home}/.ssh/authorized_keys`);
-    await expect.poll(() => hosts.processes().map(({ argv }) => argv.join(' '))).toEqual([]);
+    await expect
+      .poll(() => hosts.processes().map(({ argv }) => argv.join(' ')), { timeout: 30_000 })
+      .toEqual([]);
   });
 
   it('has a daemon that keeps its streams open: the exit status ends the attempt all the same', async () => {
     const { host, result } = await runOnOne(['sh', '-c', 'echo before; setsid sleep 98801 & exit 3']);
     expect(host).toMatchObject({ state: 'failed', outcome: { exitCode: 3 }, stdout: 'before\n' });
     expect(result.exitCode).toBe(5);
-    const [daemon] = hosts.processes().filter(({ argv }) => argv.includes('98801'));
-    expect(daemon).toBeDefined();
-    await scene.namespace.run('kill', ['-KILL', String(daemon!.pid)]);
+    await expect.poll(() => hosts.running('sleep 98801'), { timeout: 30_000 }).toHaveLength(1);
+    await scene.namespace.run('kill', ['-KILL', String(hosts.running('sleep 98801')[0]!.pid)]);
   });
 });

@@ -21,7 +21,8 @@ function start(expression: string, more: readonly string[], script: string): Run
   );
 }
 
-function jobOf(command: RunningCommand): string {
+async function jobOf(command: RunningCommand): Promise<string> {
+  await command.untilStderr(/^job p\d{10} /);
   return /^job (p\d{10}) /.exec(command.stderr())![1]!;
 }
 
@@ -53,7 +54,7 @@ describe('killed in mid-command', () => {
     await command.untilStdout(/started[^]*started/);
     kill('rexec');
     expect(await command.ended).toMatchObject({ exitCode: 9 });
-    const shown = await scene.hosts(jobOf(command));
+    const shown = await scene.hosts(await jobOf(command));
     for (const host of shown)
       expect(host).toMatchObject({ state: 'unknown', outcome: { reason: 'rexec-lost' } });
     expect(command.stderr()).toContain(reasonOf('rexec-lost').advice);
@@ -72,7 +73,7 @@ describe('killed in mid-command', () => {
     await expect.poll(() => returns('worker'), { timeout: 30_000 }).toBe(before + 1);
     hosts.open('worker-gate');
     expect(await command.ended).toMatchObject({ exitCode: 9 });
-    const shown = await scene.hosts(jobOf(command));
+    const shown = await scene.hosts(await jobOf(command));
     expect(statesOf({ hosts: shown }).unknown).toBe(2);
     const { state, outcome } = shown[0]!;
     expect(['rexec-lost', 'worker-lost', 'connection-lost']).toContain(outcome?.reason);
@@ -99,7 +100,7 @@ describe('killed in mid-command', () => {
       expect(lines).toEqual([`${host}: before`, `${host}: after`]);
     }
     const jobs = await scene.run(['jobs']);
-    expect(jobs.stdout).toContain(`${jobOf(command)}  succeeded`);
+    expect(jobs.stdout).toContain(`${await jobOf(command)}  succeeded`);
     expect(jobs.stdout).toContain('p0000000001');
     await expectNextJobWorks();
   });
@@ -116,11 +117,11 @@ describe('killed in mid-command', () => {
     await expect.poll(() => returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
     hosts.open('credentials-gate');
     await command.untilStderr(/credentials-needed/);
-    expect((await scene.run(['status', jobOf(command)])).stdout).toContain('needs-credentials');
-    const halted = await scene.run(['halt', jobOf(command)]);
+    expect((await scene.run(['status', await jobOf(command)])).stdout).toContain('needs-credentials');
+    const halted = await scene.run(['halt', await jobOf(command)]);
     expect(halted.exitCode, halted.stderr).toBe(0);
     expect(await command.ended).toMatchObject({ exitCode: 6 });
-    expect(statesOf({ hosts: await scene.hosts(jobOf(command)) })).toEqual({ succeeded: 1, halted: 2 });
+    expect(statesOf({ hosts: await scene.hosts(await jobOf(command)) })).toEqual({ succeeded: 1, halted: 2 });
     await expectNextJobWorks();
   });
 });

@@ -25,8 +25,12 @@ function run(expression: string, more: readonly string[], script: string) {
   return scene.runJson(['-h', expression, ...hosts.login, ...more, '--', 'sh', '-c', script]);
 }
 
+/** What shows in the state of a job soon after it has shown on its hosts. */
+const soon = { timeout: 30_000 };
+
 /** `p0000000012`, said first of all. */
-function jobOf(command: RunningCommand): string {
+async function jobOf(command: RunningCommand): Promise<string> {
+  await command.untilStderr(/^job p\d{10} /);
   return /^job (p\d{10}) /.exec(command.stderr())![1]!;
 }
 
@@ -42,20 +46,20 @@ describe('a halt', () => {
       `echo started | tee -a "$HOME/halt-trace"; ${waitFor('halt-gate')}; echo finished`,
     );
     await command.untilStdout(/started/);
-    const halted = await scene.run(['halt', jobOf(command)]);
+    const halted = await scene.run(['halt', await jobOf(command)]);
     expect(halted.exitCode, halted.stderr).toBe(0);
-    expect(await stateCounts(jobOf(command))).toEqual({ running: 1, halted: 3 });
+    await expect.poll(async () => stateCounts(await jobOf(command)), soon).toEqual({ running: 1, halted: 3 });
     hosts.open('halt-gate');
     expect(await command.ended).toMatchObject({ exitCode: 6 });
     expect(command.stdout()).toContain('127.0.1.1: finished');
-    expect(await stateCounts(jobOf(command))).toEqual({ succeeded: 1, halted: 3 });
+    expect(await stateCounts(await jobOf(command))).toEqual({ succeeded: 1, halted: 3 });
     expect(hosts.lines('halt-trace')).toHaveLength(1);
     expect(command.stderr()).toContain('1 succeeded, 3 halted');
 
-    const again = await scene.run(['halt', jobOf(command)]);
+    const again = await scene.run(['halt', await jobOf(command)]);
     expect(again.exitCode).toBe(1);
     expect(again.stderr).toContain('job-ended');
-    const answer = await scene.api('POST', `/v1/jobs/${jobOf(command)}/halt`, { kill: false });
+    const answer = await scene.api('POST', `/v1/jobs/${await jobOf(command)}/halt`, { kill: false });
     expect(answer).toMatchObject({
       status: 409,
       contentType: expect.stringContaining('application/problem+json'),
@@ -65,12 +69,13 @@ describe('a halt', () => {
   it('with --kill ends running commands and their children on the hosts too', async () => {
     const command = start('127.0.1.[1-3]', ['--concurrent', '2'], 'sleep 98701 & echo started; sleep 98702');
     await command.untilStdout(/started[^]*started/);
-    expect(hosts.processes().filter(({ argv }) => argv[1] === '98701')).toHaveLength(2);
+    // The shell goes on before its child in the background has become `sleep`.
+    await expect.poll(() => hosts.running('sleep 98701'), soon).toHaveLength(2);
     expect((await scene.run(['halt', 'last', '--kill'])).exitCode).toBe(0);
     // Halted hosts come before killed ones (6 before 3).
     expect(await command.ended).toMatchObject({ exitCode: 6 });
-    expect(await stateCounts(jobOf(command))).toEqual({ killed: 2, halted: 1 });
-    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+    expect(await stateCounts(await jobOf(command))).toEqual({ killed: 2, halted: 1 });
+    expect(hosts.running('sleep 98701', 'sleep 98702')).toEqual([]);
     expect(command.stderr()).toContain(reasonOf('halt-kill').advice);
   });
 
@@ -83,11 +88,11 @@ describe('a halt', () => {
     await command.untilStdout(/started/);
     command.child.kill('SIGINT');
     await command.untilStderr(/halting p\d{10}/);
-    await expect.poll(() => stateCounts(jobOf(command))).toEqual({ running: 1, halted: 2 });
+    await expect.poll(async () => stateCounts(await jobOf(command)), soon).toEqual({ running: 1, halted: 2 });
     hosts.open('interrupt-gate');
     expect(await command.ended).toEqual({ exitCode: 130, signal: null });
     expect(command.stdout()).toContain('finished');
-    expect(await stateCounts(jobOf(command))).toEqual({ succeeded: 1, halted: 2 });
+    expect(await stateCounts(await jobOf(command))).toEqual({ succeeded: 1, halted: 2 });
   });
 
   it('is made a kill by a second Ctrl-C', async () => {
@@ -97,8 +102,8 @@ describe('a halt', () => {
     await command.untilStderr(/halting/);
     command.child.kill('SIGINT');
     expect(await command.ended).toEqual({ exitCode: 130, signal: null });
-    expect(await stateCounts(jobOf(command))).toEqual({ killed: 1 });
-    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+    expect(await stateCounts(await jobOf(command))).toEqual({ killed: 1 });
+    expect(hosts.running('sleep 98703')).toEqual([]);
   });
 });
 
@@ -140,7 +145,7 @@ describe('Ctrl-C on a terminal', () => {
     ]);
     expect(exitCode, shown).toBe(130);
     expect(shown).toMatch(/1 killed, 1 halted/);
-    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+    expect(hosts.running('sleep 98709')).toEqual([]);
   });
 });
 
@@ -159,7 +164,7 @@ describe('a time limit', () => {
         stdout: 'before\n',
       });
     }
-    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+    expect(hosts.running('sleep 98704', 'sleep 98705')).toEqual([]);
     expect(result.stderr).toContain(reasonOf('command-timeout').advice);
   });
 
@@ -171,7 +176,7 @@ describe('a time limit', () => {
     );
     expect(statesOf(document)).toEqual({ 'timed-out': 1 });
     expect(result.exitCode).toBe(3);
-    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+    expect(hosts.running('sleep 98706', 'sleep 98707')).toEqual([]);
   });
 
   it('of the job ends what runs, and what waits never starts', async () => {
@@ -183,7 +188,7 @@ describe('a time limit', () => {
     expect(statesOf(document)).toEqual({ killed: 1, halted: 2 });
     expect(document.job.halt).toMatchObject({ cause: 'job-timeout', kill: true });
     expect(result.exitCode).toBe(6);
-    expect(hosts.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+    expect(hosts.running('sleep 98708')).toEqual([]);
   });
 });
 
@@ -195,7 +200,9 @@ describe('a limit', () => {
       `echo start >> "$HOME/peak-trace"; echo started; ${waitFor('peak-gate')}; sleep 0.1; echo end >> "$HOME/peak-trace"`,
     );
     await command.untilStdout(/started[^]*started/);
-    expect(await stateCounts(jobOf(command))).toEqual({ running: 2, waiting: 6 });
+    await expect
+      .poll(async () => stateCounts(await jobOf(command)), soon)
+      .toEqual({ running: 2, waiting: 6 });
     expect(hosts.lines('peak-trace')).toEqual(['start', 'start']);
     hosts.open('peak-gate');
     expect(await command.ended).toMatchObject({ exitCode: 0 });
@@ -248,7 +255,7 @@ describe('a detached job', () => {
     expect(job).toMatch(/^p\d{10}$/);
     const log = follow(scene.cluster.spawn(['log', job, '--follow']));
     await log.untilStdout(/out 127\.0\.1\.1\n[^]*out 127\.0\.1\.2|out 127\.0\.1\.2\n[^]*out 127\.0\.1\.1/);
-    expect((await scene.run(['status', job])).stdout).toContain('2 running');
+    await expect.poll(async () => (await scene.run(['status', job])).stdout, soon).toContain('2 running');
     const waiting = follow(scene.cluster.spawn(['wait', job]));
     hosts.open('detach-gate');
     expect(await waiting.ended).toMatchObject({ exitCode: 5 });

@@ -16,12 +16,16 @@ export interface HostAccount {
   lines(file: string): string[];
   /** Processes of the account, sshd's own left out. */
   processes(): ProcessEntry[];
+  /** Those of its processes whose command line is one of `commands`. */
+  running(...commands: string[]): ProcessEntry[];
 }
 
 export async function reachWithKey(scene: Scene, hosts: number): Promise<HostAccount> {
   const key = await scene.key();
   const account = await scene.account({ authorizedKeys: [key.publicLine] });
   const sshd = await scene.sshd({ methods: ['publickey'], hostKeyTypes: ['ed25519'] });
+  const processes = () =>
+    processTable().filter(({ uid, argv }) => uid === account.uid && !/^(\S*\/)?sshd\b/.test(argv[0] ?? ''));
   return {
     account,
     sshd,
@@ -35,8 +39,8 @@ export async function reachWithKey(scene: Scene, hosts: number): Promise<HostAcc
       const path = join(account.home, file);
       return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
     },
-    processes: () =>
-      processTable().filter(({ uid, argv }) => uid === account.uid && !/^(\S*\/)?sshd\b/.test(argv[0] ?? '')),
+    processes,
+    running: (...commands) => processes().filter(({ argv }) => commands.includes(argv.join(' '))),
   };
 }
 
