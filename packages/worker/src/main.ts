@@ -14,6 +14,11 @@ import { loadWorkerConfiguration } from './worker-configuration.js';
 
 const exitCodes = { error: 1, usage: 2 } as const;
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
+/**
+ * A small young generation: 44 MB instead of 61 MB at 400 hosts, at the same CPU time and rate; what rexec makes is mostly
+ * buffers outside of it.
+ */
+const rexecFlags = ['--max-semi-space-size=2'];
 /** What rexec may see of the environment: nothing that could hold a secret. */
 const passedOn = ['PATH', 'HOME', 'LANG', 'TZ'];
 
@@ -56,7 +61,7 @@ async function run(options: RunOptions): Promise<void> {
     spool: { directory: configuration.spool.dir, retentionMs: configuration.spool.retentionMs },
     maxConnections: configuration.maxConnections,
     maxHandshakes: configuration.maxHandshakes,
-    rexec: { argv: [process.execPath, rexec], environment: environmentOfRexec() },
+    rexec: { argv: [process.execPath, ...rexecFlags, rexec], environment: environmentOfRexec() },
     journal: new MemoryJournal(),
     incarnation: randomUUID(),
     clock: systemClock,

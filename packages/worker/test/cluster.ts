@@ -23,6 +23,7 @@ import {
   reportParamsSchema,
   type ReportParams,
   type ResolvedSpec,
+  type SealedCredentials,
   specDigest,
 } from '@pogo/protocol';
 import { method, MethodError, type Peer, PeerListener } from '@pogo/wire';
@@ -167,13 +168,12 @@ export class Dispatcher {
     return answer.value;
   }
 
-  open(
-    job: number,
-    script: Record<string, Act>,
-    overrides: Partial<ResolvedSpec> = {},
-  ): Promise<OrderResult> {
-    const spec = { ...specOf(script), ...overrides };
-    return this.order('open', { job, spec, digest: specDigest(spec), credentials: sealedCredentials });
+  open(job: number, script: Record<string, Act>): Promise<OrderResult> {
+    return this.openSpec(job, specOf(script), sealedCredentials);
+  }
+
+  openSpec(job: number, spec: ResolvedSpec, credentials: SealedCredentials): Promise<OrderResult> {
+    return this.order('open', { job, spec, digest: specDigest(spec), credentials });
   }
 
   assign(job: number, hosts: readonly number[], attempt = 1): Promise<OrderResult> {
@@ -248,7 +248,7 @@ export function specOf(script: Record<string, Act>): ResolvedSpec {
 
 /** A marker that must turn up nowhere but in the orders. */
 export const credentialsMarker = 'SEALED-CREDENTIALS-MARKER';
-const sealedCredentials = {
+const sealedCredentials: SealedCredentials = {
   protected: 'p',
   iv: 'i',
   ciphertext: credentialsMarker,
@@ -273,6 +273,7 @@ export async function startCluster(
 ): Promise<Cluster> {
   const program = await programOf('scripted-rexec.ts');
   const directory = await mkdtemp(join(tmpdir(), 'pogo-worker-'));
+  const rexecProgram = overrides.rexec?.argv.at(-1) ?? program;
   const dispatcher = overrides.dispatcher ?? new Dispatcher();
   if (overrides.dispatcher === undefined) await dispatcher.start();
   const log = new KeptLog();
@@ -301,7 +302,7 @@ export async function startCluster(
     worker,
     log,
     directory,
-    rexecs: () => childrenOf(process.pid, program),
+    rexecs: () => childrenOf(process.pid, rexecProgram),
   };
   clusters.push(cluster);
   await worker.start();
@@ -309,8 +310,13 @@ export async function startCluster(
   return cluster;
 }
 
-/** Stops everything, and fails on what is left behind. */
-export async function stopClusters(): Promise<void> {
+/** TCP sockets and servers of this process. */
+export function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCP')).length;
+}
+
+/** Stops everything, and fails on what is left behind, beyond the sockets that the test had open before. */
+export async function stopClusters(socketsBefore = 0): Promise<void> {
   for (const { worker, dispatcher, directory, rexecs } of clusters.splice(0).reverse()) {
     await worker.stop();
     await dispatcher.stop();
@@ -318,9 +324,7 @@ export async function stopClusters(): Promise<void> {
     if (left.length > 0) throw new Error(`rexec processes are left behind: ${left.join(', ')}`);
     await rm(directory, { recursive: true });
   }
-  while (process.getActiveResourcesInfo().some((kind) => kind.startsWith('TCP'))) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  while (openSockets() > socketsBefore) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export function childrenOf(parent: number, program: string): number[] {

@@ -3,7 +3,7 @@ import { type JobAttempt, MemoryJournal } from '@pogo/worker';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { removePrograms, startCluster, stopClusters } from './cluster.js';
 
-afterEach(stopClusters);
+afterEach(() => stopClusters());
 afterAll(removePrograms);
 
 /** The real clock, whose durations can be made to jump. */

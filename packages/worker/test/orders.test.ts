@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { removePrograms, startCluster, stopClusters } from './cluster.js';
 
-afterEach(stopClusters);
+afterEach(() => stopClusters());
 afterAll(removePrograms);
 
 const hosts = (count: number) => Array.from({ length: count }, (_, index) => index);

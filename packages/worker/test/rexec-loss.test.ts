@@ -4,7 +4,7 @@ import { ManualClock, systemClock } from '@pogo/lifecycle';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { credentialsMarker, removePrograms, startCluster, stopClusters } from './cluster.js';
 
-afterEach(stopClusters);
+afterEach(() => stopClusters());
 afterAll(removePrograms);
 
 test('what a dying rexec held is unknown, and what it never got goes on in a fresh one', async () => {
