@@ -9,7 +9,7 @@
  *   the sleep before the end frames are written.
  * - **S4** Nobody relies on a signal interrupting `wait`: a handler that has something to say ends the running sleep. What we
  *   start is ended by KILL alone: between fork and exec a child has our handlers, and any other signal can be lost in them.
- * - **S5** A kill is confirmed only by a scan that finds no living process of the session.
+ * - **S5** A kill is confirmed only by a scan that finds no living process of the session; who is signalled was looked at alone.
  * - **S6** The budget on top of the command: 3 forks (actor, reader, sleep) and 3 execs (sh, setsid, sleep).
  *
  * Who does what:
@@ -75,8 +75,9 @@ _tick() {
   while
     wait $_sleep
     _y=$?
-    kill -0 $_sleep
+    [ ! $_woken ] && [ $_y -gt 128 ] && kill -0 $_sleep
   do :; done
+  [ ! $_woken ] || wait $_sleep
   _sleep=
   # A sleep that takes no fractions fails at once; one that fails on whole seconds, twice, leaves no clock to go by.
   if [ $_woken ] || [ $_y = 0 ] || [ $_y -gt 128 ]; then
@@ -132,8 +133,21 @@ _signal() {
     kill -$1 -$_pid || kill -$1 $_pid && _left=-$_pid
     return
   }
-  for _p in /proc/[0-9]*; do
-    _p=\${_p#/proc/}
+  # One \`cat\` spares reading every process byte by byte; a name may hold anything, so it only says whom to look at.
+  _all=$(exec cat /proc/[0-9]*/stat)
+  _pids=
+  IFS='
+'
+  for _line in $_all; do
+    case $_line in
+      *") "[!ZX]*" $_session "* | "$_pid "*) _pids="$_pids \${_line%% *}" ;;
+      *")"*) ;;
+      *) _pids="$_pids \${_line%% *}" ;;
+    esac
+  done
+  unset IFS
+  [ "$_all" ] || _pids=$(cd /proc && echo [0-9]*)
+  for _p in $_pids; do
     _stat $_p
     set -- $_fields
     case "$1 $_p" in
@@ -164,21 +178,22 @@ _alive() {
 
 _stop() {
   [ $_grace = 0 ] || _signal TERM
+  _step=20
   while
     _woken=
     [ $_grace -gt 0 ] && _alive
   do
-    _y=$_grace
-    [ $_y -lt 500 ] || _y=500
-    _grace=$((_grace - _y))
-    _tick $_y
+    [ $_step -lt $_grace ] || _step=$_grace
+    _grace=$((_grace - _step))
+    _tick $_step
+    [ $_step -gt 300 ] || _step=$((_step * 2))
   done
   _tries=0
   while
     _woken=
     _signal KILL
     [ "$_left" ] && [ $((_tries += 1)) -lt 20 ]
-  do _tick 100; done
+  do _tick $((_tries * 20)); done
   [ $_ended ] || { kill -0 $$ && _tick 1000; }
   [ ! "$_left" ] && [ $_session != - ] || _cause=$((_cause + 8))
   # The main shell is gone, or waits for something that can't be killed: report in its place.

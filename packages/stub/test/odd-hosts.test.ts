@@ -2,12 +2,12 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { argv, interpreter, program, runOnHost, shell, sweep } from './host.js';
 
 const directories: string[] = [];
 
-afterEach(() => {
+afterAll(() => {
   sweep();
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
 });
@@ -22,7 +22,7 @@ function pathWith(...programs: string[]): string {
 
 const everyday = ['sh', 'echo', 'true', 'kill'];
 
-describe.each(['dash', 'bash', 'busybox', 'plain'])('under %s', (name) => {
+describe.concurrent.each(['dash', 'bash', 'busybox', 'plain'])('under %s', (name) => {
   const launch = interpreter(name);
 
   it('without setsid the command runs in the session of the connection, and a timeout ends that session but us', async () => {

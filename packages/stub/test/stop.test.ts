@@ -1,5 +1,5 @@
 /** Every way in which the stub ends the command: nothing of the session lives afterwards, and nothing of ours (S3, S4, S5). */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { encodeHeartbeat, encodeKill, encodeTerminate } from '@pogo/stub';
 import {
   type HostRun,
@@ -13,7 +13,7 @@ import {
   tellingInterpreters,
 } from './host.js';
 
-afterEach(sweep);
+afterAll(sweep);
 
 /** Says "up" once it takes no notice of TERM, and stays. */
 const stubborn = shell("trap '' TERM; echo up; while :; do sleep 1000; done");
@@ -30,7 +30,7 @@ function onceUp(act: (run: HostRun) => void) {
   };
 }
 
-describe.each(interpreters)('under %s', (name) => {
+describe.concurrent.each(interpreters)('under %s', (name) => {
   const launch = interpreter(name);
   const telling = tellingInterpreters.includes(name);
   const signalled = (signal: 'SIGTERM' | 'SIGKILL') =>
@@ -169,11 +169,11 @@ describe.each(interpreters)('under %s', (name) => {
     const silent = await runOnHost({ launch, command: willing, silenceMs: 600 });
     expect(silent.ended).toMatchObject({ stopCause: 'silence', killed: true, killConfirmed: true });
     expect(silent.leftBehind).toEqual([]);
-    // The command itself asks for heartbeats, for four times the silence limit, and then ends.
+    // The command itself asks for heartbeats, for longer than the silence limit, and then ends.
     const kept = await runOnHost({
       launch,
-      command: shell('i=0; while [ $i -lt 24 ]; do echo beat; sleep 0.1; i=$((i+1)); done'),
-      silenceMs: 900,
+      command: shell('i=0; while [ $i -lt 16 ]; do echo beat; sleep 0.2; i=$((i+1)); done'),
+      silenceMs: 2400,
       onEvent: (event, run) => {
         if (event.kind === 'stdout') run.send(encodeHeartbeat());
       },
@@ -183,11 +183,20 @@ describe.each(interpreters)('under %s', (name) => {
   });
 
   it.each(['SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('%s to the stub ends the command', async (signal) => {
+    let waiting: NodeJS.Timeout | undefined;
     const { ended, leftBehind, events } = await runOnHost({
       launch,
       command: stubborn,
-      onEvent: onceUp(({ child }) => child.kill(signal)),
+      onEvent: onceUp((run) => {
+        waiting = setInterval(() => {
+          // The command is watched: main shell, actor, reader, the actor's sleep, the command, its sleep.
+          if (run.processes().length < 6) return;
+          clearInterval(waiting);
+          run.child.kill(signal);
+        }, 20);
+      }),
     });
+    clearInterval(waiting);
     expect(events.map(({ kind }) => kind)).toContain('started');
     expect(ended).toMatchObject({ exit: { kind: 'unknown' }, killed: true, killConfirmed: true });
     expect(leftBehind).toEqual([]);
