@@ -270,7 +270,14 @@ export class JobRunner implements Claimant {
     const { journal, outbox, spool } = this.#options;
     this.#settling++;
     const hurry = this.#running.size < fewRunning;
-    await Promise.all([journal.result(ends), spool.flushed({ hurry })]);
+    // Of these rexec says that it never dialled: as good as never handed over.
+    const refused = ends.filter(({ event }) => event === 'refused');
+    const results = ends.filter(({ event }) => event !== 'refused');
+    await Promise.all([
+      refused.length > 0 && journal.refused(refused, 'refused by rexec'),
+      results.length > 0 && journal.result(results),
+      spool.flushed({ hurry }),
+    ]);
     outbox.add(ends);
     this.#settling--;
     this.#tellIdle();
@@ -291,28 +298,35 @@ export class JobRunner implements Claimant {
     });
   }
 
-  /** rexec is gone, and all that it said was heard: what it held can't be known any more (2). */
+  /**
+   * rexec is gone, and all that it said was heard: what it held can't be known any more (2). One that never said that
+   * it was up has read no order: what was on its way to it hasn't begun.
+   */
   #lost(rexec: RexecProcess, end: RexecEnd): void {
-    const { log } = this.#options;
     this.#rexec = undefined;
     this.#lastEnd = end.description;
-    const lost = [...this.#running].filter(([, running]) => running.rexec === rexec);
+    const lost: Attempt[] = [];
+    for (const [host, running] of this.#running) {
+      if (running.rexec === rexec) lost.push({ host, attempt: running.attempt });
+    }
     if (lost.length > 0 || !this.#closing) {
       this.#lostRexecs++;
-      log.error(
-        { job: this.job, rexec: rexec.pid, end: end.description, lost: lost.length },
-        'rexec ended early',
-      );
+      const fields = { job: this.job, rexec: rexec.pid, end: end.description, lost: lost.length };
+      this.#options.log.error(fields, 'rexec ended early');
     }
-    for (const [host] of lost) this.#end(host);
-    const message = `The process on the worker that ran the command ${end.description}.`;
-    const ends = lost.map(([host, { attempt }]): AttemptReport => {
-      const outcome = { state: 'unknown', reason: 'rexec-lost', message } as const;
-      return { event: 'finished', job: this.job, host, attempt, outcome };
-    });
-    if (ends.length > 0) void this.#settle(ends);
-    if (this.#queue.length > 0 && !this.#ensureRexec()) this.#refuseQueue(this.#rexecRefusal);
+    for (const { host } of lost) this.#end(host);
+    if (!rexec.isReady) this.#queue.unshift(...lost);
+    else if (lost.length > 0) void this.#settle(lost.map((attempt) => this.#unknown(attempt, end)));
+    const refusal =
+      this.#refusal ?? (this.#queue.length === 0 || this.#ensureRexec() ? undefined : this.#rexecRefusal);
+    if (refusal !== undefined) this.#refuseQueue(refusal);
     this.#tellIdle();
+  }
+
+  #unknown(attempt: Attempt, end: RexecEnd): AttemptReport {
+    const message = `The process on the worker that ran the command ${end.description}.`;
+    const outcome = { state: 'unknown', reason: 'rexec-lost', message } as const;
+    return { event: 'finished', job: this.job, ...attempt, outcome };
   }
 
   #output(frame: OutputFrame): void {

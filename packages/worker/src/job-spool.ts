@@ -8,13 +8,13 @@
  * 4. A tail that was torn by a crash is cut when the file is opened.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { type Clock, delay } from '@pogo/lifecycle';
 import type { OutputFrame } from '@pogo/protocol';
 import type { Log } from './log.js';
-import { behind, SpoolIndex } from './spool-index.js';
+import { type OpenFile, recoverSpool, type SpoolFile } from './spool-file.js';
+import { behind, SpoolIndex, streamNumber } from './spool-index.js';
 import {
-  decodeRecordHeader,
   encodeRecordHeader,
   mostPayloadBytes,
   type RecordHeader,
@@ -28,17 +28,11 @@ const pressureBytes = { full: 1024 * 1024, low: 256 * 1024 } as const;
 const writeDistanceMs = 10;
 /** Of a larger write nothing is kept for readers. */
 const mostTailBytes = 256 * 1024;
-/** Read at once while an existing file is scanned. */
-const scanBytes = 256 * 1024;
 
 interface Pending {
   record: RecordHeader;
   data: Uint8Array;
 }
-
-/** What of a file is used; a seam for disks that are full. */
-export type SpoolFile = Pick<FileHandle, 'read' | 'write' | 'truncate' | 'stat' | 'utimes' | 'close'>;
-export type OpenFile = (path: string, flags: number, mode: number) => Promise<SpoolFile>;
 
 export interface JobSpoolOptions {
   path: string;
@@ -68,8 +62,8 @@ export class JobSpool {
   #tail: { at: number; bytes: Buffer } | undefined;
   #closing: Promise<void> | undefined;
   #isComplete = false;
-  /** Lost bytes that the file doesn't tell yet, one for each stream (3). */
-  #gaps: RecordHeader[] = [];
+  /** Lost bytes that the file doesn't tell yet, one gap for each stream (3). */
+  readonly #gaps = new Map<number, RecordHeader>();
   #failing = false;
   #waiting: (() => void)[] = [];
 
@@ -122,8 +116,8 @@ export class JobSpool {
   }
 
   /** Lost bytes that the file itself doesn't tell (3). */
-  get untoldGaps(): readonly RecordHeader[] {
-    return this.#gaps;
+  get untoldGaps(): RecordHeader[] {
+    return [...this.#gaps.values()];
   }
 
   onPressure(pressure: (isFull: boolean) => void): void {
@@ -184,7 +178,7 @@ export class JobSpool {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.flushed({ hurry: true });
-      if (this.#gaps.length > 0) await this.#write();
+      if (this.#gaps.size > 0) await this.#write();
       this.#isComplete = true;
       this.#wake();
       const seconds = this.#options.clock.wallMs() / 1000;
@@ -246,7 +240,7 @@ export class JobSpool {
   }
 
   async #writeBatch(batch: readonly Pending[]): Promise<void> {
-    const gaps = this.#gaps.map((record): Pending => ({ record, data: new Uint8Array() }));
+    const gaps = this.untoldGaps.map((record): Pending => ({ record, data: new Uint8Array() }));
     const all = [...gaps, ...batch];
     const bytes = Buffer.concat(all.flatMap(({ record, data }) => [encodeRecordHeader(record), data]));
     try {
@@ -264,7 +258,7 @@ export class JobSpool {
       await this.#lose(batch, error as Error);
       return;
     }
-    this.#gaps = [];
+    this.#gaps.clear();
     this.#failing = false;
     this.#tail = bytes.length <= mostTailBytes ? { at: this.#end, bytes } : undefined;
     for (const { record } of all) {
@@ -277,10 +271,9 @@ export class JobSpool {
   async #lose(batch: readonly Pending[], error: Error): Promise<void> {
     this.#tellFailure(error);
     for (const { record } of batch) {
-      const known = this.#gaps.find(
-        (gap) => gap.host === record.host && gap.attempt === record.attempt && gap.stream === record.stream,
-      );
-      if (known === undefined) this.#gaps.push({ ...record, isGap: true });
+      const key = streamNumber(record);
+      const known = this.#gaps.get(key);
+      if (known === undefined) this.#gaps.set(key, { ...record, isGap: true });
       else known.length = record.offset + record.length - known.offset;
     }
     await this.#file?.truncate(this.#end).catch(() => undefined);
@@ -298,7 +291,7 @@ export class JobSpool {
     const { path, openFile = open } = this.#options;
     const file = await openFile(path, flags, 0o600);
     try {
-      this.#end = await recover(file, this.index, this.#options);
+      this.#end = await recoverSpool(file, this.index, this.#options);
       this.#file = file;
     } catch (error) {
       await file.close();
@@ -314,44 +307,4 @@ export class JobSpool {
     });
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-/** Reads what a file holds into `index`, and cuts a torn tail (4). Returns the position behind the last record. */
-async function recover(file: SpoolFile, index: SpoolIndex, options: JobSpoolOptions): Promise<number> {
-  const { size } = await file.stat();
-  if (size === 0) return begin(file);
-  const start = Buffer.alloc(spoolMagic.length);
-  await file.read(start, 0, start.length, 0);
-  if (!start.equals(spoolMagic)) {
-    if (size >= spoolMagic.length) throw new Error(`${options.path} is not a spool file`);
-    await file.truncate(0);
-    return begin(file);
-  }
-  let position = spoolMagic.length;
-  const chunk = Buffer.alloc(Math.min(scanBytes, size));
-  let chunkAt = 0;
-  let chunkBytes = 0;
-  for (;;) {
-    if (position + recordHeaderBytes > chunkAt + chunkBytes || position < chunkAt) {
-      chunkAt = position;
-      chunkBytes = (await file.read(chunk, 0, chunk.length, position)).bytesRead;
-    }
-    const record = decodeRecordHeader(chunk.subarray(position - chunkAt, chunkBytes));
-    if (record === undefined || behind(position, record) > size) break;
-    index.add(position, record);
-    position = behind(position, record);
-  }
-  if (position < size) {
-    options.log.warn(
-      { spool: options.path, cutBytes: size - position },
-      'the torn tail of a spool file was cut',
-    );
-    await file.truncate(position);
-  }
-  return position;
-}
-
-async function begin(file: SpoolFile): Promise<number> {
-  await file.write(spoolMagic, 0, spoolMagic.length, 0);
-  return spoolMagic.length;
 }

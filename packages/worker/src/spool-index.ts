@@ -74,6 +74,7 @@ export function behind(position: number, record: RecordHeader): number {
   return position + recordHeaderBytes + payloadBytes(record);
 }
 
-function streamNumber(key: StreamKey): number {
+/** One number per stream of an attempt. */
+export function streamNumber(key: StreamKey): number {
   return (key.attempt * 2 ** 32 + key.host) * 2 + (key.stream === 'stderr' ? 1 : 0);
 }

@@ -8,8 +8,9 @@ import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { formatJobId } from '@pogo/core';
-import { JobSpool, type JobSpoolOptions, type OpenFile } from './job-spool.js';
+import { JobSpool, type JobSpoolOptions } from './job-spool.js';
 import type { Log } from './log.js';
+import type { OpenFile } from './spool-file.js';
 
 /** A spool in use; `release` when done. */
 export interface SpoolUse {

@@ -99,18 +99,13 @@ async function loadFiles(configuration: WorkerConfiguration): Promise<LoadOutcom
       );
     }
   }
-  const certificate = texts['sealingCertificate']!;
-  let kid: string;
-  try {
-    const publicKey = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
-    kid = `sha256:${createHash('sha256').update(publicKey).digest('hex')}`;
-  } catch (error) {
-    const cause = (error as Error).message;
-    return refuse(
-      'certificate-invalid',
-      `${configuration.sealingCertificate} is not a PEM certificate: ${cause}`,
-    );
+  for (const name of ['linkCertificate', 'sealingCertificate'] as const) {
+    const problem = nameProblem(configuration[name], texts[name]!, configuration.name);
+    if (problem !== undefined) return problem;
   }
+  const certificate = texts['sealingCertificate']!;
+  const publicKey = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+  const kid = `sha256:${createHash('sha256').update(publicKey).digest('hex')}`;
   return {
     ok: true,
     loaded: {
@@ -133,6 +128,22 @@ async function privateFileProblem(path: string): Promise<LoadOutcome | undefined
   } catch (error) {
     return refuse('file-unreadable', `${path} cannot be read: ${(error as Error).message}`);
   }
+}
+
+/** A certificate of another name would only be refused by everyone later. */
+function nameProblem(path: string, pem: string, worker: string): LoadOutcome | undefined {
+  let subject: string;
+  try {
+    subject = new X509Certificate(pem).subject;
+  } catch (error) {
+    return refuse('certificate-invalid', `${path} is not a PEM certificate: ${(error as Error).message}`);
+  }
+  const names = subject.split('\n').filter((line) => line.startsWith('CN='));
+  if (names.length === 1 && names[0] === `CN=${worker}`) return undefined;
+  return refuse(
+    'certificate-name',
+    `${path} is for ${names.join(', ') || 'nobody'}, but this worker's name is ${worker}: use the certificate that was issued for it`,
+  );
 }
 
 function refuse(code: string, message: string): { ok: false; code: string; message: string } {

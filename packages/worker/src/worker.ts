@@ -104,6 +104,7 @@ export class Worker implements Service {
     const { log } = this.#options;
     log.info({ held: this.#book.heldCount, limitMs }, 'stopping: nothing more begins, what runs may end');
     this.#desk.refuseFurther('the worker is stopping');
+    await this.#desk.upToDate();
     if (!(await this.#within(limitMs, this.#desk.idle()))) {
       log.warn({ held: this.#book.heldCount }, 'stopping: what still runs is killed');
       this.#desk.kill();

@@ -91,6 +91,14 @@ test.each(['link.key', 'sealing.key'])(
   },
 );
 
+test('a certificate that is for another name is refused', async () => {
+  const { outcome } = await load(complete.replace('name: w1', 'name: w2'));
+  expect(outcome).toMatchObject({
+    code: 'certificate-name',
+    message: expect.stringMatching(/link\.crt is for CN=w1, but this worker's name is w2/) as string,
+  });
+});
+
 test('missing files and a certificate that is none are named', async () => {
   await rm(join(directory, 'root.crt'));
   expect((await load(complete)).outcome).toMatchObject({

@@ -42,18 +42,22 @@ test('a second loss refuses what is left, naming how rexec ended', async () => {
   expect((await dispatcher.ends(5)).at(-1)).toMatchObject({ host: 4, event: 'refused' });
 });
 
-test('a rexec that cannot be started refuses the job, and does so without spinning', async () => {
-  const { dispatcher, rexecs } = await startCluster({
-    rexec: { argv: ['/nonexistent/node', 'x'], environment: { PATH: '/bin' } },
+test('a rexec that cannot be started refuses the job, and is tried again ever later', async () => {
+  const { dispatcher, log } = await startCluster({
+    rexec: { argv: ['/nonexistent/node', '/nonexistent/rexec.js'], environment: { PATH: '/bin' } },
   });
   await dispatcher.open(1, {});
   await dispatcher.assign(1, [0, 1]);
-  for (const end of await dispatcher.ends(2)) {
-    expect(['refused', 'finished']).toContain(end.event);
-  }
+  await dispatcher.ends(2);
   await dispatcher.assign(1, [2]);
-  await dispatcher.ends(3);
-  expect(rexecs()).toEqual([]);
+  // What never came up has begun nothing: no host is in doubt.
+  for (const end of await dispatcher.ends(3)) {
+    const reason = expect.stringContaining('exited with status 127') as string;
+    expect(end).toMatchObject({ event: 'refused', reason });
+  }
+  await log.wrote('rexec wrote on stderr');
+  const waits = log.of('the spare rexec ended').map((fields) => Number(fields['waitMs']));
+  expect(waits).toEqual([...waits].sort((a, b) => a - b));
 });
 
 test('a rexec that speaks nonsense is ended, and its attempts are unknown', async () => {
