@@ -71,6 +71,7 @@ test('a rexec that speaks nonsense is ended, and its attempts are unknown', asyn
 test('a rexec that does not exit within 10 s after its job was closed is killed', async () => {
   const clock = new ManualClock();
   const { dispatcher, rexecs, log } = await startCluster({ clock });
+  await log.wrote('spare rexec is up');
   await dispatcher.open(1, { 0: 'ignore' });
   await dispatcher.assign(1, [0]);
   await dispatcher.until(() => dispatcher.eventsOf(0).includes('begun'));
