@@ -78,7 +78,7 @@ describe('a wrong password for 200 hosts', () => {
     expect(new Set(reasons)).toEqual(
       new Set(['password-refused', 'password-withheld', ...(states.halted ? [undefined] : [])]),
     );
-    expect(result.exitCode).toBe(4);
+    expect(result.exitCode).toBe(6);
     expect(result.stderr).toContain(reasonOf('password-refused').advice);
     expect(result.stderr).toContain(reasonOf('password-withheld').advice);
 

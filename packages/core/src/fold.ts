@@ -168,7 +168,11 @@ function moveHost(
   if (to === 'permitted') {
     job.returned.push(index);
   }
-  if (event === 'refuse') host.worker = undefined;
+  if (event === 'refuse') {
+    host.worker = undefined;
+    // Never the same order twice: the refused attempt stays refused, the next order is another attempt (A3).
+    if (to === 'permitted' && job.halt === undefined) host.attempt++;
+  }
   if (from === 'unknown' && event !== 'retry') host.settled = true;
   return host;
 }

@@ -4,22 +4,17 @@ import { type ExitCode, exitCodes } from '../failure.js';
 export interface JobEnd {
   readonly state: JobState;
   readonly counts: Readonly<Partial<Record<HostState, number>>>;
-  /** Why it was told to stop, if it was. */
-  readonly haltCause?: string | undefined;
 }
 
-/**
- * What a job's end means to the shell: the first that applies of 9, 7, 8, 6, 4, 3, 5, or 0 when every host succeeded. A
- * job that stopped itself because hosts refused the password ends as the authentication failure that it is (4).
- */
-export function exitCodeOf({ state, counts, haltCause }: JobEnd): ExitCode {
+/** What a job's end means to the shell: the first that applies of 9, 7, 8, 6, 4, 3, 5, or 0 when every host succeeded. */
+export function exitCodeOf({ state, counts }: JobEnd): ExitCode {
   const some = (...states: HostState[]) => states.some((one) => (counts[one] ?? 0) > 0);
   if (some('unknown')) return exitCodes.unknown;
   if (some('denied')) return exitCodes.denied;
   if (state === 'needs-credentials') return exitCodes.credentialsNeeded;
   const stopped =
     state === 'halted' || state === 'deadlocked' || state === 'expired' || some('halted', 'skipped');
-  if (stopped && !(haltCause === 'password-refused' && some('auth-failed'))) return exitCodes.halted;
+  if (stopped) return exitCodes.halted;
   if (some('unreachable', 'auth-failed')) return exitCodes.unreachable;
   if (some('timed-out', 'killed')) return exitCodes.timedOut;
   if (some('failed')) return exitCodes.commandFailed;

@@ -100,7 +100,6 @@ async function conclude(
   const exitCode = exitCodeOf({
     state: progress.state,
     counts: progress.counts(),
-    haltCause: now.halt?.cause,
   });
   return {
     exitCode: exitCode === exitCodes.success && outputFailure ? exitCodes.error : exitCode,

@@ -7,7 +7,6 @@ import type { AttemptReport, ReportParams } from '@pogo/protocol';
 import type { Logger } from 'pino';
 import type { Leader } from '../leader/leader.js';
 import type { WorkerRegistry } from './worker-registry.js';
-import type { Incarnation } from './worker-session.js';
 
 /** Characters of a text from outside that the log keeps. */
 const maxTextLength = 2000;
@@ -38,7 +37,6 @@ export class ReportDesk {
       const willing = entries.some(({ type }) => type === 'hosts-begun' || type === 'hosts-started');
       const record = this.#registry.get(worker);
       if (record !== undefined) {
-        noteRefusals(record.incarnation, bounded, state.open);
         // At once, or this same cycle's plan would give the host back to the worker that refused it.
         if (unwilling) this.#registry.refused(record);
         else if (willing) this.#registry.obliged(record);
@@ -50,19 +48,6 @@ export class ReportDesk {
       this.#logger.debug({ worker, void: outcome.answer }, 'reports that changed nothing');
     }
     return 'taken';
-  }
-}
-
-function noteRefusals(
-  incarnation: Incarnation,
-  reports: readonly ReportedEvent[],
-  openJobs: ReadonlySet<number>,
-): void {
-  for (const { job, host, attempt, event } of reports) {
-    if (event !== 'refused' || !openJobs.has(job)) continue;
-    const refused = incarnation.refused.get(job) ?? new Set();
-    refused.add(`${host}.${attempt}`);
-    incarnation.refused.set(job, refused);
   }
 }
 

@@ -135,43 +135,18 @@ export class WorkerLinks implements LogObserver {
         const attempts: OrderedAttempt[] = [];
         for (const host of hostIndexes(entry.hosts))
           attempts.push({ host, attempt: job.hosts[host]!.attempt });
-        this.#assign(entry.worker, entry.job, attempts);
+        registry.get(entry.worker)?.session?.assign(entry.job, attempts);
         return;
       }
       case 'halt-requested':
         for (const { session } of registry.all()) session?.halt(entry.job, entry.kill);
         return;
       case 'job-ended':
-        for (const { session, incarnation } of registry.all()) {
-          incarnation.refused.delete(entry.job);
-          session?.closeJob(entry.job);
-        }
+        for (const { session } of registry.all()) session?.closeJob(entry.job);
         return;
       default:
         return;
     }
-  }
-
-  /** What the worker has refused for good isn't sent again: its answer is known (A3). */
-  #assign(worker: string, job: number, attempts: readonly OrderedAttempt[]): void {
-    const record = this.#options.registry.get(worker);
-    const refused = record?.incarnation.refused.get(job);
-    if (record === undefined || refused === undefined) {
-      record?.session?.assign(job, attempts);
-      return;
-    }
-    const isRefused = ({ host, attempt }: OrderedAttempt) => refused.has(`${host}.${attempt}`);
-    const fresh = attempts.filter((attempt) => !isRefused(attempt));
-    if (fresh.length > 0) record.session?.assign(job, fresh);
-    const reports = attempts
-      .filter(isRefused)
-      .map((attempt) => ({ job, ...attempt, event: 'refused' as const, reason: 'refused before' }));
-    if (reports.length === 0) return;
-    this.#reports
-      .take(worker, { reports, passwordRefused: [] })
-      .catch((error: unknown) =>
-        this.#options.logger.error({ err: error, worker, job }, 'a refusal was not settled'),
-      );
   }
 
   async #hello(peer: Peer, hello: HelloParams): Promise<{ session: WorkerSession; result: HelloResult }> {

@@ -107,7 +107,7 @@ export class WorkerRegistry {
       version: hello.version,
       capacity: hello.capacity,
       recipient,
-      incarnation: { id: hello.incarnation, opened: new Set(), refused: new Map() },
+      incarnation: { id: hello.incarnation, opened: new Set() },
       session: undefined,
       refusals: 0,
       pause: undefined,

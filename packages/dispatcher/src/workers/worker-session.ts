@@ -28,8 +28,6 @@ export interface Incarnation {
   readonly id: string;
   /** Jobs that were opened there (1). */
   readonly opened: Set<number>;
-  /** Attempts that it refused for good, by job: `HOST.ATTEMPT`. It would take no notice of them any more. */
-  readonly refused: Map<number, Set<string>>;
 }
 
 export interface WorkerSessionOptions {
