@@ -199,7 +199,7 @@ describe('pogo run', () => {
     [
       'another host',
       (spec: { targets: string }) => (spec.targets = 'root@evil:22'),
-      'targets: root@evil:22 instead of',
+      'targets: "root@evil:22" instead of',
     ],
     [
       'further methods',
@@ -219,7 +219,7 @@ describe('pogo run', () => {
     [
       'a longer time',
       (spec: { timeouts: { commandMs: number } }) => (spec.timeouts.commandMs += 1),
-      'command timeout',
+      'timeouts: {"commandMs":600001',
     ],
   ])('seals nothing when the plan has %s than was asked for', async (_what, alter, text) => {
     const { specDigest } = await import('@pogo/protocol');

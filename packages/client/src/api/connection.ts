@@ -19,6 +19,8 @@ export interface ApiRequest {
   /** Time without a sign of life after which the request is given up; absent for streams. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Called when the request has left: what can be done while the answer is under way. */
+  onSent?(): void;
 }
 
 export type ApiResponse =
@@ -56,7 +58,7 @@ export class Connection {
     this.#agent.warm();
   }
 
-  request({ method, path, body, headers, timeoutMs, signal }: ApiRequest): Promise<ApiResponse> {
+  request({ method, path, body, headers, timeoutMs, signal, onSent }: ApiRequest): Promise<ApiResponse> {
     return new Promise((resolve) => {
       const request = httpsRequest({
         agent: this.#agent,
@@ -78,6 +80,7 @@ export class Connection {
       request.on('timeout', () => request.destroy(new Error('timeout')));
       request.on('error', (error) => resolve(outcomeOf(error)));
       request.on('response', (message) => resolve({ kind: 'response', message }));
+      if (onSent !== undefined) request.on('finish', onSent);
       request.end(body);
     });
   }

@@ -12,6 +12,7 @@ import { exitCodes, failed, type Result, success } from '../failure.js';
 import { type ApiRequest, type ApiResponse, Connection } from './connection.js';
 import type { Access } from './profile.js';
 import type * as schemaModule from './schemas.js';
+import { type PlanAnswer, planAnswer } from './plan-answer.js';
 import { problemFailure } from './problem-failure.js';
 
 type Schemas = typeof schemaModule;
@@ -50,6 +51,21 @@ export class Dispatcher {
   schemas(): Promise<Schemas> {
     this.#schemas ??= import('./schemas.js');
     return this.#schemas;
+  }
+
+  /**
+   * The plan as it came, with the form of everything but the spec checked: for a caller that compares the spec as a whole
+   * with what it expects, which is stricter than its schema, and sooner ready. `onSent` as in {@link ApiRequest}.
+   */
+  async resolve(request: JobRequest, onSent: () => void): Promise<Result<PlanAnswer>> {
+    const answer = await this.#connection.request({ ...this.#post('/v1/plans', request), onSent });
+    if (answer.kind !== 'response') return this.#notAnswered(answer);
+    const status = answer.message.statusCode ?? 0;
+    const body = await readBody(answer.message);
+    if (body === undefined) return this.#brokenOff();
+    if (status < 200 || status >= 300) return this.#problem(status, body);
+    const plan = planAnswer(parseJson(body));
+    return plan === undefined ? this.#unexpected('/v1/plans', '') : success(plan);
   }
 
   plan(request: JobRequest): Promise<Result<PlanResponse>> {
@@ -106,18 +122,27 @@ export class Dispatcher {
   }
 
   async #call<T>(request: ApiRequest, schemaOf: (schemas: Schemas) => Schema<T>): Promise<Result<T>> {
-    const answering = this.#connection.request(request);
-    const [response, schemas] = await Promise.all([answering, this.schemas()]);
+    const response = await this.#connection.request({ ...request, onSent: () => void this.schemas() });
     if (response.kind !== 'response') return this.#notAnswered(response);
     const status = response.message.statusCode ?? 0;
     const body = await readBody(response.message);
+    if (body === undefined) return this.#brokenOff();
     if (status < 200 || status >= 300) return this.#problem(status, body);
+    const schemas = await this.schemas();
     const parsed = schemaOf(schemas).safeParse(parseJson(body));
     if (parsed.success) return success(parsed.data);
     const issue = parsed.error.issues[0];
+    return this.#unexpected(request.path, issue ? ` (${issue.path.join('.')}: ${issue.message})` : '');
+  }
+
+  #brokenOff(): Result<never> {
+    return this.#notAnswered({ kind: 'unreachable', cause: 'its answer broke off' });
+  }
+
+  #unexpected(path: string, what: string): Result<never> {
     return failed({
       code: 'invalid-answer',
-      message: `the dispatcher at ${this.url} answered ${request.path} with something else than expected${issue ? ` (${issue.path.join('.')}: ${issue.message})` : ''}: is it of another version? See \`pogo ping\``,
+      message: `the dispatcher at ${this.url} answered ${path} with something else than expected${what}: is it of another version? See \`pogo ping\``,
       exitCode: exitCodes.error,
     });
   }

@@ -2,7 +2,7 @@ import type { Command } from '../command-line/command.js';
 import { command } from '../command-line/command.js';
 import { usageFailure } from '../failure.js';
 import { verbs } from '../verbs.js';
-import { printed } from './session.js';
+import { printed } from './printed.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 

@@ -3,7 +3,8 @@ import { flag } from '../command-line/option.js';
 import { exitCodes, success } from '../failure.js';
 import { countsText } from '../render/summary.js';
 import { jobOperand } from './job-operand.js';
-import { printed, withDispatcher } from './session.js';
+import { printed } from './printed.js';
+import { withDispatcher } from './session.js';
 
 export default command({
   name: 'halt',

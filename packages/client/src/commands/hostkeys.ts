@@ -16,7 +16,7 @@ import {
 import { table } from '../render/table.js';
 import { systemErrorText } from '../system-error.js';
 import { readTargets } from '../targets/targets.js';
-import { printed } from './session.js';
+import { printed } from './printed.js';
 
 export default command({
   name: 'hostkeys',

@@ -7,7 +7,8 @@ import { type Result, success } from '../failure.js';
 import { countsText } from '../render/summary.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
-import { printed, withDispatcher } from './session.js';
+import { printed } from './printed.js';
+import { withDispatcher } from './session.js';
 
 const defaultLimit = 50;
 

@@ -2,7 +2,8 @@ import { productVersion } from '@pogo/protocol';
 import { command } from '../command-line/command.js';
 import { flag } from '../command-line/option.js';
 import { table } from '../render/table.js';
-import { printed, withDispatcher } from './session.js';
+import { printed } from './printed.js';
+import { withDispatcher } from './session.js';
 
 export default command({
   name: 'ping',

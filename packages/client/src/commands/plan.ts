@@ -5,8 +5,9 @@ import { colorsFor } from '../render/colors.js';
 import { planText } from '../render/plan-text.js';
 import { describeJob, jobContext, type JobContext, type JobOptions } from '../run/prepare-job.js';
 import { jobOptions } from '../run/run-options.js';
-import { planJob } from '../run/submit-job.js';
-import { printed, withDispatcher } from './session.js';
+import { verifyPlan } from '../run/verify-spec.js';
+import { printed } from './printed.js';
+import { withDispatcher } from './session.js';
 
 export default command({
   name: 'plan',
@@ -36,9 +37,14 @@ export async function showPlan(
   if (!job.ok) return job;
   const { request, targets, sources } = job.value;
   return withDispatcher(environment, async ({ dispatcher }) => {
-    const planned = { request: request(plannedMethods(sources)), targets };
-    const plan = await planJob(planned, dispatcher, () => undefined);
+    const asked = request(plannedMethods(sources));
+    const plan = await dispatcher.plan(asked);
     if (!plan.ok) return plan;
+    const verified = verifyPlan(plan.value, asked, targets);
+    if (!verified.ok) return verified;
+    for (const notice of verified.value.notices.filter((text) => !plan.value.warnings.includes(text))) {
+      environment.stderr.write(`pogo: ${notice}\n`);
+    }
     if (options.json === true) return printed(environment, `${JSON.stringify(plan.value, undefined, 2)}\n`);
     const color = configuration.get('color', options.color) ?? 'auto';
     return printed(

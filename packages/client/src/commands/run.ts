@@ -111,8 +111,6 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
       `pogo: methods ${methods.join(', ')}; ${identities.length} identities; host keys ${policy}, for ${known.map(({ hosts }) => hosts).join(',') || 'no host'}\n`,
     );
   }
-  // Loads while the plan is under way.
-  const sealing = import('../credentials/seal.js');
 
   let interrupted = false;
   const release = environment.onSignal('SIGINT', () => (interrupted = true));
@@ -128,7 +126,6 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
     },
   );
   release();
-  await sealing;
   if (!submitted.ok) return submitted;
   if (options.detach === true)
     return detached(environment, submitted.value, dispatcher.url, options.json === true);

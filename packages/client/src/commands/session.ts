@@ -3,8 +3,7 @@ import { Dispatcher } from '../api/dispatcher.js';
 import { type Access, readAccess } from '../api/profile.js';
 import { stateHome } from '../configuration/locations.js';
 import type { Environment } from '../environment.js';
-import { type ExitCode, exitCodes, type Result } from '../failure.js';
-import { Writer } from '../render/writer.js';
+import type { ExitCode, Result } from '../failure.js';
 
 export interface Session {
   readonly dispatcher: Dispatcher;
@@ -26,12 +25,4 @@ export async function withDispatcher(
   } finally {
     dispatcher.close();
   }
-}
-
-/** Prints to stdout; a reader that went away ends the command quietly. */
-export async function printed(environment: Environment, text: string): Promise<Result<ExitCode>> {
-  const writer = new Writer(environment.stdout);
-  await writer.write(text);
-  await writer.flush();
-  return writer.result(exitCodes.success);
 }

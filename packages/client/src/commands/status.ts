@@ -8,7 +8,8 @@ import { countsText, durationText, outcomeText } from '../render/summary.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
 import { jobOperand } from './job-operand.js';
-import { printed, withDispatcher } from './session.js';
+import { printed } from './printed.js';
+import { withDispatcher } from './session.js';
 
 export default command({
   name: 'status',

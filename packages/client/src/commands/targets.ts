@@ -3,7 +3,7 @@ import { command } from '../command-line/command.js';
 import { flag, many, text } from '../command-line/option.js';
 import { contradiction } from '../run/run-options.js';
 import { readTargets } from '../targets/targets.js';
-import { printed } from './session.js';
+import { printed } from './printed.js';
 
 export default command({
   name: 'targets',

@@ -40,11 +40,10 @@ export interface FollowOptions {
 const idleMs = 30_000;
 
 /** Passes on events until the job has ended. */
-export async function followEvents(
+export function followEvents(
   options: FollowOptions,
   take: (event: JobEventDocument) => void | Promise<void>,
 ): Promise<Result<'end' | 'aborted'>> {
-  const { jobEventSchema } = await options.dispatcher.schemas();
   let last: string | undefined;
   return followStream<JobEventDocument>({
     ...options,
@@ -53,7 +52,11 @@ export async function followEvents(
       path: `/v1/jobs/${options.job}/events?follow=true`,
       headers: last === undefined ? {} : { 'last-event-id': last },
     }),
-    parse: (value) => jobEventSchema.safeParse(value).data,
+    parser: options.dispatcher.schemas().then(
+      ({ jobEventSchema }) =>
+        (value) =>
+          jobEventSchema.safeParse(value).data,
+    ),
     async take(event) {
       await take(event);
       // Catching up repeats its events, all but the last, which has an index.
@@ -64,7 +67,7 @@ export async function followEvents(
 }
 
 /** Passes on all hosts' output in the order of its arrival; with `follow` until the job has ended. */
-export async function followOutput(
+export function followOutput(
   options: FollowOptions & {
     readonly follow: boolean;
     /** Whether the job is known to have ended, so that the output has to end soon too. */
@@ -72,7 +75,6 @@ export async function followOutput(
   },
   taker: { output(piece: OutputPiece): Promise<void>; gap(gap: OutputGap): Promise<void> },
 ): Promise<Result<'end' | 'aborted'>> {
-  const { outputLineSchema } = await options.dispatcher.schemas();
   const positions = new Map<string, number>();
   const gaps = new Set<string>();
   return followStream<OutputLine>({
@@ -80,7 +82,11 @@ export async function followOutput(
     // Asking again means all of it again: only when nothing else can come of waiting.
     idleMs: () => (options.hasEnded?.() === true ? idleMs : undefined),
     request: () => ({ path: `/v1/jobs/${options.job}/output?follow=${options.follow}`, headers: {} }),
-    parse: (value) => outputLineSchema.safeParse(value).data,
+    parser: options.dispatcher.schemas().then(
+      ({ outputLineSchema }) =>
+        (value) =>
+          outputLineSchema.safeParse(value).data,
+    ),
     async take(line) {
       if (line.type === 'end') return 'end';
       if (line.type === 'gap') {

@@ -14,7 +14,8 @@ export interface StreamFollower<T> {
   readonly job: string;
   /** Where to read from, anew for every connection. */
   request(): { path: string; headers: Record<string, string> };
-  parse(value: unknown): T | undefined;
+  /** Made while the first connection is. */
+  readonly parser: Promise<(value: unknown) => T | undefined>;
   /** Takes one item; `end` when it was the last. Awaited before more is read: this is the back-pressure. */
   take(item: T): Promise<'more' | 'end'>;
   /** After this long without an item the connection is taken for dead, and another one is made; absent: never. */
@@ -36,15 +37,16 @@ export async function followStream<T>(follower: StreamFollower<T>): Promise<Resu
   let lastContactMs = clock.monotonicMs();
   for (let attempt = 0; !signal.aborted; attempt++) {
     const { path, headers } = follower.request();
-    const response = await dispatcher.stream(path, {
+    const streaming = dispatcher.stream(path, {
       headers: { accept: 'application/x-ndjson', ...headers },
       signal,
     });
+    const [response, parse] = await Promise.all([streaming, follower.parser]);
     if (signal.aborted) break;
     let failure: Failure | undefined;
     if (response.ok) {
       follower.onContact?.(true);
-      const read = await readStream(response.value, follower);
+      const read = await readStream(response.value, follower, parse);
       lastContactMs = clock.monotonicMs();
       if (read.items > 0) attempt = 0;
       if (read.end) return success('end');
@@ -70,7 +72,11 @@ interface StreamRead {
   invalid?: Failure;
 }
 
-async function readStream<T>(message: IncomingMessage, follower: StreamFollower<T>): Promise<StreamRead> {
+async function readStream<T>(
+  message: IncomingMessage,
+  follower: StreamFollower<T>,
+  parse: (value: unknown) => T | undefined,
+): Promise<StreamRead> {
   const read: StreamRead = { items: 0, end: false, idle: false };
   const lines = readLines(message);
   const idle = new IdleWatch(follower, () => {
@@ -89,7 +95,7 @@ async function readStream<T>(message: IncomingMessage, follower: StreamFollower<
       if (next.done === true) return read;
       idle.reset();
       if (next.value === '') continue;
-      const item = parseLine(next.value, follower);
+      const item = parseLine(next.value, parse);
       if (item === undefined) {
         message.destroy();
         return { ...read, invalid: unexpectedLine(follower.dispatcher.url) };
@@ -139,14 +145,14 @@ class IdleWatch {
   }
 }
 
-function parseLine<T>(line: string, follower: StreamFollower<T>): T | undefined {
+function parseLine<T>(line: string, parse: (value: unknown) => T | undefined): T | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
     return undefined;
   }
-  return follower.parse(value);
+  return parse(value);
 }
 
 function unexpectedLine(url: string): Failure {

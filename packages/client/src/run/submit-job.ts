@@ -1,11 +1,12 @@
 /** Plan → verify → seal → submit, as named steps; each refusal comes before anything secret leaves (security.md). */
 import type { Target } from '@pogo/core';
 import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
-import type { JobDocument, JobRequest, PlanResponse, SubmitRequest } from '@pogo/protocol';
+import type { JobDocument, JobRequest, SubmitRequest } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
+import type { PlanAnswer } from '../api/plan-answer.js';
 import type { Credentials } from '../credentials/credentials.js';
 import { failed, type Result, success } from '../failure.js';
-import { verifyPlan } from './verify-spec.js';
+import { type VerifiedPlan, verifyPlan } from './verify-spec.js';
 
 export interface SubmitOptions {
   readonly dispatcher: Dispatcher;
@@ -30,11 +31,12 @@ const maxPlans = 3;
 export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promise<Result<JobDocument>> {
   const told = new Set<string>();
   for (let planned = 1; ; planned++) {
-    const plan = await planJob(job, options.dispatcher, (notice) => {
+    const plan = await resolveJob(job, options.dispatcher);
+    if (!plan.ok) return plan;
+    for (const notice of plan.value.notices) {
       if (!told.has(notice)) options.notice(notice);
       told.add(notice);
-    });
-    if (!plan.ok) return plan;
+    }
     // For following the job: opens while the credentials are sealed.
     if (planned === 1) options.dispatcher.warm();
     const sealed = await sealFor(plan.value, job.credentials, options);
@@ -45,27 +47,29 @@ export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promi
   }
 }
 
+interface ResolvedJob extends VerifiedPlan {
+  readonly plan: PlanAnswer;
+}
+
 /** The plan, verified against what was asked. */
-export async function planJob(
+async function resolveJob(
   { request, targets }: Pick<JobToSubmit, 'request' | 'targets'>,
   dispatcher: Dispatcher,
-  notice: (text: string) => void,
-): Promise<Result<PlanResponse>> {
-  const plan = await dispatcher.plan(request);
+): Promise<Result<ResolvedJob>> {
+  // What seals is loaded while the answer is under way.
+  const plan = await dispatcher.resolve(request, () => void import('../credentials/seal.js'));
   if (!plan.ok) return plan;
   const verified = verifyPlan(plan.value, request, targets);
-  if (!verified.ok) return verified;
-  for (const text of verified.value) notice(text);
-  return plan;
+  return verified.ok ? success({ ...verified.value, plan: plan.value }) : verified;
 }
 
 async function sealFor(
-  plan: PlanResponse,
+  { plan, spec }: ResolvedJob,
   credentials: Credentials,
   { sealingRoot, clock }: SubmitOptions,
 ): Promise<Result<SubmitRequest>> {
   const { sealCredentials } = await import('../credentials/seal.js');
-  const { spec, digest, limits, recipients } = plan;
+  const { digest, limits, recipients } = plan;
   const sealed = await sealCredentials({
     credentials,
     digest,

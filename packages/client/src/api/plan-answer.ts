@@ -1,0 +1,36 @@
+import type { JobLimits } from '@pogo/core';
+import type { PlanResponse } from '@pogo/protocol';
+
+/** A plan whose spec has yet to be compared with what was asked; see `verifyPlan`. */
+export type PlanAnswer = Pick<PlanResponse, 'digest' | 'limits' | 'hosts' | 'warnings' | 'recipients'> & {
+  readonly spec: Readonly<Record<string, unknown>>;
+};
+
+/** Checks the form of an answer to `POST /v1/plans` by hand; undefined when it isn't one. */
+export function planAnswer(value: unknown): PlanAnswer | undefined {
+  if (!isRecord(value)) return undefined;
+  const { spec, digest, limits, hosts, warnings, recipients } = value;
+  if (!isRecord(spec) || typeof digest !== 'string' || !isLimits(limits) || !isCount(hosts)) return undefined;
+  if (!Array.isArray(warnings) || !warnings.every((warning) => typeof warning === 'string')) return undefined;
+  if (!Array.isArray(recipients) || !recipients.every(isRecipient)) return undefined;
+  return { spec, digest, limits, hosts, warnings, recipients };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isLimits(value: unknown): value is JobLimits {
+  if (!isRecord(value)) return false;
+  const { concurrent, maxFailures, jobTimeoutMs } = value;
+  return [concurrent, maxFailures].every((one) => one === null || isCount(one)) && isCount(jobTimeoutMs);
+}
+
+function isRecipient(value: unknown): value is PlanResponse['recipients'][number] {
+  if (!isRecord(value)) return false;
+  return [value.worker, value.kid, value.certificate].every((one) => typeof one === 'string');
+}
