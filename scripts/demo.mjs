@@ -113,7 +113,11 @@ async function startPracticeHosts(settings) {
   });
   child.stdin.write(`${JSON.stringify({ count: 3, ...settings })}\n`);
   const { hosts } = JSON.parse(await firstLine(child, child.stdout, () => true, 'the practice host'));
-  return hosts.map(({ address, port }) => `${address}:${port}`).join(',');
+  const [first] = hosts;
+  // One port on several addresses, or several ports of one: as the platform allows.
+  return hosts.every(({ port }) => port === first.port)
+    ? `127.0.1.[1-${hosts.length}]:${first.port}`
+    : hosts.map(({ address, port }) => `${address}:${port}`).join(',');
 }
 
 async function stopAll() {
@@ -173,7 +177,7 @@ async function main() {
     keyHosts.knownHosts,
   ];
   expectExit(
-    await pogo([...keyJob, '--', 'sh', '-c', 'echo "hello from $POGO_HOST, job $POGO_JOB_ID"; uname -sr']),
+    await pogo([...keyJob, '--', 'sh', '-c', 'echo "hello from $POGO_HOST, job $POGO_JOB_ID"; uname -s']),
     0,
     'the job with a key',
   );
@@ -203,7 +207,7 @@ async function main() {
     await pogo([
       'run',
       '-h',
-      practice.split(',')[0],
+      practice.split(',')[0].replace('[1-3]', '1'),
       '-l',
       user,
       '--password-file',
