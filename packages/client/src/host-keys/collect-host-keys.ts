@@ -42,6 +42,9 @@ export async function collectHostKeys(
   return success(keysOfTargets(sources, targets));
 }
 
+/** Most keys of one host that a job may name. */
+const maxKeys = 32;
+
 /** @param targets with their ports */
 export function keysOfTargets(sources: readonly KnownHosts[], targets: readonly Target[]): KnownHostKeys[] {
   const groups = new Map<string, { keys: string[]; hosts: Target[] }>();
@@ -49,7 +52,10 @@ export function keysOfTargets(sources: readonly KnownHosts[], targets: readonly 
     const matches = sources.map((source) => source.lookup(host, port));
     const revoked = new Set(matches.flatMap((match) => match.revoked));
     const vouched = matches.flatMap((match) => match.keys.filter((key) => !key.firstSightOnly));
-    const keys = [...new Set(vouched.map(({ key }) => key))].filter((key) => !revoked.has(key)).sort();
+    const keys = [...new Set(vouched.map(({ key }) => key))]
+      .filter((key) => !revoked.has(key))
+      .sort()
+      .slice(0, maxKeys);
     if (keys.length === 0) continue;
     const name = keys.join('\n');
     const group = groups.get(name);
