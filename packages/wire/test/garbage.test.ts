@@ -145,7 +145,10 @@ test('whatever a peer answers, a call ends with an outcome, and nothing goes to 
   });
   // Frames without `result` and `error` may be answered, once, with an error; errors never are.
   expect(extra.length).toBeLessThan(3000);
-  for (const frame of extra) expect(frame).toMatchObject({ error: { code: -32600 } });
+  // -32700 where the id was put into a key: that is no JSON any more.
+  for (const frame of extra) {
+    expect([-32600, -32700]).toContain((frame as { error?: { code?: number } }).error?.code);
+  }
 }, 120_000);
 
 test('frames that break the WebSocket protocol end that link alone', async () => {
