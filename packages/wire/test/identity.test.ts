@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { CertificateAuthority, linkTls } from './certificate-authority.js';
 import { authority, dial, dispatcherTls, listen, socketsClosed, stopLinks, workerTls } from './links.js';
@@ -39,6 +39,25 @@ test('a worker cannot pass for a dispatcher, nor a dispatcher for a worker', asy
   const wrong = await dial(url, undefined, { tls: dispatcherTls });
   expect(await wrong.failed.next()).toContain('403');
   expect(await refused.next()).toContain('not one of a worker');
+});
+
+test('an impostor gets nothing at all from a dialer, not even the request', async () => {
+  const received: string[] = [];
+  const server = createServer({ ...workerTls, requestCert: true, rejectUnauthorized: false }, (socket) => {
+    socket.on('data', (chunk: Buffer) => received.push(chunk.toString()));
+    socket.on('error', () => undefined);
+  });
+  server.on('tlsClientError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const { failed, dialer } = await dial(`wss://127.0.0.1:${port}`);
+  expect(await failed.next()).toContain('not one of a dispatcher');
+  expect(await failed.next()).toContain('not one of a dispatcher');
+  await dialer.stop();
+  server.close();
+  await once(server, 'close');
+  expect(received).toEqual([]);
 });
 
 test.each([

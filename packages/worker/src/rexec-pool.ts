@@ -12,6 +12,8 @@ import { type RexecCommand, RexecProcess } from './rexec-process.js';
 
 /** How long after a job took the spare the next is started, if the job hasn't ended by then (2). */
 const spareDelayMs = 2_000;
+/** After a job's end: whoever waited for the job is still busy with its result. */
+const restMs = 150;
 const backoff = { firstMs: 500, maxMs: 30_000 } as const;
 
 export interface RexecPoolOptions {
@@ -55,7 +57,9 @@ export class RexecPool implements Service {
     void rexec.ended.then(() => {
       this.#taken.delete(rexec);
       if (!rexec.isReady) this.#failures++;
-      this.#startSpareIn(rexec.isReady ? 0 : backoffDelayMs(backoff, this.#failures, this.#options.random()));
+      this.#startSpareIn(
+        rexec.isReady ? restMs : backoffDelayMs(backoff, this.#failures, this.#options.random()),
+      );
     });
     this.#startSpareIn(spareDelayMs);
     return rexec;

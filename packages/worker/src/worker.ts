@@ -15,7 +15,7 @@ import { OrderDesk } from './order-desk.js';
 import { Outbox, type ReportLink } from './outbox.js';
 import { RexecPool } from './rexec-pool.js';
 import type { RexecCommand } from './rexec-process.js';
-import { Spool } from './spool.js';
+import { Spool, type SpoolOptions } from './spool.js';
 
 /** How long a stopping worker waits for kills to be confirmed, and for its last reports to be taken. */
 const killLimitMs = 5_000;
@@ -33,7 +33,7 @@ export interface WorkerOptions {
   /** known_hosts of this worker; grows by what `accept-new` meets. */
   knownHostsFile: string;
   authPlugins: Record<string, string>;
-  spool: { directory: string; retentionMs: number };
+  spool: Pick<SpoolOptions, 'directory' | 'retentionMs' | 'openFile'>;
   maxConnections: number;
   maxHandshakes: number;
   rexec: RexecCommand;

@@ -58,6 +58,20 @@ test('with --exit-with-parent it ends when stdin does, and its rexecs with it', 
   expect(() => process.kill(rexec!, 0)).toThrow('ESRCH');
 });
 
+test('rexec may leave no core, also where the worker may', async () => {
+  const { child, dispatcher } = await startDaemon();
+  const ownLimit = /Max core file size\s+(\S+)\s+(\S+)/.exec(
+    readFileSync(`/proc/${child.pid!}/limits`, 'utf8'),
+  );
+  expect(ownLimit?.[1]).toBe(ownLimit?.[2]);
+  await dispatcher.open(1, { '*': 'surroundings' });
+  await dispatcher.assign(1, [0]);
+  await dispatcher.ends(1);
+  await dispatcher.openOutput({ subscription: 1, job: 1, host: { index: 0, attempt: 1, stream: 'stdout' } });
+  const text = Buffer.concat((await dispatcher.output(1)).map((frame) => frame.data)).toString();
+  expect(JSON.parse(text)).toMatchObject({ coreLimit: '0' });
+});
+
 test('a killed worker leaves no rexec behind', async () => {
   const { child, dispatcher, exited, rexecs } = await startDaemon();
   await dispatcher.open(1, { '*': 'hold' });

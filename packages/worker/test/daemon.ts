@@ -44,9 +44,11 @@ export async function startDaemon(...extra: string[]): Promise<Daemon> {
   const dispatcher = new Dispatcher();
   await dispatcher.start();
   cleanups.push(() => dispatcher.stop());
+  const argv = [process.execPath, program, 'run', '--config', config, '--dispatcher', dispatcher.url];
+  // Core dumps are allowed as far as this machine lets them, so that it shows whether rexec forbids its own.
   const child = spawn(
-    process.execPath,
-    [program, 'run', '--config', config, '--dispatcher', dispatcher.url, '--rexec', rexec, ...extra],
+    '/bin/sh',
+    ['-c', 'ulimit -S -c "$(ulimit -H -c)"; exec "$@"', 'sh', ...argv, '--rexec', rexec, ...extra],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   cleanups.push(async () => {

@@ -1,5 +1,10 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { removePrograms, startCluster, stopClusters } from './cluster.js';
+import type { OpenFile } from '../src/spool-file.js';
+import { withWrite } from './slow-disk.js';
 
 afterEach(() => stopClusters());
 afterAll(removePrograms);
@@ -77,6 +82,33 @@ test('halt refuses what has not begun and lets the rest end; with kill it ends t
   await dispatcher.order('halt', { job: 1, kill: true });
   const ends = await dispatcher.ends(11);
   expect(ends.slice(9)).toMatchObject([{ outcome: { state: 'killed' } }, { outcome: { state: 'killed' } }]);
+});
+
+test('an end is reported only once the output before it can be read', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'pogo-slow-spool-'));
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let writes = 0;
+  const openFile: OpenFile = async (path, flags, mode) =>
+    withWrite(await open(path, flags, mode), async (write) => {
+      // The first names the format, the second is output.
+      if (++writes > 1) await held;
+      return write();
+    });
+  const { dispatcher } = await startCluster({ spool: { directory, retentionMs: 1000, openFile } });
+  await dispatcher.open(1, {});
+  await dispatcher.assign(1, [0]);
+  await dispatcher.until(() => dispatcher.eventsOf(0).includes('started'));
+  // A second host is refused in the meantime: had the first been reported, it would have come by now.
+  await dispatcher.order('halt', { job: 1, kill: false });
+  await dispatcher.assign(1, [1]);
+  await dispatcher.until(() => dispatcher.eventsOf(1).includes('refused'));
+  await dispatcher.assign(1, [2]);
+  await dispatcher.until(() => dispatcher.eventsOf(2).includes('refused'));
+  expect(dispatcher.eventsOf(0)).toEqual(['begun', 'started']);
+  letGo();
+  await dispatcher.until(() => dispatcher.eventsOf(0).includes('finished'));
+  await rm(directory, { recursive: true });
 });
 
 test('three refused passwords are told to the dispatcher', async () => {

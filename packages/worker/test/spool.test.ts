@@ -1,14 +1,4 @@
-import {
-  appendFile,
-  type FileHandle,
-  mkdtemp,
-  open,
-  readFile,
-  rm,
-  stat,
-  truncate,
-  utimes,
-} from 'node:fs/promises';
+import { appendFile, mkdtemp, open, readFile, rm, stat, truncate, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@pogo/lifecycle';
@@ -16,10 +6,11 @@ import { decodeOutputFrame, type OpenOutputParams, type OutputFrame } from '@pog
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { JobSpool } from '../src/job-spool.js';
-import type { OpenFile, SpoolFile } from '../src/spool-file.js';
+import type { OpenFile } from '../src/spool-file.js';
 import { OutputFollower } from '../src/output-follower.js';
 import { Spool } from '../src/spool.js';
 import { KeptLog } from './cluster.js';
+import { withWrite } from './slow-disk.js';
 
 let directory = '';
 let log = new KeptLog();
@@ -364,18 +355,3 @@ test('what the disk does not take is said as a gap, and the rest is complete', a
   await use.release();
   await spool.stop();
 });
-
-type Write = () => Promise<{ bytesWritten: number; buffer: Buffer }>;
-
-/** The same file, with something before its writes. */
-function withWrite(handle: FileHandle, around: (write: Write) => ReturnType<Write>): SpoolFile {
-  return {
-    read: handle.read.bind(handle),
-    truncate: handle.truncate.bind(handle),
-    stat: handle.stat.bind(handle),
-    utimes: handle.utimes.bind(handle),
-    close: handle.close.bind(handle),
-    write: ((buffer: Buffer, offset: number, length: number, position: number) =>
-      around(() => handle.write(buffer, offset, length, position))) as SpoolFile['write'],
-  };
-}
