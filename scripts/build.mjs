@@ -29,6 +29,17 @@ const nativeAddons = {
   },
 };
 
+/** zod brings its messages in fifty languages; ours are in one. */
+const oneLanguage = {
+  name: 'one-language',
+  setup(setup) {
+    setup.onResolve({ filter: /\/locales\/index\.js$/ }, (args) =>
+      /[\\/]zod[\\/]/.test(args.importer) ? { path: 'zod-locales', namespace: 'empty' } : undefined,
+    );
+    setup.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export {};' }));
+  },
+};
+
 const wanted = process.argv.slice(2);
 for (const [name, entry, program] of programs) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
@@ -50,7 +61,7 @@ for (const [name, entry, program] of programs) {
     chunkNames: 'chunks/[name]-[hash]',
     loader: { '.node': 'copy', '.sh': 'text' },
     external: ['classic-level', 'zookeeper'],
-    plugins: [nativeAddons],
+    plugins: [nativeAddons, oneLanguage],
     banner: {
       // Libraries in CommonJS form expect these.
       js: [
