@@ -38,6 +38,8 @@ export interface FollowOptions {
 
 /** A quiet connection is replaced after this long: asking again costs little, and the old one may be dead. */
 const idleMs = 30_000;
+/** Once the job has ended, its output has to come to its end as well: silence means that something went wrong. */
+const idleAfterEndMs = 10_000;
 
 /** Passes on events until the job has ended. */
 export function followEvents(
@@ -80,7 +82,7 @@ export function followOutput(
   return followStream<OutputLine>({
     ...options,
     // Asking again means all of it again: only when nothing else can come of waiting.
-    idleMs: () => (options.hasEnded?.() === true ? idleMs : undefined),
+    idleMs: () => (options.hasEnded?.() === true ? idleAfterEndMs : undefined),
     request: () => ({ path: `/v1/jobs/${options.job}/output?follow=${options.follow}`, headers: {} }),
     parser: options.dispatcher.schemas().then(
       ({ outputLineSchema }) =>
