@@ -15,14 +15,16 @@
  * Who does what:
  * - the *main shell* starts the actor, runs the command, and reports its end;
  * - the *actor* measures timeout and silence, one sleep at a time, and stops the command's session;
- * - the *reader* turns control lines, and the end of stdin, into signals for the actor: USR1 heartbeat, PROF terminate,
- *   ABRT kill, ALRM closed. The main shell sends it USR2 when the command has ended.
+ * - the *reader* passes on control lines, and the end of stdin, to the actor.
  *
- * Exit status or signal? dash, BusyBox and bash print a message ("Killed") about a foreground command that a signal ended. The main
- * shell's stderr is a pipe to itself: the read end of a here-document, opened a second time through /proc for writing. The
- * command's process id reaches the actor by the same pipe. Hosts without /proc, and shells whose here-documents are files, use
- * the plain mode instead: the command is started with `&` (S2 without INT and QUIT), and a status above 128 stays ambiguous.
- * Bash before 5.1 would write a file too, and takes a process substitution (a fourth fork).
+ * The three talk through a pipe: the read end of a here-document, opened a second time through /proc for writing. In it are the
+ * command's process id, what the actor is told (lines that begin with a comma), and the main shell's stderr. USR2 only wakes the
+ * actor: of two signals in quick succession bash and BusyBox may lose one inside `wait`, a line in the pipe is not lost.
+ *
+ * Exit status or signal? dash, BusyBox and bash print a message ("Killed") about a foreground command that a signal ended; it lands
+ * in that pipe. Hosts without /proc, and shells whose here-documents are files, use the *plain mode* instead: the command is
+ * started with `&` (S2 without INT and QUIT), the actor is told by a signal for each event, and a status above 128 stays
+ * ambiguous, except under ksh93. Bash before 5.1 would write a file too, and takes a process substitution (a fourth fork).
  *
  * Names begin with `_`, so that an exported variable of the account is hardly ever taken for one of ours.
  */
@@ -41,21 +43,32 @@ _command() {
   exec $_setsid "$@"
 }
 
+# Tells the actor $1, and wakes it unless that is a heartbeat; in plain mode by signal $2.
+_tell() {
+  if [ $_pipe ]; then
+    echo ,$1 >&6
+    [ $1 = h ] || kill -USR2 $_self
+  else
+    kill -$2 $_self
+  fi
+}
+
 _reader() {
   while read -r _y; do
     case $_y in
-      h) kill -USR1 $_self ;;
-      t) kill -PROF $_self ;;
-      k) kill -ABRT $_self ;;
+      h) _tell h USR1 ;;
+      t) _tell t PROF ;;
+      k) _tell k ABRT ;;
     esac
   done
-  kill -ALRM $_self
+  _tell c ALRM
 }
 
-# Event $1 (the cause) allows the command $2 ms to end. The first cause is reported, the shortest grace counts.
+# Event $1 (the cause) allows the command $2 ms to end. The first cause is reported, the shortest grace counts. One event may
+# interrupt another between any two commands: so each of the two is one command.
 _event() {
   _cause=\${_cause:-$1}
-  [ \${_grace:-$2} -lt $2 ] || _grace=$2
+  _grace=$((\${_grace:-$2} < $2 ? _grace : $2))
   _wake
 }
 
@@ -73,14 +86,15 @@ _tick() {
   _sleep=$!
   [ ! $_woken ] || kill -9 $_sleep
   while
+    _beat=
     wait $_sleep
     _y=$?
-    [ ! $_woken ] && [ $_y -gt 128 ] && kill -0 $_sleep
+    [ ! $_woken ] && [ $_beat ] && kill -0 $_sleep
   do :; done
-  [ ! $_woken ] || wait $_sleep
+  kill -9 $_sleep && wait $_sleep
   _sleep=
   # A sleep that takes no fractions fails at once; one that fails on whole seconds, twice, leaves no clock to go by.
-  if [ $_woken ] || [ $_y = 0 ] || [ $_y -gt 128 ]; then
+  if [ $_woken$_beat ] || [ $_y = 0 ] || [ $_y -gt 128 ]; then
     _failed=
   else
     case $_n in
@@ -100,18 +114,28 @@ _stat() {
   _fields=\${_fields##*\\) }
 }
 
-# Finds out the command's process id and session, without waiting for them.
+# Takes what the actor was told from the pipe, without waiting; the command's process id and the shell's messages stay there.
+_hear() {
+  [ $_pipe ] || return
+  echo . >&6
+  while read -r _y; do
+    case $_y in
+      .) return ;;
+      ,h) _beats=3 ;;
+      ,t) _event 2 $_killGrace ;;
+      ,k) _event 3 0 ;;
+      ,c) _event 4 1000 ;;
+      ,e) _ended=1 _woken=1 ;;
+      *)
+        echo "$_y" >&6
+        _pid=\${_pid:-$_y}
+        ;;
+    esac
+  done <&5
+}
+
+# Finds out the command's session, once its process id is there.
 _find() {
-  [ ! $_pipe ] || {
-    echo . >&6
-    while read -r _y; do
-      case $_y in
-        .) break ;;
-        [0-9]*) _pid=$_y ;;
-        *) echo "$_y" >&6 ;;
-      esac
-    done <&5
-  }
   [ $_pid ] || return
   _session=$_pid
   [ $_setsid ] || {
@@ -181,6 +205,7 @@ _stop() {
   _step=20
   while
     _woken=
+    _hear
     [ $_grace -gt 0 ] && _alive
   do
     [ $_step -lt $_grace ] || _step=$_grace
@@ -191,10 +216,13 @@ _stop() {
   _tries=0
   while
     _woken=
+    _hear
     _signal KILL
     [ "$_left" ] && [ $((_tries += 1)) -lt 20 ]
   do _tick $((_tries * 20)); done
+  _hear
   [ $_ended ] || { kill -0 $$ && _tick 1000; }
+  _hear
   [ ! "$_left" ] && [ $_session != - ] || _cause=$((_cause + 8))
   # The main shell is gone, or waits for something that can't be killed: report in its place.
   [ $_ended ] || {
@@ -205,8 +233,8 @@ _stop() {
 }
 
 _actor() {
-  trap _beats=3 USR1
-  trap '_ended=1;_wake' USR2
+  trap '_beats=3 _beat=1' USR1
+  trap '[ $_pipe ] || _ended=1;_wake' USR2
   trap "_event 2 $_killGrace" PROF
   trap '_event 3 0' ABRT
   trap '_event 4 1000' ALRM
@@ -214,7 +242,7 @@ _actor() {
   trap _tries=600 PIPE
   exec 6>&2 2>/dev/null
   [ $_proc ] && read -r _self _y </proc/self/stat || _self=$(exec /bin/sh -c 'echo $PPID')
-  _reader <&3 3<&- >/dev/null 4>&- 5<&- 6>&- &
+  _reader <&3 3<&- >/dev/null 4>&- 5<&- &
   _reader=$!
   exec 3<&-
   _beats=3
@@ -222,12 +250,14 @@ _actor() {
     _step=$((_silence / 3))
     [ $_step -lt $_rest ] || _step=$_rest
     _tick $_step
+    _hear
     [ $_woken ] || {
       [ $((_rest -= _step)) -gt 0 ] || _event 1 $_killGrace
       [ $((_beats -= 1)) -gt 0 ] || _event 5 1000
       kill -0 $$ || _event 6 1000
     }
   done
+  _hear
   [ $_ended ] && _cause=0 || _stop
   kill -9 $_reader
   wait $_reader
@@ -277,9 +307,10 @@ E
     _actor=$!
     wait $_pid
     _status=$?
-    # ksh93 may miss a signal on its way into \`wait\`.
+    # ksh93 may miss one signal on its way into \`wait\`.
     kill -USR2 $_actor
   fi
+  echo ,e >&2
   kill -USR2 $_actor 2>/dev/null
   wait $_actor 2>/dev/null
   _cause=$?
@@ -288,6 +319,7 @@ E
     while read -r _y; do
       case $_y in
         =) break ;;
+        ,*) ;;
         [0-9]*) _pid=$_y ;;
         *) _message=$_message$_y ;;
       esac
