@@ -79,13 +79,14 @@ describe.each(interpreters)('under %s', (name) => {
   });
 
   it('a shell string is read by /bin/sh', async () => {
-    const { stdout, stderr, ended } = await runOnHost({
+    const { stdout, stderr, ended, leftAtExit } = await runOnHost({
       launch,
       command: shell('for i in 1 2; do echo "out $i"; done; echo \'err\' >&2\nexit 3'),
     });
     expect(stdout.toString()).toBe('out 1\nout 2\n');
     expect(stderr.toString()).toBe('err\n');
     expect(ended?.exit).toEqual({ kind: 'exited', exitCode: 3, ambiguous: false });
+    expect(leftAtExit).toEqual([]);
   });
 
   it('the environment arrives, next to that of the account, and nothing of ours with it', async () => {
