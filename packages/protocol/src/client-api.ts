@@ -1,6 +1,6 @@
 /** The HTTP API under `/v1`: bodies and events, between the client (or automation) and the dispatcher. */
 import { hostStates, jobStates, outcomeStates, reasonCodes } from '@pogo/core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
 import { digestSchema, jobLimitsSchema, jobRequestSchema, resolvedSpecSchema } from './spec.js';
 

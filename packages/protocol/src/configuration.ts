@@ -1,5 +1,5 @@
 /** Configuration files of the daemons: YAML, unknown keys are errors. Relative paths are relative to the file. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const address = z.string().regex(/^(\[[0-9a-fA-F:.%a-z0-9]+\]|[^\s:]+):\d{1,5}$/, 'not HOST:PORT');
 

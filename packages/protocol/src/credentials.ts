@@ -3,7 +3,7 @@
  * between. The seal is a General JWE, RSA-OAEP-256 with A256GCM, one recipient per worker chosen by `kid`, with the
  * digest of the resolved spec as additional authenticated data (security.md, "Sealing").
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What each method needs from the user; keys of {@link sealedPayloadSchema}. */
 export const authMethodNeeds: Readonly<Record<string, 'password' | 'identities'>> = {

@@ -1,6 +1,6 @@
 /** A log batch's body as stored: JSON of its log time and entries. Declared here for reading back what was written. */
 import type { LogEntry } from '@pogo/core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { outcomeSchema } from './client-api.js';
 import { jobLimitsSchema } from './spec.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Stable problem types of the API (RFC 9457); `type` is `urn:pogo:problem:<code>`. */
 export const problemCodes = [

@@ -2,7 +2,7 @@
  * Where the client finds its dispatcher, and what it pins. Written beside the token by whoever makes the instance
  * (`pogo up`, `pogo-dispatcher init`); the token itself is in `token`, a file of mode 0600 in the same folder.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const clientProfileSchema = z.strictObject({
   version: z.literal(1),

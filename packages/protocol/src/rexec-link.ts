@@ -3,7 +3,7 @@
  * or output frames (output-frames.ts, subscription 0). Sealed credentials reach rexec here and nowhere else; the
  * sealing key itself rexec reads from its file.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { attemptReportSchema } from './worker-link.js';
 import { sealedCredentialsSchema } from './credentials.js';
 import { digestSchema, resolvedSpecSchema } from './spec.js';

@@ -3,7 +3,7 @@
  * nothing is left to interpret; the client checks it and seals the credentials over its digest; rexec recomputes the
  * digest and obeys nothing outside of it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalDigest } from './canonical.js';
 
 /** Limits of one job's document; each has an error of its own. */

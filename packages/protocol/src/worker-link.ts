@@ -2,7 +2,7 @@
  * JSON-RPC between worker and dispatcher, over one WebSocket that the worker dials (TLS 1.3, both certificates of the
  * instance). Batches everywhere: one frame carries many hosts. Orders carry the term (A2) and durations (T2).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { outcomeSchema } from './client-api.js';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
 import { digestSchema, resolvedSpecSchema } from './spec.js';

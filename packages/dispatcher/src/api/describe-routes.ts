@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import { fastify, type FastifySchema } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Route } from './route.js';
 
 /** The OpenAPI document of these routes. Nothing is served: the instance is made for describing, and dropped. */

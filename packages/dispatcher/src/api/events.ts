@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import { type JobEventDocument, jobEventSchema } from '@pogo/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { followJob } from '../events/follow-job.js';
 import { parseEventId } from '../events/job-tracker.js';
 import { viewJob } from '../jobs/job-view.js';

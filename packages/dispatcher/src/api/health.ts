@@ -1,5 +1,5 @@
 /** `GET /healthz`, `/readyz`, `/metrics`: for those who watch over the process. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { document, problem } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';

@@ -1,7 +1,7 @@
 /** `GET /v1/jobs/:id/hosts`. */
 import { hostStates } from '@pogo/core';
 import { jobHostListSchema, type JobHostDocument } from '@pogo/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { findJob } from '../jobs/find-job.js';
 import { hostDocument } from '../jobs/job-documents.js';
 import { viewJob } from '../jobs/job-view.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { problem, type ProblemAnswer, storeUnavailable } from './answer.js';
 
 /** The job in a path: `p0000000012`, `p12`, `12`, or `last`. */

@@ -1,7 +1,7 @@
 /** `POST /v1/jobs`, `GET /v1/jobs`, `GET /v1/jobs/:id`. */
 import { formatJobId, type JobState, jobStates, parseJobId } from '@pogo/core';
 import { type JobDocument, jobListSchema, jobSchema, specLimits, submitRequestSchema } from '@pogo/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { findJob } from '../jobs/find-job.js';
 import { jobDocument } from '../jobs/job-documents.js';
 import { submitJob } from '../jobs/submit-job.js';

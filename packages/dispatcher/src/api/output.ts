@@ -1,7 +1,7 @@
 /** `GET /v1/jobs/:id/output` and `GET /v1/jobs/:id/hosts/:host/output`. */
 import { Readable } from 'node:stream';
 import { outputLineSchema } from '@pogo/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { viewJob, type JobView } from '../jobs/job-view.js';
 import { parseByteRange } from '../output/byte-range.js';
 import { hostOutputBytes, hostOutputLength, locateHostOutput } from '../output/host-output.js';

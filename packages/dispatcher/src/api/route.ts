@@ -3,7 +3,7 @@
  * parsed by their schemas before a handler sees them.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Answer, problem, type ProblemAnswer } from './answer.js';
 
 /** `?name`, `?name=true`, `?name=1`, or their opposites; absent is false. */

@@ -40,28 +40,33 @@ export async function* followJob(
   const tracker = new JobTracker(job, hosts.hosts.length, hosts);
   const untold = (events: JobEventDocument[]) =>
     seen === undefined ? events : events.filter(({ id }) => isBehind(id, seen));
-  for (let next = view.acceptedIndex; !signal.aborted;) {
-    const outcome = await history.read(next);
-    if (outcome.kind === 'pruned') {
-      const now = await presentOf(context, job);
-      if (now === undefined) return;
-      next = now.index + 1;
-      const events = tracker.catchUp(now);
-      if (seen === undefined || seen.index < now.index) yield events;
-      if (isEnded(tracker.jobState)) return;
-    } else if (outcome.kind === 'end') {
-      if (isEnded(tracker.jobState) || !live) return;
-      const index = await history.nextAbout(job, signal);
-      if (index === undefined) return;
-      next = Math.max(next, index);
-    } else {
-      for (const batch of outcome.batches) {
-        const events = untold(tracker.follow(batch));
-        if (events.length > 0) yield events;
-        next = batch.index + 1;
+  const watch = history.watch(job, signal);
+  try {
+    for (let next = view.acceptedIndex; !signal.aborted;) {
+      const outcome = await history.read(next);
+      if (outcome.kind === 'pruned') {
+        const now = await presentOf(context, job);
+        if (now === undefined) return;
+        next = now.index + 1;
+        const events = tracker.catchUp(now);
+        if (seen === undefined || seen.index < now.index) yield events;
         if (isEnded(tracker.jobState)) return;
+      } else if (outcome.kind === 'end') {
+        if (isEnded(tracker.jobState) || !live) return;
+        const index = await watch.changed();
+        if (index === undefined) return;
+        next = Math.max(next, index);
+      } else {
+        for (const batch of outcome.batches) {
+          const events = untold(tracker.follow(batch));
+          if (events.length > 0) yield events;
+          next = batch.index + 1;
+          if (isEnded(tracker.jobState)) return;
+        }
       }
     }
+  } finally {
+    watch.close();
   }
 }
 

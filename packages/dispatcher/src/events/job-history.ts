@@ -16,9 +16,22 @@ export type HistoryOutcome =
   /** The log no longer reaches back that far. */
   | { kind: 'pruned' };
 
-interface Waiter {
-  job: number;
-  wake: (index: number | undefined) => void;
+/**
+ * Tells one reader when the log has something about one job. It remembers: what is appended while the reader is busy, or
+ * isn't asked for more, is told at the next `changed`. So a reader opens the watch first, then looks, then waits.
+ */
+export interface JobWatch {
+  /**
+   * Resolves to the index of the first batch about the job since the last call (or since the watch was opened); at once if
+   * there is one already. Undefined when `signal` aborts, leadership ends or the watch is closed.
+   */
+  changed(): Promise<number | undefined>;
+  close(): void;
+}
+
+interface Watcher {
+  appended(index: number): void;
+  over(): void;
 }
 
 const batchesPerRead = 100;
@@ -26,7 +39,7 @@ const batchesPerRead = 100;
 export class JobHistory implements LogObserver {
   readonly #log: Log;
   readonly #recent: RecentBatches;
-  readonly #waiters = new Map<number, Set<Waiter>>();
+  readonly #watchers = new Map<number, Set<Watcher>>();
   /** Index of the first batch that isn't durable yet. */
   #next = 0;
 
@@ -43,18 +56,18 @@ export class JobHistory implements LogObserver {
   appended(batch: FoldedBatch): void {
     this.#recent.add(batch);
     this.#next = batch.index + 1;
-    if (this.#waiters.size === 0) return;
+    if (this.#watchers.size === 0) return;
     const jobs = new Set<number>();
     for (const entry of batch.entries) if ('job' in entry) jobs.add(entry.job);
     for (const job of jobs) {
-      for (const waiter of this.#waiters.get(job) ?? []) waiter.wake(batch.index);
+      for (const watcher of this.#watchers.get(job) ?? []) watcher.appended(batch.index);
     }
   }
 
-  /** Readers in the middle of a wait are told that it is over. */
+  /** Watches are over: another leader may go on with the log. */
   lost(): void {
-    for (const waiters of [...this.#waiters.values()]) {
-      for (const waiter of [...waiters]) waiter.wake(undefined);
+    for (const watchers of [...this.#watchers.values()]) {
+      for (const watcher of [...watchers]) watcher.over();
     }
   }
 
@@ -74,32 +87,43 @@ export class JobHistory implements LogObserver {
     return { kind: 'batches', batches };
   }
 
-  /**
-   * For a reader at the end: the index of the next batch about `job`. Undefined when `signal` aborts first, or
-   * leadership ends.
-   */
-  nextAbout(job: number, signal: AbortSignal): Promise<number | undefined> {
-    if (signal.aborted) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const onAbort = () => waiter.wake(undefined);
-      const waiter: Waiter = {
-        job,
-        wake: (index) => {
-          signal.removeEventListener('abort', onAbort);
-          this.#forget(waiter);
-          resolve(index);
-        },
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      const waiters = this.#waiters.get(job) ?? new Set();
-      waiters.add(waiter);
-      this.#waiters.set(job, waiters);
-    });
+  watch(job: number, signal: AbortSignal): JobWatch {
+    let first: number | undefined;
+    let isOver = false;
+    let wake: (() => void) | undefined;
+    const watcher: Watcher = {
+      appended(index) {
+        first ??= index;
+        wake?.();
+      },
+      over: () => {
+        isOver = true;
+        signal.removeEventListener('abort', watcher.over);
+        this.#forget(job, watcher);
+        wake?.();
+      },
+    };
+    const watchers = this.#watchers.get(job) ?? new Set();
+    watchers.add(watcher);
+    this.#watchers.set(job, watchers);
+    if (signal.aborted) watcher.over();
+    else signal.addEventListener('abort', watcher.over, { once: true });
+    return {
+      async changed() {
+        if (first === undefined && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+        wake = undefined;
+        if (isOver) return undefined;
+        const index = first;
+        first = undefined;
+        return index;
+      },
+      close: watcher.over,
+    };
   }
 
-  #forget(waiter: Waiter): void {
-    const waiters = this.#waiters.get(waiter.job);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#waiters.delete(waiter.job);
+  #forget(job: number, watcher: Watcher): void {
+    const watchers = this.#watchers.get(job);
+    watchers?.delete(watcher);
+    if (watchers?.size === 0) this.#watchers.delete(job);
   }
 }

@@ -8,7 +8,7 @@
 import { formatJobId, type JobRecord } from '@pogo/core';
 import { type JobDocument, type JobHostDocument, jobHostSchema, jobSchema } from '@pogo/protocol';
 import { deleteLarge, type Documents, getLarge, putLarge, StoreError } from '@pogo/store';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostList } from './host-names.js';
 import { hostDocument, jobDocument } from './job-documents.js';
 import type { Specs } from './specs.js';

@@ -35,19 +35,24 @@ export async function locateHostOutput(
   context: JobOutputContext,
   { view, host, stream, follow, signal }: HostOutputRequest,
 ): Promise<LocateOutcome> {
-  for (;;) {
-    const found = await findJob(context, String(view.job), ({ hosts }) =>
-      hostDocument(view.hosts.name(host), hosts[host]!),
-    );
-    if (found.kind === 'lost' || found.kind === 'unknown') return { kind: found.kind };
-    const document: JobHostDocument =
-      found.kind === 'live' ? found.value : (await context.archive.hosts(found.archived))[host]!;
-    const { worker, attempt, outcome, state } = document;
-    if (worker !== undefined) {
-      return { kind: 'found', place: { worker, attempt, totalBytes: outcome?.[stream]?.bytes } };
+  const watch = context.history.watch(view.job, signal);
+  try {
+    for (;;) {
+      const found = await findJob(context, String(view.job), ({ hosts }) =>
+        hostDocument(view.hosts.name(host), hosts[host]!),
+      );
+      if (found.kind === 'lost' || found.kind === 'unknown') return { kind: found.kind };
+      const document: JobHostDocument =
+        found.kind === 'live' ? found.value : (await context.archive.hosts(found.archived))[host]!;
+      const { worker, attempt, outcome, state } = document;
+      if (worker !== undefined) {
+        return { kind: 'found', place: { worker, attempt, totalBytes: outcome?.[stream]?.bytes } };
+      }
+      if (!follow || isTerminal(state)) return { kind: 'none', attempt };
+      if ((await watch.changed()) === undefined) return { kind: 'lost' };
     }
-    if (!follow || isTerminal(state)) return { kind: 'none', attempt };
-    if ((await context.history.nextAbout(view.job, signal)) === undefined) return { kind: 'lost' };
+  } finally {
+    watch.close();
   }
 }
 
@@ -105,13 +110,18 @@ export async function hostOutputLength(
   request: HostOutputRequest,
 ): Promise<number | undefined> {
   const { view, host, stream, signal } = request;
-  for (;;) {
-    const found = await findJob(context, String(view.job), ({ hosts }) => {
-      const { state, outcome } = hosts[host]!;
-      return { over: isTerminal(state), totalBytes: outcome?.[stream]?.bytes };
-    });
-    if (found.kind !== 'live') return undefined;
-    if (found.value.over) return found.value.totalBytes;
-    if ((await context.history.nextAbout(view.job, signal)) === undefined) return undefined;
+  const watch = context.history.watch(view.job, signal);
+  try {
+    for (;;) {
+      const found = await findJob(context, String(view.job), ({ hosts }) => {
+        const { state, outcome } = hosts[host]!;
+        return { over: isTerminal(state), totalBytes: outcome?.[stream]?.bytes };
+      });
+      if (found.kind !== 'live') return undefined;
+      if (found.value.over) return found.value.totalBytes;
+      if ((await watch.changed()) === undefined) return undefined;
+    }
+  } finally {
+    watch.close();
   }
 }

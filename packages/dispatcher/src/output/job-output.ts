@@ -38,8 +38,10 @@ export async function* jobOutput(
   const { registry, history } = context;
   const readers = new Map<string, SpoolReader>();
   const steps = new FirstSettled<SpoolStep | LogStep>();
+  // Opened before the first look: the job may end while a slow reader holds up the loop.
+  const watch = history.watch(view.job, signal);
   const nextNow = async (): Promise<LogStep> => {
-    const index = await history.nextAbout(view.job, signal);
+    const index = await watch.changed();
     return { now: index === undefined ? undefined : await jobWorkers(context, view.job, 'unfinished') };
   };
   try {
@@ -66,6 +68,7 @@ export async function* jobOutput(
     }
     yield outputLine({ type: 'end' });
   } finally {
+    watch.close();
     for (const reader of readers.values()) reader.close();
   }
 }
