@@ -65,6 +65,22 @@ describe('killed in mid-command', () => {
     await expectNextJobWorks();
   });
 
+  it('a connection that goes silent ends the command on the host by itself, and the host is not called a success', async () => {
+    const command = start('127.0.1.1', [], 'echo started; sleep 98902');
+    await command.untilStdout(/started/);
+    const silenced = scene.cluster.pids('rexec');
+    // The connection stays open, but no heartbeat comes any more: the stub waits for 30 s of that.
+    signalProcesses('STOP', silenced);
+    await expect
+      .poll(() => hosts.processes().filter(({ argv }) => argv.includes('98902')).length, { timeout: 60_000 })
+      .toBe(0);
+    signalProcesses('CONT', silenced);
+    const { exitCode } = await command.ended;
+    expect([3, 9]).toContain(exitCode);
+    const [host] = await scene.hosts(await jobOf(command));
+    expect(['killed', 'unknown']).toContain(host!.state);
+  });
+
   it('the worker is started again; its hosts are unknown, those that wait go on', async () => {
     const before = returns('worker');
     const command = start('127.0.1.[1-4]', ['--concurrent', '2'], `echo started; ${waitFor('worker-gate')}`);
