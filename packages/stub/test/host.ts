@@ -103,8 +103,6 @@ export interface HostRunResult {
   protocolError: ProtocolErrorEvent | undefined;
   /** Processes of the run that live on, found at the moment when the stub's main process had exited and both streams had closed. */
   leftBehind: string[];
-  /** The same at the moment when the stub's main process had exited, with stdin still open. */
-  leftAtExit: string[];
 }
 
 const marks = new Set<string>();
@@ -151,11 +149,7 @@ export class HostRun {
     child.stdin.write(rewritten(rendered.stdin, options.rewrite));
     child.stdout.on('data', (chunk: Buffer) => take(parser.stdout(chunk)));
     child.stderr.on('data', (chunk: Buffer) => take(parser.stderr(chunk)));
-    let leftAtExit: string[] = [];
-    child.on('exit', () => {
-      leftAtExit = this.processes();
-      child.stdin.end();
-    });
+    child.on('exit', () => child.stdin.end());
     this.result = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', () => {
@@ -176,7 +170,6 @@ export class HostRun {
           ended: events.find((event) => event.kind === 'ended'),
           protocolError: events.find((event) => event.kind === 'protocol-error'),
           leftBehind: this.processes(),
-          leftAtExit,
         });
       });
     });

@@ -1,4 +1,7 @@
 /** What every interpreter of the stub owes: arguments, environment, statuses, signals, and nothing left (S2, S3). */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -79,14 +82,42 @@ describe.each(interpreters)('under %s', (name) => {
   });
 
   it('a shell string is read by /bin/sh', async () => {
-    const { stdout, stderr, ended, leftAtExit } = await runOnHost({
+    const { stdout, stderr, ended } = await runOnHost({
       launch,
       command: shell('for i in 1 2; do echo "out $i"; done; echo \'err\' >&2\nexit 3'),
     });
     expect(stdout.toString()).toBe('out 1\nout 2\n');
     expect(stderr.toString()).toBe('err\n');
     expect(ended?.exit).toEqual({ kind: 'exited', exitCode: 3, ambiguous: false });
-    expect(leftAtExit).toEqual([]);
+  });
+
+  it('when the main shell has exited, nothing of ours is left, with stdin still open (S3)', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pogo-stub-left-'));
+    const list = join(directory, 'list');
+    const { argv0, file, arguments: arguments_, prelude } = launch;
+    try {
+      const outer = `(exec -a ${argv0} ${file} ${arguments_.join(' ')})
+        grep -l "POGO_TEST_RUN=$POGO_TEST_RUN" /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r _ _ pid _; do
+          tr '\\0' ' ' </proc/$pid/cmdline; echo
+        done >${list}`;
+      const { ended } = await runOnHost({
+        launch: {
+          name,
+          file: program('bash'),
+          argv0: 'outer',
+          arguments: ['-c', outer],
+          ...(prelude && { prelude }),
+        },
+        // Long enough for the stub to have started all that it starts.
+        command: argv('sleep', '0.3'),
+      });
+      expect(ended?.exit).toMatchObject({ exitCode: 0 });
+      const left = readFileSync(list, 'utf8').split('\n');
+      expect(left).toContainEqual(expect.stringMatching(/^outer /));
+      expect(left.filter((line) => /^(sleep|.*\bsh -s )/.test(line))).toEqual([]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('the environment arrives, next to that of the account, and nothing of ours with it', async () => {
@@ -126,6 +157,15 @@ describe.each(interpreters)('under %s', (name) => {
     });
     expect(stdout.toString()).toMatch(/^0 \/dev\/null$/m);
     expect(inherited.stdout.toString()).toBe('0\n1\n2\n');
+  });
+
+  it('the command ignores no signal that it would not ignore under ssh (S2); in plain mode INT and QUIT', async () => {
+    const { stdout } = await runOnHost({ launch, command: argv('grep', 'SigIgn', '/proc/self/status') });
+    const ignored = BigInt(`0x${stdout.toString().trim().split(/\s+/)[1] ?? ''}`);
+    const interruptAndQuit = 0b110n;
+    expect(ignored & interruptAndQuit).toBe(
+      ['dash', 'bash', 'busybox'].includes(name) ? 0n : interruptAndQuit,
+    );
   });
 
   it.each([0, 1, 2, 100, 126, 127, 128, 254, 255])('exit status %i is reported', async (status) => {
