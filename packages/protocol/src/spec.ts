@@ -85,8 +85,11 @@ const sealedParts = {
       .min(1)
       .max(31 * 86_400_000),
   }),
+  /** Variables of the command's environment besides Pogo's own. Only `POGO_*`: others could steer the stub itself. */
   environment: z.record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'not a variable name'),
+    z
+      .string()
+      .regex(/^POGO_[A-Z0-9_]{1,120}$/, 'a variable must be named POGO_ and capital letters, digits or _'),
     z.string().max(32_768).refine(withoutNul, 'nul-byte'),
   ),
 };

@@ -20,7 +20,7 @@ const request = {
   auth: { methods: ['publickey'] },
   hostKeys: { policy: 'strict', known: [{ hosts: 'web1', keys: ['ssh-ed25519 AAAA'] }] },
   timeouts: { connectMs: 1000, handshakeMs: 1000, commandMs: 1000 },
-  environment: { LANG: 'C' },
+  environment: { POGO_STAGE: 'blue' },
   limits: { concurrent: '25%', maxFailures: null, jobTimeoutMs: 1000 },
 };
 
@@ -37,7 +37,8 @@ describe('a job request', () => {
     ['an account that could be an option', { ...request, user: '-oProxyCommand=x' }],
     ['a method that is named twice', { ...request, auth: { methods: ['password', 'password'] } }],
     ['no method', { ...request, auth: { methods: [] } }],
-    ['a variable name with a sign in it', { ...request, environment: { 'A=B': 'c' } }],
+    ['a variable name with a sign in it', { ...request, environment: { 'POGO_A=B': 'c' } }],
+    ['a variable that is not its own to set', { ...request, environment: { PATH: '/tmp' } }],
     ['host keys that are switched off', { ...request, hostKeys: { policy: 'off', known: [] } }],
     ['a negative time limit', { ...request, timeouts: { ...request.timeouts, commandMs: -1 } }],
   ])('is refused with %s', (_what, document) => {
