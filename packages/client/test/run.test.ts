@@ -213,7 +213,7 @@ describe('pogo run', () => {
     ],
     [
       'an environment',
-      (spec: { environment: unknown }) => (spec.environment = { LD_PRELOAD: 'x' }),
+      (spec: { environment: unknown }) => (spec.environment = { POGO_EXTRA: 'x' }),
       'environment',
     ],
     [
