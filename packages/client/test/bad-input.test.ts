@@ -239,6 +239,12 @@ const cases: Case[] = [
     saysNot: ['geheim'],
   },
   {
+    what: 'an idempotency key that no header can carry',
+    args: run('--idempotency-key', 'two words', 'true'),
+    code: 2,
+    says: ['--idempotency-key', '"two words" cannot be a key', 'without spaces'],
+  },
+  {
     what: 'an empty password file',
     args: ['run', '-h', 'web1', '--password-file', 'empty', 'true'],
     code: 2,

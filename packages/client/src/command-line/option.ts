@@ -89,6 +89,15 @@ export const text: ValueParser<string> = (value) =>
     ? usageFailure('empty-value', 'the value is empty: leave the option out or give it one')
     : success(value);
 
+/** What an HTTP header can carry as it is: visible ASCII, at most 255 characters. */
+export const headerText: ValueParser<string> = (value) =>
+  /^[!-~]{1,255}$/.test(value)
+    ? success(value)
+    : usageFailure(
+        'invalid-value',
+        `${JSON.stringify(value)} cannot be a key: use up to 255 letters, digits and signs, without spaces`,
+      );
+
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]): ValueParser<T> {
   return (value) => {

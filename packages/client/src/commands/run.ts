@@ -3,7 +3,7 @@ import type { JobDocument } from '@pogo/protocol';
 import { Dispatcher } from '../api/dispatcher.js';
 import { type Access, readAccess } from '../api/profile.js';
 import { command } from '../command-line/command.js';
-import { flag, one, text, type ValuesOf } from '../command-line/option.js';
+import { flag, headerText, one, text, type ValuesOf } from '../command-line/option.js';
 import { gatherCredentials } from '../credentials/credentials.js';
 import { terminalPrompter } from '../credentials/prompt.js';
 import type { Environment } from '../environment.js';
@@ -33,7 +33,7 @@ const options = {
     'run with the same key again to find the same job, not to make another',
     {
       argument: 'KEY',
-      parse: text,
+      parse: headerText,
     },
   ),
 } as const;
