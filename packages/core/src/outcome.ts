@@ -123,6 +123,60 @@ export const reasons = {
     state: 'denied',
     advice: 'The command or its settings cannot be handed to a host as they are: see the message.',
   },
+  'sudo-password-refused': {
+    state: 'auth-failed',
+    advice: "sudo refused the password: check it, and that sudoers wants this account's own password.",
+  },
+  'sudo-password-needed': {
+    state: 'auth-failed',
+    advice: 'sudo wants a password and none was given: use --password-file, a prompt, or a NOPASSWD rule.',
+  },
+  'sudo-not-allowed': {
+    state: 'denied',
+    advice:
+      'sudoers on the host does not let this account run the command as that user: change the rule or --run-as.',
+  },
+  'sudo-missing': {
+    state: 'denied',
+    advice: 'There is no sudo on the host: install it, or log in as the account that is to run the command.',
+  },
+  'sudo-requires-tty': {
+    state: 'denied',
+    advice:
+      'sudo on the host wants a terminal (requiretty), which a job has not: exempt this account from it.',
+  },
+  'sudo-failed': {
+    state: 'denied',
+    advice: 'sudo did not start the command, so it never began: see the message for what it said.',
+  },
+  'agent-forwarding-not-allowed': {
+    state: 'denied',
+    advice:
+      'This worker forwards no agent: set allowAgentForwarding in its configuration, or leave --forward-agent out.',
+  },
+  'attachment-unavailable': {
+    state: 'denied',
+    advice: "The job's script could not be had on the worker, so nothing was sent: see the message.",
+  },
+  'upload-failed': {
+    state: 'unreachable',
+    advice:
+      'The script did not arrive whole on the host, so it never ran: check its disk and its permissions.',
+  },
+  fenced: {
+    state: 'denied',
+    advice: 'A later attempt has fenced this one off on the host, so it never began: look at the later one.',
+  },
+  'host-busy': {
+    state: 'unreachable',
+    advice:
+      'Another command of Pogo still runs on the host under this account, so this one never began: try again later.',
+  },
+  'connection-closed': {
+    state: 'killed',
+    advice:
+      'The connection to the host was gone, so the command was ended there, as the host itself reports.',
+  },
   'connection-lost': {
     state: 'unknown',
     advice:
@@ -178,4 +232,6 @@ export interface Outcome {
   durationMs?: number | undefined;
   stdout?: OutputDigest | undefined;
   stderr?: OutputDigest | undefined;
+  /** Bytes of output beyond the worker's limit per host: counted and digested, but not kept. */
+  outputCutBytes?: number | undefined;
 }

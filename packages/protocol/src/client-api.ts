@@ -43,6 +43,7 @@ export const outcomeSchema = z.object({
   durationMs: z.number().optional(),
   stdout: outputDigestSchema.optional(),
   stderr: outputDigestSchema.optional(),
+  outputCutBytes: z.int().optional(),
 });
 
 /** How many hosts of a job are in each state; states without a host are absent. */
@@ -62,6 +63,8 @@ export const jobSchema = z.object({
   limits: jobLimitsSchema,
   /** Set once a halt was asked for. */
   halt: z.object({ by: z.string(), cause: z.string(), kill: z.boolean() }).optional(),
+  /** What a job in `needs-credentials` waits for, in one sentence. */
+  needs: z.string().optional(),
   acceptedAtMs: z.int(),
   endedAtMs: z.int().optional(),
 });
@@ -77,6 +80,10 @@ export const jobHostSchema = z.object({
   attempt: z.int(),
   worker: z.string().optional(),
   outcome: outcomeSchema.optional(),
+  /** An `unknown` that a person has released: it no longer counts against any limit. */
+  released: z.literal(true).optional(),
+  /** Why the host could not tell what became of the attempt when it was last asked. */
+  unsettled: z.string().optional(),
 });
 export type JobHostDocument = z.infer<typeof jobHostSchema>;
 export const jobHostListSchema = z.object({
@@ -106,6 +113,8 @@ export const jobEventSchema = z.discriminatedUnion('type', [
     /** Folded host names. */
     hosts: z.string(),
     count: z.int(),
+    /** What happened, where the state doesn't say it: hosts that were released, are asked, or could not tell. */
+    detail: z.string().optional(),
   }),
   z.object({
     id: z.string(),
@@ -146,6 +155,52 @@ export type OutputLine = z.infer<typeof outputLineSchema>;
 
 /** `POST /v1/jobs/:id/halt` */
 export const haltRequestSchema = z.strictObject({ kill: z.boolean() });
+
+/** `GET /v1/jobs/:id/spec`: what a client seals over when the job's credentials are asked for again (V5). */
+export const jobSpecSchema = z.object({
+  spec: resolvedSpecSchema,
+  digest: digestSchema,
+  /** Workers that could run it now. */
+  recipients: z.array(recipientSchema),
+});
+export type JobSpec = z.infer<typeof jobSpecSchema>;
+
+const hostExpression = z.string().min(1);
+
+/** `POST /v1/jobs/:id/resume`: the job goes on, with credentials sealed anew. */
+export const resumeRequestSchema = z.strictObject({ credentials: sealedCredentialsSchema.optional() });
+
+/** `POST /v1/jobs/:id/retry`: another attempt. Without hosts: those that failed, were unreachable or never started. */
+export const retryRequestSchema = z.strictObject({
+  hosts: hostExpression.optional(),
+  /** The submitter says that the worker of an `unknown` host is gone for good: its order is fenced off on the host (E3). */
+  fence: z.boolean().default(false),
+  credentials: sealedCredentialsSchema.optional(),
+});
+
+/** `POST /v1/jobs/:id/skip`: hosts that have no order yet never start. */
+export const skipRequestSchema = z.strictObject({ hosts: hostExpression });
+
+/** `POST /v1/jobs/:id/release`: `unknown` hosts stop counting, because a person says that they are well (E1). */
+export const releaseRequestSchema = z.strictObject({ hosts: hostExpression });
+
+/** `POST /v1/jobs/:id/resolve`: asks `unknown` hosts, by default all of them, for evidence. */
+export const resolveRequestSchema = z.strictObject({
+  hosts: hostExpression.optional(),
+  credentials: sealedCredentialsSchema.optional(),
+});
+
+/** Answer to each of these. */
+export const verbResponseSchema = z.object({
+  job: jobSchema,
+  /** Folded hosts that the verb has changed. */
+  affected: z.string(),
+  affectedHosts: z.int(),
+});
+export type VerbResponse = z.infer<typeof verbResponseSchema>;
+
+/** `HEAD` and `PUT /v1/attachments/:sha256`: how much of it the dispatcher has. */
+export const attachmentSchema = z.object({ sha256: z.string(), bytes: z.int(), complete: z.boolean() });
 
 /** `GET /v1/ping`: the parts, their versions, and round trips measured by the dispatcher, in milliseconds. */
 export const pingResponseSchema = z.object({

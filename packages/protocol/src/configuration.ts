@@ -17,6 +17,8 @@ export const dispatcherConfigurationSchema = z.strictObject({
   sealingRoot: z.string(),
   /** File of mode 0600 with the bearer token of the API. */
   tokenFile: z.string(),
+  /** Directory of scripts that come with jobs; by default `attachments` beside this file. */
+  attachments: z.string().optional(),
   /** Longest time that sealed credentials may be used after sealing, in milliseconds. */
   credentialsLifetimeMs: z.int().min(1000).default(86_400_000),
   /** How long ended jobs stay listed, in milliseconds. */
@@ -45,7 +47,18 @@ export const workerConfigurationSchema = z.strictObject({
       .int()
       .min(0)
       .default(7 * 86_400_000),
+    /** Output of one attempt that is kept, both streams together, in bytes. */
+    maxBytesPerHost: z
+      .int()
+      .min(1)
+      .default(1024 ** 3),
   }),
+  /** Directory of the durable journal and outbox (A4, A6); by default `journal` beside the spool. */
+  journal: z.string().optional(),
+  /** Directory of scripts that came with jobs; by default `attachments` beside the spool. */
+  attachments: z.string().optional(),
+  /** Whether a job may offer its in-memory agent to hosts (`--forward-agent`). */
+  allowAgentForwarding: z.boolean().default(false),
   /** SSH connections open at once, over all jobs. */
   maxConnections: z.int().min(1).max(20_000).default(1000),
   /** Of these, how many may be connecting or authenticating at once: paces the load on hosts and on the worker. */

@@ -21,6 +21,10 @@ export const sealedPayloadSchema = z.strictObject({
   sealedAtMs: z.int(),
   lifetimeMs: z.int(),
   password: z.string().optional(),
+  /** For sudo's prompt (`runAs`); absent: the login password, if there is one. */
+  sudoPassword: z.string().optional(),
+  /** What methods from outside need, by the names that they ask for. */
+  secrets: z.record(z.string().max(128), z.string()).optional(),
   identities: z
     .array(
       z.strictObject({

@@ -18,6 +18,8 @@ export interface HomeLayout {
     linkKey: string;
     linkCertificate: string;
     store: string;
+    /** Scripts that came with jobs, for as long as those are listed. */
+    attachments: string;
     log: string;
   };
   worker: {
@@ -31,6 +33,9 @@ export interface HomeLayout {
     /** Host keys of this worker, its accept-new record included, in known_hosts format. */
     knownHosts: string;
     spool: string;
+    journal: string;
+    /** Scripts that came with jobs, for as long as those run. */
+    attachments: string;
     log: string;
   };
   /** Holds the process id of a running `pogo up`. */
@@ -60,6 +65,7 @@ export function homeLayout(home: string): HomeLayout {
       linkKey: at('dispatcher', 'link.key'),
       linkCertificate: at('dispatcher', 'link.crt'),
       store: at('dispatcher', 'store'),
+      attachments: at('dispatcher', 'attachments'),
       log: at('dispatcher', 'dispatcher.log'),
     },
     worker: {
@@ -71,6 +77,8 @@ export function homeLayout(home: string): HomeLayout {
       sealingCertificate: at('worker', 'sealing.crt'),
       knownHosts: at('worker', 'known_hosts'),
       spool: at('worker', 'spool'),
+      journal: at('worker', 'journal'),
+      attachments: at('worker', 'attachments'),
       log: at('worker', 'worker.log'),
     },
     upLock: at('up.lock'),

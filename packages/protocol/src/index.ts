@@ -10,6 +10,7 @@ export * from './output-frames.js';
 export * from './rexec-link.js';
 export * from './known-hosts/index.js';
 export * from './log-batch.js';
+export * from './worker-journal.js';
 export * from './profile.js';
 export * from './home-layout.js';
 export * from './configuration.js';

@@ -4,11 +4,13 @@ import * as z from 'zod';
 import { outcomeSchema } from './client-api.js';
 import { jobLimitsSchema } from './spec.js';
 
-const hostSetSchema = z.array(z.union([z.int(), z.tuple([z.int(), z.int()])]));
+/** A folded set of hosts (core, HostSet). */
+export const hostSetSchema = z.array(z.union([z.int(), z.tuple([z.int(), z.int()])]));
 const job = z.int();
 
 export const logEntrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leadership-taken'), dispatcher: z.string() }),
+  z.object({ type: z.literal('worker-joined'), worker: z.string(), journal: z.string() }),
   z.object({
     type: z.literal('job-accepted'),
     job,
@@ -35,7 +37,33 @@ export const logEntrySchema = z.discriminatedUnion('type', [
     outcome: outcomeSchema,
   }),
   z.object({ type: z.literal('hosts-refused'), job, hosts: hostSetSchema, reason: z.string() }),
+  z.object({
+    type: z.literal('unknown-confirmed'),
+    job,
+    host: z.int(),
+    attempt: z.int(),
+    outcome: outcomeSchema,
+  }),
+  z.object({
+    type: z.literal('earlier-settled'),
+    job,
+    host: z.int(),
+    attempt: z.int(),
+    outcome: outcomeSchema.optional(),
+  }),
   z.object({ type: z.literal('hosts-halted'), job, hosts: hostSetSchema }),
+  z.object({ type: z.literal('hosts-skipped'), job, hosts: hostSetSchema, by: z.string() }),
+  z.object({
+    type: z.literal('hosts-retried'),
+    job,
+    hosts: hostSetSchema,
+    by: z.string(),
+    keepsPermit: z.boolean(),
+    fence: z.boolean(),
+  }),
+  z.object({ type: z.literal('hosts-released'), job, hosts: hostSetSchema, by: z.string() }),
+  z.object({ type: z.literal('hosts-resolving'), job, hosts: hostSetSchema, worker: z.string() }),
+  z.object({ type: z.literal('hosts-unsettled'), job, hosts: hostSetSchema, detail: z.string() }),
   z.object({
     type: z.literal('halt-requested'),
     job,
@@ -44,6 +72,8 @@ export const logEntrySchema = z.discriminatedUnion('type', [
     kill: z.boolean(),
   }),
   z.object({ type: z.literal('credentials-lost'), job }),
+  z.object({ type: z.literal('credentials-renewed'), job, recipients: z.array(z.string()) }),
+  z.object({ type: z.literal('job-reopened'), job, by: z.string(), cause: z.enum(['retry', 'resolve']) }),
   z.object({
     type: z.literal('job-ended'),
     job,

@@ -4,7 +4,7 @@
  * sealing key itself rexec reads from its file.
  */
 import * as z from 'zod';
-import { attemptReportSchema } from './worker-link.js';
+import { attemptReportSchema, orderedAttemptSchema } from './worker-link.js';
 import { sealedCredentialsSchema } from './credentials.js';
 import { digestSchema, resolvedSpecSchema } from './spec.js';
 
@@ -25,9 +25,25 @@ export const rexecOrderSchema = z.discriminatedUnion('type', [
     workerKnownHostsFile: z.string(),
     /** Authentication plug-ins of the worker's configuration: method name to module. */
     authPlugins: z.record(z.string(), z.string()),
+    /** The job's script, complete and verified, where it has one. */
+    scriptFile: z.string().optional(),
+    /** Bytes of one attempt's output, both streams together, that are kept; the rest is counted and digested only. */
+    outputLimitBytes: z.int(),
+    /** Whether this worker lets a job offer its agent to hosts. */
+    allowAgentForwarding: z.boolean(),
   }),
   /** Dial these now; the worker decides how many are open at once. */
-  z.object({ type: z.literal('run'), attempts: z.array(z.object({ host: z.int(), attempt: z.int() })) }),
+  z.object({ type: z.literal('run'), attempts: z.array(orderedAttemptSchema) }),
+  /** Ask these hosts what became of an earlier attempt: answered by a `finished` report, or by `unsettled`. */
+  z.object({
+    type: z.literal('settle'),
+    attempts: z.array(z.object({ host: z.int(), attempt: z.int(), index: z.int() })),
+  }),
+  /** The results of these attempts are journaled: their hosts need not remember them any more (E4). */
+  z.object({
+    type: z.literal('recorded'),
+    attempts: z.array(z.object({ host: z.int(), attempt: z.int() })),
+  }),
   /** End the job's commands; attempts that were not dialled yet are refused. */
   z.object({ type: z.literal('halt'), kill: z.boolean() }),
   /** Nothing more comes: exit when what runs has ended. */

@@ -14,6 +14,9 @@ export const specLimits = {
   maxArguments: 4096,
   /** Bytes of all arguments together, or of a shell string: what Linux takes in one argument. */
   maxCommandBytes: 120 * 1024,
+  /** Bytes of a script that travels with the job (`-f`). */
+  maxScriptBytes: 100 * 1024 * 1024,
+  maxRetries: 100,
 } as const;
 
 /** Built-in authentication methods; others are plug-ins of the worker's own configuration. */
@@ -32,6 +35,9 @@ export const accountNameSchema = z
   .regex(/^[^\s:@/\0-\x1f-][^\s:@/\0-\x1f]*$/, 'not an account name');
 export const portSchema = z.int().min(1).max(65535);
 
+/** SHA-256 of an attachment's bytes: what it is stored and asked for by. */
+export const attachmentHashSchema = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
+
 export const commandSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('argv'),
@@ -42,6 +48,14 @@ export const commandSchema = z.discriminatedUnion('kind', [
     kind: z.literal('shell'),
     /** Read by the host's /bin/sh. */
     script: commandText.min(1),
+  }),
+  z.strictObject({
+    kind: z.literal('script'),
+    /** File name on the host, and what the command is called in messages. */
+    name: z.string().regex(/^[A-Za-z0-9_+@%][A-Za-z0-9._+@%-]{0,127}$/, 'not a plain file name'),
+    sha256: attachmentHashSchema,
+    bytes: z.int().min(0).max(specLimits.maxScriptBytes, 'script-too-large: a script may have at most 100 MiB'),
+    args: z.array(commandText).max(specLimits.maxArguments),
   }),
 ]);
 export type Command = z.infer<typeof commandSchema>;
@@ -85,6 +99,12 @@ const sealedParts = {
       .min(1)
       .max(31 * 86_400_000),
   }),
+  /** Account that the command runs as, by sudo; absent: the account that logged in (P10). */
+  runAs: accountNameSchema.optional(),
+  /** Offers the in-memory agent to the host, to sign and to list only; absent: no. */
+  forwardAgent: z.literal(true).optional(),
+  /** How often the command is run again on a host where it exited non-zero, 5 s apart (S11); absent: never. */
+  retries: z.int().min(1).max(specLimits.maxRetries).optional(),
   /** Variables of the command's environment besides Pogo's own. Only `POGO_*`: others could steer the stub itself. */
   environment: z.record(
     z

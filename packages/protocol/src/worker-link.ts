@@ -9,6 +9,8 @@ import { digestSchema, resolvedSpecSchema } from './spec.js';
 
 /** Path of the WebSocket on the dispatcher's worker listener. */
 export const workerLinkPath = '/worker-link';
+/** Behind it, on the same listener and under the same certificates, an attachment's SHA-256: `GET`, with `Range`. */
+export const workerAttachmentPath = '/attachments/';
 
 const attemptKey = {
   job: z.int(),
@@ -27,14 +29,20 @@ export const helloParamsSchema = z.object({
   /** Attempts that it takes at once: no more than it can begin soon. */
   capacity: z.int(),
   recipient: recipientSchema,
-  /** Every attempt that it holds, from order to acknowledged report; what is missing it never got, or has lost. */
+  /** Every attempt that it holds, from order to acknowledged report; what is missing it never got. */
   held: z.array(z.object(attemptKey)),
+  /** Id of its durable journal: a worker that has lost its journal comes with another (A4). */
+  journal: z.string().min(1).max(64),
+  /** Jobs whose sealed credentials it holds (V2). */
+  credentials: z.array(z.int()),
 });
 export type HelloParams = z.infer<typeof helloParamsSchema>;
 export const helloResultSchema = z.object({
   dispatcher: z.string(),
   version: z.string(),
   term: z.int(),
+  /** Jobs whose sealed credentials the dispatcher has lost and asks for (V2). */
+  wanted: z.array(z.int()),
 });
 export type HelloResult = z.infer<typeof helloResultSchema>;
 
@@ -45,6 +53,8 @@ export const attemptReportSchema = z.discriminatedUnion('event', [
   z.object({ ...attemptKey, event: z.literal('finished'), outcome: outcomeSchema }),
   /** Durable: not begun, and never will be (A3). */
   z.object({ ...attemptKey, event: z.literal('refused'), reason: z.string() }),
+  /** The host was asked what became of the attempt, and could not tell: it stays `unknown`, for this reason. */
+  z.object({ ...attemptKey, event: z.literal('unsettled'), detail: z.string() }),
 ]);
 export type AttemptReport = z.infer<typeof attemptReportSchema>;
 
@@ -56,7 +66,18 @@ export const reportParamsSchema = z.object({
 });
 export type ReportParams = z.infer<typeof reportParamsSchema>;
 
-/** dispatcher → worker: once per (job, worker), before its first order. */
+/** worker → dispatcher: sealed credentials that the dispatcher asked for in its answer to hello (V2). */
+export const returnCredentialsParamsSchema = z.object({
+  job: z.int(),
+  digest: digestSchema,
+  credentials: sealedCredentialsSchema,
+});
+export type ReturnCredentialsParams = z.infer<typeof returnCredentialsParamsSchema>;
+
+/**
+ * dispatcher → worker: once per (job, worker), before its first order; and again, with other credentials, before the next
+ * order after these were renewed: what begins from then on uses the new ones.
+ */
 export const openJobParamsSchema = z.object({
   term: z.int(),
   job: z.int(),
@@ -66,13 +87,34 @@ export const openJobParamsSchema = z.object({
 });
 export type OpenJobParams = z.infer<typeof openJobParamsSchema>;
 
+export const orderedAttemptSchema = z.object({
+  host: z.int(),
+  attempt: z.int(),
+  /** Log index of the batch that assigned it: its number at the host's lock and fence (E3). */
+  index: z.int(),
+  /** Fences off every earlier attempt on the host: a person has said that their worker is gone (E3). */
+  fence: z.boolean().default(false),
+});
+export type OrderedAttempt = z.infer<typeof orderedAttemptSchema>;
+
 /** dispatcher → worker: run these hosts. */
 export const assignParamsSchema = z.object({
   term: z.int(),
   job: z.int(),
-  attempts: z.array(z.object({ host: z.int(), attempt: z.int() })),
+  attempts: z.array(orderedAttemptSchema),
 });
 export type AssignParams = z.infer<typeof assignParamsSchema>;
+
+/**
+ * dispatcher → worker: ask the hosts what became of these attempts, whose outcome is `unknown`. Answered by reports:
+ * `finished` with evidence (E2), or `unsettled`.
+ */
+export const settleParamsSchema = z.object({
+  term: z.int(),
+  job: z.int(),
+  attempts: z.array(z.object({ host: z.int(), attempt: z.int(), index: z.int() })),
+});
+export type SettleParams = z.infer<typeof settleParamsSchema>;
 
 /** dispatcher → worker: begin nothing more of this job (refuse it), and with `kill` end what runs. */
 export const haltJobParamsSchema = z.object({ term: z.int(), job: z.int(), kill: z.boolean() });
@@ -112,10 +154,15 @@ export const pingParamsSchema = z.object({});
 export const pingResultSchema = z.object({ version: z.string() });
 
 /** Method names, by who serves them. */
-export const dispatcherMethods = { hello: 'worker.hello', report: 'worker.report' } as const;
+export const dispatcherMethods = {
+  hello: 'worker.hello',
+  report: 'worker.report',
+  returnCredentials: 'worker.credentials',
+} as const;
 export const workerMethods = {
   openJob: 'job.open',
   assign: 'job.assign',
+  settle: 'job.settle',
   haltJob: 'job.halt',
   closeJob: 'job.close',
   openOutput: 'output.open',
