@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,4 +11,9 @@ export async function inNewDirectory(body: (directory: string) => Promise<void>)
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** A new directory in memory where there is one: for thousands of openings whose syncs prove nothing. */
+export function newMemoryDirectory(): Promise<string> {
+  return mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pogo-store-'));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StoreError, openStore } from '@pogo/store';
@@ -24,13 +24,13 @@ describe('the directory of an embedded store', () => {
       const directory = join(parent, 'a', 'b');
       await makeStore(directory);
       assert.equal((await stat(directory)).mode & 0o777, 0o700);
-      assert.deepEqual((await readdir(directory)).toSorted(), ['FORMAT', 'level']);
+      assert.deepEqual((await readdir(directory)).toSorted(), ['ACKNOWLEDGED', 'FORMAT', 'level']);
     }));
 
   it('may exist, empty, or as left by a creation that was interrupted', () =>
     inNewDirectory(async (parent) => {
       await makeStore(parent);
-      await rm(join(parent, 'FORMAT'));
+      for (const name of ['FORMAT', 'ACKNOWLEDGED']) await rm(join(parent, name));
       await writeFile(join(parent, 'FORMAT.new'), 'pogo-st');
       await makeStore(parent);
     }));
@@ -125,32 +125,13 @@ describe('the directory of an embedded store', () => {
       await refuses(directory, 'store-corrupt', /missing files/);
     }));
 
-  it('gives no altered entry or document out when a table was altered', () =>
-    inNewDirectory(async (directory) => {
-      await makeStore(directory);
-      await makeStore(directory);
-      const level = join(directory, 'level');
-      const tables = (await readdir(level)).filter((name) => name.endsWith('.ldb'));
-      for (const table of tables) {
-        const bytes = await readFile(join(level, table));
-        const at = bytes.indexOf('the body of entry');
-        if (at === -1) continue;
-        bytes[at + 4] = bytes[at + 4]! ^ 1;
-        await writeFile(join(level, table), bytes);
-      }
-      const store = await openStore(`embedded:${directory}`);
-      const corrupt = { name: 'StoreError', code: 'store-corrupt' };
-      await assert.rejects(store.log('main').read(0, 100), corrupt);
-      await store.close();
-    }));
-
   it('gives a clear error where it can neither be made nor written', () =>
     inNewDirectory(async (parent) => {
       await writeFile(join(parent, 'file'), '');
       await refuses(
         join(parent, 'file', 'store'),
         'store-unavailable',
-        /Check that the directory may be written/,
+        /not a directory.* Check that the directory may be written/,
       );
 
       await makeStore(join(parent, 'store'));
@@ -168,7 +149,10 @@ describe('the directory of an embedded store', () => {
             line.startsWith(`store-unavailable the store in ${directory} can't be read or written`),
             line,
           );
-          assert.match(line, /[Pp]ermission denied/);
+          assert.match(
+            line,
+            /[Pp]ermission denied.* Make the directory and all in it writable for this account/,
+          );
           if (child.process.exitCode === null) await once(child.process, 'exit');
           assert.equal(child.process.exitCode, 1);
         } finally {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { type Store, openStore } from '@pogo/store';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { StoreUser, bundleStoreUser } from './children/start.js';
 import { inNewDirectory } from './directories.js';
+import { type FileEvent, syncsBetween, tracedEvents, tracer, unsyncedAnswers } from './system-calls.js';
 
 const run = promisify(execFile);
 let bundleDirectory: string;
@@ -81,30 +82,32 @@ describe('the embedded store', () => {
       }
     }));
 
-  it('answers an append only after the write-ahead log was synced, each time', () =>
+  it('answers an append only after what it wrote to the log was synced, each time', () =>
     inNewDirectory(async (directory) => {
       const events = await trace(directory, ['append', join(directory, 'store'), '25']);
-      let syncs = 0;
-      let answers = 0;
-      for (const event of events) {
-        if (event === 'sync') syncs += 1;
-        if (!event.startsWith('ok ')) continue;
-        answers += 1;
-        assert.ok(syncs >= answers, `${event} was said after ${syncs} syncs`);
-      }
-      assert.equal(answers, 25);
+      const answers = events.filter((event) => event.kind === 'said' && event.line.startsWith('ok '));
+      assert.equal(answers.length, 25);
+      assert.deepEqual(unsyncedAnswers(events), []);
+    }));
+
+  it('would be caught answering without a sync: a bare database that writes so is, at every answer', () =>
+    inNewDirectory(async (directory) => {
+      const events = await trace(directory, ['unsynced', join(directory, 'bare'), '10']);
+      assert.deepEqual(
+        unsyncedAnswers(events),
+        Array.from({ length: 10 }, (_, index) => `ok ${index}: said before a sync`),
+      );
     }));
 
   it('merges what gathers while a write is in flight into one sync', () =>
     inNewDirectory(async (directory) => {
       const events = await trace(directory, ['put', join(directory, 'store'), '200']);
-      const between = events.slice(events.indexOf('begin'), events.indexOf('end'));
-      const syncs = between.filter((event) => event === 'sync').length;
+      const syncs = syncsBetween(events, 'begin', 'end');
       // The put in flight, what gathered meanwhile, and the appends that follow those puts.
       assert.ok(syncs >= 2 && syncs <= 5, `${syncs} syncs for 401 writes`);
     }));
 
-  it('says so when the disk is full, and goes on once there is space, with everything acknowledged', () =>
+  it('goes on once no file may grow and then may again, with everything acknowledged', () =>
     inNewDirectory(async (parent) => {
       const directory = join(parent, 'store');
       const child = new StoreUser(bundle, { arguments: ['append', directory, '1000000'] });
@@ -173,14 +176,10 @@ async function countEntries(store: Store): Promise<number> {
   }
 }
 
-/** What a child did, in order, as strace saw it: `sync` for each completed sync of a write-ahead log, and its lines. */
-async function trace(directory: string, childArguments: string[]): Promise<string[]> {
-  await run('strace', ['-V']).catch(() => {
-    throw new Error('this test needs strace: apt-get install strace');
-  });
+/** What a child did, in order, as strace saw it. */
+async function trace(directory: string, childArguments: string[]): Promise<FileEvent[]> {
   const output = join(directory, 'trace');
-  const options = ['-f', '-y', '-qq', '-e', 'trace=fdatasync,fsync,write', '-e', 'signal=none', '-o', output];
-  const child = new StoreUser(bundle, { arguments: childArguments, wrapper: ['strace', ...options] });
+  const child = new StoreUser(bundle, { arguments: childArguments, wrapper: await tracer(output) });
   try {
     await child.rest();
     await child.end();
@@ -188,18 +187,5 @@ async function trace(directory: string, childArguments: string[]): Promise<strin
     await child.kill();
   }
   assert.equal(child.process.exitCode, 0);
-
-  const events: string[] = [];
-  const syncing = new Set<string>();
-  for (const line of (await readFile(output, 'utf8')).split('\n')) {
-    const thread = line.split(' ')[0]!;
-    const said = /write\(1<.*?>, "(.*)\\n"/.exec(line)?.[1];
-    if (said !== undefined) events.push(said);
-    const begins = /f(?:data)?sync\(\d+<.*\.log>/.test(line);
-    const succeeds = /\) += 0$/.test(line);
-    if (begins && succeeds) events.push('sync');
-    if (begins && line.includes('unfinished')) syncing.add(thread);
-    if (/f(?:data)?sync resumed>/.test(line) && syncing.delete(thread) && succeeds) events.push('sync');
-  }
-  return events;
+  return tracedEvents(output);
 }

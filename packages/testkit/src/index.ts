@@ -55,3 +55,6 @@ export {
   builtCli,
   startCluster,
 } from './cluster.js';
+export { type FuzzAnswer, type FuzzOptions, type FuzzReport, fuzz } from './fuzz.js';
+export { type Json, type MutationSource, mutateBytes, mutateJson, mutateText } from './mutations.js';
+export { SeededRandom } from './seeded-random.js';

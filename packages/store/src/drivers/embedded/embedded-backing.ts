@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Store, StoreDescription } from '../../store.js';
 import { Elections } from '../local/elections.js';
 import { localHandle } from '../local/handle.js';
+import { CommitCount } from './commit-count.js';
 import { EmbeddedDocuments } from './embedded-documents.js';
 import { EmbeddedLog } from './embedded-log.js';
 import { formatVersion, inspectDirectory, makeDirectory, writeFormat } from './format-file.js';
@@ -38,11 +39,12 @@ export class EmbeddedBacking {
   readonly #handles = new Set<Store>();
   #closing: Promise<void> | undefined;
 
-  private constructor({ directory, place, level }: { directory: string; place: string; level: Level }) {
+  private constructor(opened: { directory: string; place: string; level: Level; count: CommitCount }) {
+    const { directory, place, level, count } = opened;
     this.#directory = directory;
     this.#place = place;
-    this.#session = new LevelSession(directory, level);
-    this.#commits = new GroupCommit(this.#session, directory);
+    this.#session = new LevelSession({ directory, level, count });
+    this.#commits = new GroupCommit({ session: this.#session, directory, count });
     this.documents = new EmbeddedDocuments({ directory, session: this.#session, commits: this.#commits });
   }
 
@@ -57,14 +59,18 @@ export class EmbeddedBacking {
     if (openHere.has(place)) throw locked(directory, 'this');
     openHere.add(place);
     try {
-      const level = await openLevel(directory, { create: found === 'new' });
+      const level = await openLevel(directory, { create: found === 'new', checkTables: true });
+      let count: CommitCount | undefined;
       try {
         if (found === 'new') await writeFormat(directory);
+        count = await CommitCount.open(directory);
+        await count.check(level);
       } catch (error) {
+        await count?.close();
         await level.close();
         throw error;
       }
-      return new EmbeddedBacking({ directory, place, level });
+      return new EmbeddedBacking({ directory, place, level, count });
     } catch (error) {
       openHere.delete(place);
       throw error;

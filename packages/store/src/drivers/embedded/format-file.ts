@@ -3,10 +3,12 @@
  *
  * 1. It is written last at creation, before anything is acknowledged: where it is missing, nothing was lost yet.
  * 2. Where it is there, the database must be there as well: LevelDB alone would quietly begin an empty one.
+ * 3. Where anything was acknowledged (ACKNOWLEDGED is there), it must be there.
  */
 import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StoreError } from '../../store-error.js';
+import { countFileName } from './commit-count.js';
 import { corrupt, storeErrorOf } from './level-errors.js';
 
 export const formatVersion = 1;
@@ -20,6 +22,7 @@ export async function inspectDirectory(directory: string): Promise<'store' | 'ne
     throw storeErrorOf(error, directory);
   });
   if (!names.includes(fileName)) {
+    if (names.includes(countFileName)) throw corrupt(directory, `its file ${fileName} is missing`);
     const stranger = names.find((name) => name !== 'level' && name !== temporaryName);
     if (stranger === undefined) return 'new';
     throw new StoreError(

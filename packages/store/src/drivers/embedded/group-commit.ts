@@ -5,6 +5,7 @@
  * 2. Nobody is answered, not even with a conflict, before the whole group is on the disk (L7).
  * 3. When the batch fails, every write of the group rejects: whether it was made is unknown until the database is open again.
  */
+import { type CommitCount, countKey, encodeCommits } from './commit-count.js';
 import type { Level } from './level.js';
 import { storeErrorOf } from './level-errors.js';
 import type { LevelSession } from './level-session.js';
@@ -59,13 +60,17 @@ export class Stage {
     this.#afterCommit.add(callback);
   }
 
+  get isEmpty(): boolean {
+    return this.#changed.size === 0;
+  }
+
   async write(): Promise<void> {
     const operations = [...this.#changed].map(([key, payload]) =>
       payload === null
         ? { type: 'del' as const, key }
         : { type: 'put' as const, key, value: sealRecord(key, payload) },
     );
-    if (operations.length > 0) await this.level.batch(operations, { sync: true });
+    await this.level.batch(operations, { sync: true });
   }
 
   finish(): void {
@@ -86,13 +91,15 @@ interface Pending {
 export class GroupCommit {
   readonly #session: LevelSession;
   readonly #directory: string;
+  readonly #count: CommitCount;
   #queue: Pending[] = [];
   #running: Promise<void> = Promise.resolve();
   #busy = false;
 
-  constructor(session: LevelSession, directory: string) {
-    this.#session = session;
-    this.#directory = directory;
+  constructor(options: { session: LevelSession; directory: string; count: CommitCount }) {
+    this.#session = options.session;
+    this.#directory = options.directory;
+    this.#count = options.count;
   }
 
   /** Resolves to what `write` returned once it is on the disk; rejects with a StoreError. */
@@ -170,7 +177,7 @@ export class GroupCommit {
       }
     }
     try {
-      await stage.write();
+      if (!stage.isEmpty) await this.#write(stage);
     } catch (error) {
       this.#session.abandon(level);
       for (const pending of staged) pending.reject(storeErrorOf(error, this.#directory));
@@ -178,5 +185,13 @@ export class GroupCommit {
     }
     stage.finish();
     for (const pending of staged) pending.resolve();
+  }
+
+  async #write(stage: Stage): Promise<void> {
+    const draft = await stage.draft(this.#count);
+    draft.count += 1;
+    stage.put(countKey, encodeCommits(draft.count));
+    await stage.write();
+    await this.#count.acknowledge(draft.count);
   }
 }

@@ -10,10 +10,17 @@ export function storeErrorOf(error: unknown, directory: string): StoreError {
     return corrupt(directory, message, options);
   return new StoreError(
     'store-unavailable',
-    `the store in ${directory} can't be read or written: ${message}. ` +
-      'Check that the directory may be written and that its disk works and has space left',
+    `the store in ${directory} can't be read or written: ${message}. ${nextStep(message)}`,
     options,
   );
+}
+
+function nextStep(cause: string): string {
+  if (/no space left|quota exceeded/i.test(cause))
+    return 'Its disk is full: make room there, then try again. Nothing that was acknowledged is lost';
+  if (/permission denied|read-only file system|not permitted/i.test(cause))
+    return 'Make the directory and all in it writable for this account, then try again';
+  return 'Check that the directory may be written and that its disk works and has space left';
 }
 
 export function locked(directory: string, which: 'this' | 'another', options?: ErrorOptions): StoreError {

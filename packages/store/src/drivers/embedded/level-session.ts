@@ -1,4 +1,5 @@
 import { StoreError } from '../../store-error.js';
+import type { CommitCount } from './commit-count.js';
 import { type Level, openLevel } from './level.js';
 
 /**
@@ -8,14 +9,16 @@ import { type Level, openLevel } from './level.js';
  */
 export class LevelSession {
   readonly #directory: string;
+  readonly #count: CommitCount;
   #level: Level | undefined;
   #reopening: Promise<Level> | undefined;
   #abandoned: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(directory: string, level: Level) {
-    this.#directory = directory;
-    this.#level = level;
+  constructor(options: { directory: string; level: Level; count: CommitCount }) {
+    this.#directory = options.directory;
+    this.#level = options.level;
+    this.#count = options.count;
   }
 
   /** The open database; another object after each recovery. Rejects with a StoreError. */
@@ -39,18 +42,31 @@ export class LevelSession {
     this.#closed = true;
     await this.#reopening?.catch(() => undefined);
     await this.#abandoned;
-    await this.#level?.close();
-    this.#level = undefined;
+    try {
+      await this.#level?.close();
+    } finally {
+      this.#level = undefined;
+      await this.#count.close();
+    }
   }
 
   async #reopen(): Promise<Level> {
     await this.#abandoned;
+    let level: Level;
     try {
-      this.#level = await openLevel(this.#directory, { create: false });
+      // The tables were looked at when the store was opened.
+      level = await openLevel(this.#directory, { create: false, checkTables: false });
     } catch (error) {
       throw this.#whileReopening(error);
     }
-    return this.#level;
+    try {
+      await this.#count.check(level);
+    } catch (error) {
+      await level.close();
+      throw error;
+    }
+    this.#level = level;
+    return level;
   }
 
   /** Another process that took the directory in this moment may let it go again. */
