@@ -7,7 +7,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build, stop as stopBuilder } from 'esbuild';
-import { mustRun, trackLeaks } from '@pogo/testkit';
+import { trackLeaks } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   fileBytes,
@@ -17,6 +17,7 @@ import {
   formsInProcesses,
   needlesOf,
 } from './support/needles.js';
+import { dumpMemory } from './support/process-memory.js';
 import { repository, type Site, startSite } from './support/site.js';
 
 const leaks = trackLeaks();
@@ -53,19 +54,9 @@ function startGatedJob(gate: string, more: readonly string[] = []) {
   return { started: Promise.race([started, ended]), ended };
 }
 
-/**
- * The writable memory of a process as a file, taken by a debugger from outside. Not a whole core: V8 reserves address
- * space by the gigabyte, and `gcore` would write it all.
- */
 async function memoryOf(pid: number): Promise<string> {
   const file = join(site.directory.path, `memory.${pid}`);
-  const commands = readFileSync(`/proc/${pid}/maps`, 'utf8')
-    .split('\n')
-    .map((line) => /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line))
-    .filter((match) => match !== null)
-    .flatMap(([, from, to]) => ['-ex', `append binary memory ${file} 0x${from} 0x${to}`]);
-  writeFileSync(file, '');
-  await mustRun('gdb', ['-nx', '-batch', '-p', String(pid), ...commands]);
+  await dumpMemory(pid, file);
   return file;
 }
 

@@ -8,7 +8,7 @@ export interface Needle {
 }
 
 /** Raw, base64 in its three alignments, hex, URL-encoded, UTF-16. */
-export function needlesOf(secret: string): Needle[] {
+export function needlesOf(secret: string | Buffer): Needle[] {
   const raw = Buffer.from(secret);
   // In the middle of a longer text the encoding depends on the position modulo 3; the ends depend on the neighbours.
   const base64 = [0, 1, 2].map((shift) =>
@@ -18,7 +18,7 @@ export function needlesOf(secret: string): Needle[] {
   );
   return [
     { form: 'raw', bytes: raw },
-    { form: 'UTF-16', bytes: Buffer.from(secret, 'utf16le') },
+    { form: 'UTF-16', bytes: Buffer.from(raw.toString('latin1'), 'utf16le') },
     { form: 'hex', bytes: Buffer.from(raw.toString('hex')) },
     { form: 'URL-encoded', bytes: Buffer.from([...raw].map((byte) => `%${byte.toString(16)}`).join('')) },
     ...base64.map((text, shift) => ({ form: `base64 at ${shift}`, bytes: Buffer.from(text) })),
@@ -52,17 +52,27 @@ export function formsInFile(path: string, needles: readonly Needle[]): string[] 
   }
 }
 
-/** Every regular file below `directory`, with the forms found in it; files that it finds nothing in are left out. */
+/**
+ * Every regular file below `directory`, with the forms found in it; files that it finds nothing in are left out. With
+ * `sinceMs` only files that were written since that wall-clock instant are looked at.
+ */
 export function formsBelow(
   directory: string,
   needles: readonly Needle[],
+  sinceMs = 0,
 ): { path: string; forms: string[] }[] {
   const found: { path: string; forms: string[] }[] = [];
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name);
     if (!entry.isFile()) continue;
-    const forms = formsInFile(path, needles);
-    if (forms.length > 0) found.push({ path, forms });
+    try {
+      if (statSync(path).mtimeMs < sinceMs) continue;
+      const forms = formsInFile(path, needles);
+      if (forms.length > 0) found.push({ path, forms });
+    } catch (error) {
+      // Removed meanwhile, by whoever else uses the directory.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
   }
   return found;
 }
