@@ -24,7 +24,7 @@ export async function runProgram(environment: Environment): Promise<ExitCode> {
   if (parsed.value.kind === 'help') return print(environment, parsed.value.text, exitCodes.success);
   const { options, operands } = parsed.value;
   try {
-    const result = await command.run({ environment, options, operands });
+    const result = await command.run({ environment, options, operands, verbs });
     return result.ok ? result.value : await fail(environment, result.failure);
   } catch (error) {
     return fail(environment, internalError(error, environment.variables['POGO_DEBUG']));

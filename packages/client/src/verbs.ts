@@ -1,11 +1,4 @@
-import type { Command } from './command-line/command.js';
-
-/** A command before it is loaded. */
-export interface Verb {
-  readonly name: string;
-  readonly summary: string;
-  load(): Promise<Command>;
-}
+import type { Command, Verb } from './command-line/command.js';
 
 function verb(name: string, summary: string, load: () => Promise<{ default: unknown }>): Verb {
   return { name, summary, load: async () => (await load()).default as Command };
@@ -21,6 +14,11 @@ export const verbs: readonly Verb[] = [
   verb('log', 'show what the hosts of a job wrote', () => import('./commands/log.js')),
   verb('wait', 'wait for the end of a job', () => import('./commands/wait.js')),
   verb('halt', 'end a job', () => import('./commands/halt.js')),
+  verb('resume', 'let a job go on, with credentials anew', () => import('./commands/resume.js')),
+  verb('retry', 'run a job again on hosts where it failed', () => import('./commands/retry.js')),
+  verb('skip', 'leave out hosts that have not begun', () => import('./commands/skip.js')),
+  verb('resolve', 'ask hosts what became of the unknown', () => import('./commands/resolve.js')),
+  verb('release', 'say that unknown hosts are well', () => import('./commands/release.js')),
   verb('ping', 'show dispatcher, store and workers', () => import('./commands/ping.js')),
   verb('targets', 'expand, fold or count hosts', () => import('./commands/targets.js')),
   verb('hostkeys', 'import, list or remove known host keys', () => import('./commands/hostkeys.js')),

@@ -109,7 +109,7 @@ describe('a configuration file', () => {
 
   it.each([
     ['prot: 22', '/etc/x.yaml:1:1: unknown key "prot": did you mean port?'],
-    ['\n\n  retry: 3', '/etc/x.yaml:3:3: unknown key "retry": known are user, port'],
+    ['\n\n  ramp: 3', '/etc/x.yaml:3:3: unknown key "ramp": known are user, port'],
     ['port: [22]', '/etc/x.yaml:1:7: port: expected one value'],
     ['port:', '/etc/x.yaml:1:'],
     ['port: true', '/etc/x.yaml:1:7: port: expected one value'],
@@ -121,6 +121,11 @@ describe('a configuration file', () => {
     ['port: 1e1', '/etc/x.yaml:1:7: port: "1e1" is not a whole number'],
   ])('with %j names the place', (text, message) => {
     expect(parse(text)).toContain(message);
+  });
+
+  it('reads truth values where one belongs', () => {
+    expect(parse('forward_agent: true\n')).toEqual({ forward_agent: true });
+    expect(parse('forward_agent: "false"\n')).toEqual({ forward_agent: false });
   });
 
   it('keeps what was written: an account of digits stays as it is', () => {

@@ -7,20 +7,28 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { connect, type ConnectionOptions, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { Access } from './profile.js';
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   /** With its query, below the dispatcher's address. */
   readonly path: string;
-  readonly body?: string;
+  /** JSON; or bytes, read as fast as they are taken. What these throw breaks the request off. */
+  readonly body?: string | ByteBody;
   readonly headers?: Readonly<Record<string, string>>;
   /** Time without a sign of life after which the request is given up; absent for streams. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Called when the request has left: what can be done while the answer is under way. */
   onSent?(): void;
+}
+
+export interface ByteBody {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly length: number;
 }
 
 export type ApiResponse =
@@ -70,10 +78,7 @@ export class Connection {
         ...(signal !== undefined && { signal }),
         headers: {
           authorization: this.#authorization,
-          ...(body !== undefined && {
-            'content-type': 'application/json',
-            'content-length': String(Buffer.byteLength(body)),
-          }),
+          ...(body !== undefined && bodyHeaders(body)),
           ...headers,
         },
       });
@@ -81,7 +86,9 @@ export class Connection {
       request.on('error', (error) => resolve(outcomeOf(error)));
       request.on('response', (message) => resolve({ kind: 'response', message }));
       if (onSent !== undefined) request.on('finish', onSent);
-      request.end(body);
+      if (typeof body !== 'object') request.end(body);
+      // Errors come on the request as well, and are told from there.
+      else pipeline(Readable.from(body.bytes, { objectMode: false }), request).catch(() => undefined);
     });
   }
 
@@ -89,6 +96,12 @@ export class Connection {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+function bodyHeaders(body: string | ByteBody): Record<string, string> {
+  return typeof body === 'string'
+    ? { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
+    : { 'content-type': 'application/octet-stream', 'content-length': String(body.length) };
 }
 
 /** Probes begin after this long without traffic: a peer that vanished is noticed. */

@@ -4,9 +4,12 @@ import type {
   JobDocument,
   JobHostDocument,
   JobRequest,
+  JobSpec,
   PingResponse,
   PlanResponse,
+  SealedCredentials,
   SubmitRequest,
+  VerbResponse,
 } from '@pogo/protocol';
 import { exitCodes, failed, type Result, success } from '../failure.js';
 import { type ApiRequest, type ApiResponse, Connection } from './connection.js';
@@ -14,6 +17,16 @@ import type { Access } from './profile.js';
 import type * as schemaModule from './schemas.js';
 import { type PlanAnswer, planAnswer } from './plan-answer.js';
 import { problemFailure } from './problem-failure.js';
+
+/** What `POST /v1/jobs/:id/VERB` says. */
+export interface VerbRequests {
+  resume: { credentials?: SealedCredentials };
+  retry: { hosts?: string; fence?: boolean; credentials?: SealedCredentials };
+  skip: { hosts: string };
+  release: { hosts: string };
+  resolve: { hosts?: string; credentials?: SealedCredentials };
+}
+export type JobVerb = keyof VerbRequests;
 
 type Schemas = typeof schemaModule;
 interface Schema<T> {
@@ -102,6 +115,49 @@ export class Dispatcher {
 
   halt(id: string, kill: boolean): Promise<Result<JobDocument>> {
     return this.#call(this.#post(`/v1/jobs/${id}/halt`, { kill }), (schemas) => schemas.jobSchema);
+  }
+
+  /** The job's whole spec, and who could run it now. */
+  spec(id: string): Promise<Result<JobSpec>> {
+    return this.#call(get(`/v1/jobs/${id}/spec`), (schemas) => schemas.jobSpecSchema);
+  }
+
+  /** Not safe to repeat: a second retry would be another attempt. */
+  act<V extends JobVerb>(id: string, verb: V, request: VerbRequests[V]): Promise<Result<VerbResponse>> {
+    return this.#call(this.#post(`/v1/jobs/${id}/${verb}`, request), (schemas) => schemas.verbResponseSchema);
+  }
+
+  /** How many bytes of the attachment the dispatcher has, from its beginning on. */
+  async attachmentBytes(sha256: string): Promise<Result<number>> {
+    const request: ApiRequest = { ...get(`/v1/attachments/${sha256}`), method: 'HEAD' };
+    const response = await this.#connection.request(request);
+    if (response.kind !== 'response') return this.#notAnswered(response);
+    const { message } = response;
+    const status = message.statusCode ?? 0;
+    await readBody(message);
+    if (status === 404) return success(0);
+    const bytes = Number(message.headers['content-length'] ?? Number.NaN);
+    if (status >= 200 && status < 300 && Number.isSafeInteger(bytes)) return success(bytes);
+    return status >= 400 ? this.#problem(status, undefined) : this.#unexpected(request.path, '');
+  }
+
+  /** Sends the attachment's bytes from `from` on; the answer is how many of it the dispatcher has then. */
+  putAttachment(
+    sha256: string,
+    part: { from: number; totalBytes: number; bytes: AsyncIterable<Uint8Array>; signal: AbortSignal },
+  ): Promise<Result<{ bytes: number; complete: boolean }>> {
+    const { from, totalBytes, bytes, signal } = part;
+    return this.#call(
+      {
+        method: 'PUT',
+        path: `/v1/attachments/${sha256}`,
+        body: { bytes, length: totalBytes - from },
+        headers: { 'content-range': `bytes ${from}-${totalBytes - 1}/${totalBytes}` },
+        timeoutMs: requestTimeoutMs,
+        signal,
+      },
+      (schemas) => schemas.attachmentSchema,
+    );
   }
 
   ping(): Promise<Result<PingResponse>> {

@@ -1,11 +1,14 @@
 /** Every schema of the API, apart: loaded while the first answer is under way, since loading takes time. */
 export {
+  attachmentSchema,
   jobEventSchema,
   jobHostListSchema,
   jobListSchema,
   jobSchema,
+  jobSpecSchema,
   outputLineSchema,
   pingResponseSchema,
   planResponseSchema,
   problemSchema,
+  verbResponseSchema,
 } from '@pogo/protocol';

@@ -2,11 +2,20 @@ import type { Environment } from '../environment.js';
 import type { ExitCode, Result } from '../failure.js';
 import type { Options, ValuesOf } from './option.js';
 
+/** A command before it is loaded. */
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
 /** What a command gets from its command line. */
 export interface Invocation<O extends Options> {
   readonly environment: Environment;
   readonly options: ValuesOf<O>;
   readonly operands: readonly string[];
+  /** Every verb there is, the command's own among them. */
+  readonly verbs: readonly Verb[];
 }
 
 /** One verb of `pogo`, as data: parsed, shown in help and completed from this one declaration. */

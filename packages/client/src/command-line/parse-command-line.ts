@@ -100,11 +100,13 @@ const insteadOf: Readonly<Record<string, string>> = {
     'no option takes a password on the command line, where every process of this machine could read it: use --password-file FILE, --password-fd N or --secrets FILE, or let it be asked for',
   '--passphrase':
     'no option takes a passphrase on the command line, where every process of this machine could read it: use --secrets FILE, or let it be asked for',
+  '--sudo-password':
+    'no option takes a password on the command line, where every process of this machine could read it: use --sudo-password-file FILE, --sudo-password-fd N or --secrets FILE',
 };
-const passwordOptions = ['--password', '--pass', '--passwd', '--passphrase'];
+const passwordOptions = ['--password', '--pass', '--passwd', '--passphrase', '--sudo-password'];
 
 function parserFailure(
-  command: { name: string; options: Options },
+  command: Pick<Command, 'name' | 'options' | 'passThrough'>,
   error: CommanderError,
   args: readonly string[],
 ): Result<never> {
@@ -115,14 +117,15 @@ function parserFailure(
     const name = equals < 0 ? spelling : spelling.slice(0, equals);
     const shown = name.startsWith('--') ? name : name.slice(0, 2);
     if (passwordOptions.includes(name)) {
-      const advice = insteadOf[name === '--passphrase' ? '--passphrase' : '--password'];
+      const advice = insteadOf[name in insteadOf ? name : '--password'];
       return usageFailure('unknown-option', `unknown option ${name}: ${advice}`);
     }
     const known = Object.values<AnyOption>(command.options).flatMap((option) => option.spellings);
+    const passed = command.passThrough === true ? '; what is meant for the command comes after --' : '';
     const similar = similarTo(shown, [...known, '--help']);
     return usageFailure(
       'unknown-option',
-      `unknown option ${shown} of pogo ${command.name}${similar === undefined ? '' : `: did you mean ${similar}?`}; ${help}`,
+      `unknown option ${shown} of pogo ${command.name}${similar === undefined ? '' : `: did you mean ${similar}?`}; ${help}${passed}`,
     );
   }
   if (error.code === 'commander.optionMissingArgument') {

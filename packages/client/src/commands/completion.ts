@@ -1,7 +1,6 @@
 import type { Command } from '../command-line/command.js';
 import { command } from '../command-line/command.js';
 import { usageFailure } from '../failure.js';
-import { verbs } from '../verbs.js';
 import { printed } from './printed.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
@@ -18,7 +17,7 @@ export default command({
     'pogo completion fish > ~/.config/fish/completions/pogo.fish',
   ],
   options: {},
-  async run({ environment, operands }) {
+  async run({ environment, operands, verbs }) {
     const shell = shells.find((candidate) => candidate === operands[0]);
     if (shell === undefined) {
       return usageFailure('invalid-value', `${JSON.stringify(operands[0])} is none of ${shells.join(', ')}`);

@@ -2,9 +2,8 @@ import { command } from '../command-line/command.js';
 import { flag } from '../command-line/option.js';
 import { exitCodes, success } from '../failure.js';
 import { countsText } from '../render/summary.js';
-import { jobOperand } from './job-operand.js';
+import { withJobId } from './job-session.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
 
 export default command({
   name: 'halt',
@@ -18,11 +17,9 @@ export default command({
     kill: flag('--kill', 'end running commands too'),
     json: flag('--json', 'as a JSON document'),
   },
-  async run({ environment, options, operands }) {
-    const id = jobOperand(operands[0]!);
-    if (!id.ok) return id;
-    return withDispatcher(environment, async ({ dispatcher }) => {
-      const halted = await dispatcher.halt(id.value, options.kill === true);
+  run: ({ environment, options, operands }) =>
+    withJobId(environment, operands[0]!, async ({ dispatcher, id }) => {
+      const halted = await dispatcher.halt(id, options.kill === true);
       if (!halted.ok) return halted;
       const job = halted.value;
       if (options.json === true) return printed(environment, `${JSON.stringify(job, undefined, 2)}\n`);
@@ -30,6 +27,5 @@ export default command({
         `halting ${job.id}, ${countsText(job.hosts, job.counts)}; \`pogo wait ${job.id}\` waits for its end\n`,
       );
       return success(exitCodes.success);
-    });
-  },
+    }),
 });

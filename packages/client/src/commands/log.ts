@@ -1,19 +1,21 @@
 import { hostKey } from '@pogo/core';
-import type { JobDocument } from '@pogo/protocol';
-import type { Dispatcher } from '../api/dispatcher.js';
+import { allHosts } from '../api/all-hosts.js';
 import { command } from '../command-line/command.js';
-import { flag, one, oneOf } from '../command-line/option.js';
+import { flag, integer, one, oneOf, type ValueParser } from '../command-line/option.js';
 import type { Environment } from '../environment.js';
-import { exitCodes, type Result, success, usageFailure } from '../failure.js';
+import { exitCodes, success, usageFailure } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
 import { LineOutput } from '../render/line-output.js';
 import type { OutputSink } from '../render/output-sink.js';
 import { PlainOutput } from '../render/plain-output.js';
 import { Writer } from '../render/writer.js';
 import { followOutput } from '../run/follow-job.js';
+import { chooseAttempts } from '../run/logged-attempts.js';
 import { readTargets } from '../targets/targets.js';
-import { jobOperand } from './job-operand.js';
-import { withDispatcher } from './session.js';
+import { withJob } from './job-session.js';
+
+const attemptOrAll: ValueParser<number | 'all'> = (value) =>
+  value === 'all' ? success(value) : integer({ min: 1, max: 65_535 })(value);
 
 export default command({
   name: 'log',
@@ -27,6 +29,7 @@ export default command({
     "pogo log 12 'web[1-3]'",
     'pogo log last web1 --stream stdout > web1.txt',
     'pogo log last --follow',
+    'pogo log 12 web7 --attempt 1',
   ],
   options: {
     follow: flag('-f, --follow', 'go on until the job has ended'),
@@ -35,12 +38,14 @@ export default command({
       parse: oneOf(['stdout', 'stderr']),
       completes: ['stdout', 'stderr'],
     }),
+    attempt: one('--attempt', 'of hosts that were retried: which attempt, or all (the last)', {
+      argument: 'N|all',
+      parse: attemptOrAll,
+    }),
     lineMode: flag('-L, --line-mode', 'each line with its host, also for one host'),
     json: flag('--json', 'one JSON document for each piece of output, its bytes in base64'),
   },
   async run({ environment, options, operands }) {
-    const id = jobOperand(operands[0]!);
-    if (!id.ok) return id;
     let wanted: Set<string> | undefined;
     if (operands.length > 1) {
       const targets = await readTargets(
@@ -51,23 +56,23 @@ export default command({
       wanted = new Set(targets.value.map(({ host }) => hostKey(host)));
       if (wanted.size === 0) return usageFailure('no-targets', 'the hosts that were given come to none');
     }
-    return withDispatcher(environment, async ({ dispatcher }) => {
-      const job = await dispatcher.job(id.value);
-      if (!job.ok) return job;
-      if (wanted !== undefined) {
-        const known = await knownHosts(dispatcher, job.value, wanted);
-        if (!known.ok) return known;
-      }
+    return withJob(environment, operands[0]!, async ({ dispatcher, job }) => {
+      const hosts = await allHosts(dispatcher, job.id);
+      if (!hosts.ok) return hosts;
+      const attempts = chooseAttempts(hosts.value, { job: job.id, wanted, attempt: options.attempt });
+      if (!attempts.ok) return attempts;
       const writers = { stdout: new Writer(environment.stdout), stderr: new Writer(environment.stderr) };
-      const single = (wanted?.size ?? job.value.hosts) === 1 && options.lineMode !== true;
+      const single = (wanted?.size ?? job.hosts) === 1 && options.lineMode !== true;
       const sink = options.json === true ? jsonSink(writers.stdout) : textSink(environment, writers, single);
+      const { note } = attempts.value;
+      if (note !== undefined) await writers.stderr.write(`pogo: ${note}\n`);
       const leaving = new AbortController();
       writers.stdout.closed.addEventListener('abort', () => leaving.abort(), { once: true });
       const release = environment.onSignal('SIGINT', () => leaving.abort());
       const followed = await followOutput(
         {
           dispatcher,
-          job: job.value.id,
+          job: job.id,
           clock: environment.clock,
           random: () => environment.random(),
           signal: leaving.signal,
@@ -75,12 +80,11 @@ export default command({
         },
         {
           output: async (piece) => {
-            if (wanted !== undefined && !wanted.has(hostKey(piece.host))) return;
+            if (!attempts.value.includes(piece.host, piece.attempt)) return;
             if (options.stream === undefined || piece.stream === options.stream) await sink.output(piece);
           },
           gap: async (gap) => {
-            if (wanted === undefined || gap.host === undefined || wanted.has(hostKey(gap.host)))
-              await sink.gap(gap);
+            if (gap.host === undefined || attempts.value.includes(gap.host)) await sink.gap(gap);
           },
         },
       );
@@ -93,25 +97,6 @@ export default command({
     });
   },
 });
-
-/** Whether the job has the hosts; one that it hasn't is an error, not silence. */
-async function knownHosts(
-  dispatcher: Dispatcher,
-  job: JobDocument,
-  wanted: ReadonlySet<string>,
-): Promise<Result<undefined>> {
-  const { allHosts } = await import('../api/all-hosts.js');
-  const hosts = await allHosts(dispatcher, job.id);
-  if (!hosts.ok) return hosts;
-  const known = new Set(hosts.value.map(({ host }) => hostKey(host)));
-  const unknown = [...wanted].find((host) => !known.has(host));
-  return unknown === undefined
-    ? success(undefined)
-    : usageFailure(
-        'unknown-host',
-        `${unknown} is not a host of ${job.id}: \`pogo status ${job.id} --hosts\` lists them`,
-      );
-}
 
 function textSink(
   environment: Environment,

@@ -4,7 +4,7 @@ import type { ExitCode, Result } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
 import { planText } from '../render/plan-text.js';
 import { describeJob, jobContext, type JobContext, type JobOptions } from '../run/prepare-job.js';
-import { jobOptions } from '../run/run-options.js';
+import { jobOptions } from '../run/job-options.js';
 import { verifyPlan } from '../run/verify-spec.js';
 import { printed } from './printed.js';
 import { withDispatcher } from './session.js';
@@ -13,11 +13,12 @@ export default command({
   name: 'plan',
   summary:
     'Shows the job that a run would make, and the order of its hosts. Nothing is run, and no credential is needed.',
-  operands: '[--] CMD [ARG…]',
+  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]',
   passThrough: true,
   examples: [
     "pogo plan -h 'web[1-40].east' --concurrent 25% -- systemctl restart nginx",
     "pogo plan -h @file:hosts.txt --json 'df -h / | tail -1'",
+    'pogo plan -h web1 --run-as root -f ./upgrade.sh -- --quick',
   ],
   options: jobOptions,
   async run({ environment, options, operands }) {

@@ -3,31 +3,24 @@ import type { JobDocument } from '@pogo/protocol';
 import { Dispatcher } from '../api/dispatcher.js';
 import { type Access, readAccess } from '../api/profile.js';
 import { command } from '../command-line/command.js';
-import { flag, headerText, one, text, type ValuesOf } from '../command-line/option.js';
+import { flag, headerText, one, type ValuesOf } from '../command-line/option.js';
 import { gatherCredentials } from '../credentials/credentials.js';
 import { terminalPrompter } from '../credentials/prompt.js';
 import type { Environment } from '../environment.js';
 import { type ExitCode, exitCodes, failureText, type Result, success } from '../failure.js';
+import { UploadLine } from '../render/upload-line.js';
 import { Writer } from '../render/writer.js';
+import { attachOptions, checkOutputModes } from '../run/attach-options.js';
+import { jobOptions } from '../run/job-options.js';
 import { RunOutput } from '../run/run-output.js';
 import { type DescribedJob, describeJob, jobContext, type JobContext } from '../run/prepare-job.js';
-import { contradiction, jobOptions } from '../run/run-options.js';
+import { SubmittedJobs } from '../run/submitted-jobs.js';
 import { submitJob } from '../run/submit-job.js';
 
 const options = {
   ...jobOptions,
   dryRun: flag('-n, --dry-run', 'show the plan, run nothing'),
-  detach: flag('-d, --detach', 'print the id of the job and leave it running'),
-  gather: flag('-b, --gather', 'at the end, hosts with equal output together'),
-  lineMode: flag('-L, --line-mode', 'each line with its host, also for one host'),
-  jsonLines: flag('--jsonl', 'events and output as they come, one JSON document a line'),
-  noProgress: flag('--no-progress', 'no live line on a terminal'),
-  outputDirectory: one('--outdir', "write each host's output to a file in there", {
-    argument: 'DIR',
-    parse: text,
-    completes: 'directory',
-  }),
-  yes: flag('--yes', 'ask no questions'),
+  ...attachOptions,
   idempotencyKey: one(
     '--idempotency-key',
     'run with the same key again to find the same job, not to make another',
@@ -37,25 +30,27 @@ const options = {
     },
   ),
 } as const;
-export type RunOptions = ValuesOf<typeof options>;
+type RunOptions = ValuesOf<typeof options>;
 
 export default command({
   name: 'run',
   summary: 'Runs a command on hosts, and shows what comes of it.',
-  operands: '[--] CMD [ARG…]',
+  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]',
   passThrough: true,
   examples: [
     "pogo run -h 'web[1-40].east' --identity ~/.ssh/id_ed25519 -- systemctl restart nginx",
     "pogo run -h web1,web2 --password-file ~/.pogo-password 'df -h / | tail -1'",
     "pogo run -H hosts.txt -x 'web[13,17]' --concurrent 25% -b -- uname -r",
     'pogo run -h db1 --detach -- apt-get -y upgrade',
+    "pogo run -h 'web[1-40].east' --run-as root --retry 2 -f ./upgrade.sh -- --quick",
+    "pogo run -h 'web[1-40].east' --diff -- cat /etc/resolv.conf",
   ],
   options,
   async run({ environment, options, operands }) {
     const context = await jobContext(environment, options);
     if (!context.ok) return context;
-    const modes = outputModes(options);
-    if (modes.length > 1) return contradiction(modes[0]!, modes[1]!);
+    const contradicting = checkOutputModes(options);
+    if (contradicting !== undefined) return contradicting;
     if (options.dryRun === true) {
       const { showPlan } = await import('./plan.js');
       return showPlan(context.value, options, operands);
@@ -81,16 +76,6 @@ export default command({
   },
 });
 
-function outputModes({ json, jsonLines, gather, outputDirectory, detach }: RunOptions): string[] {
-  return [
-    ...(jsonLines === true ? ['--jsonl'] : []),
-    ...(json === true && detach !== true ? ['--json'] : []),
-    ...(gather === true ? ['--gather'] : []),
-    ...(outputDirectory !== undefined ? ['--outdir'] : []),
-    ...(detach === true ? ['--detach'] : []),
-  ];
-}
-
 interface Run {
   readonly context: JobContext;
   readonly options: RunOptions;
@@ -113,9 +98,20 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
   }
 
   let interrupted = false;
-  const release = environment.onSignal('SIGINT', () => (interrupted = true));
+  const uploading = new AbortController();
+  const release = environment.onSignal('SIGINT', () => {
+    interrupted = true;
+    uploading.abort();
+  });
+  const { script } = job;
+  const upload =
+    script &&
+    new UploadLine(environment, {
+      ...script,
+      hidden: options.quiet === true || options.noProgress === false,
+    });
   const submitted = await submitJob(
-    { request: job.request(credentials.value.methods), targets, credentials: credentials.value },
+    { request: job.request(credentials.value.methods), targets, credentials: credentials.value, script },
     {
       dispatcher,
       sealingRoot: access.profile.sealingRoot,
@@ -123,13 +119,31 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
       random: () => environment.random(),
       uniqueId: () => options.idempotencyKey ?? environment.uniqueId(),
       notice: (notice) => void environment.stderr.write(`pogo: ${notice}\n`),
+      uploadSignal: uploading.signal,
+      onUpload: (sentBytes) => upload?.progress(sentBytes),
+      onUploaded: () => upload?.stop(),
     },
   );
   release();
+  await upload?.stop();
   if (!submitted.ok) return submitted;
+  await remember(context, access, submitted.value);
   if (options.detach === true)
     return detached(environment, submitted.value, dispatcher.url, options.json === true);
   return watch({ context, options, targets, dispatcher, job: submitted.value, interrupted });
+}
+
+/** For the day when the job's credentials are asked for again. */
+async function remember(
+  { layout, environment }: JobContext,
+  access: Access,
+  job: JobDocument,
+): Promise<void> {
+  const remembered = await new SubmittedJobs(layout, access.profile).remember(job.id, job.digest);
+  if (remembered) return;
+  environment.stderr.write(
+    `pogo: not-remembered: the digest of ${job.id} can't be written below ${layout.client.dir}: should the job need its credentials again, you will be asked to look at it first\n`,
+  );
 }
 
 async function detached(

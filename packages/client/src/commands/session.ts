@@ -1,4 +1,5 @@
 /** What commands that talk to a dispatcher begin with. */
+import type { HomeLayout } from '@pogo/protocol';
 import { Dispatcher } from '../api/dispatcher.js';
 import { type Access, readAccess } from '../api/profile.js';
 import { stateHome } from '../configuration/locations.js';
@@ -8,6 +9,8 @@ import type { ExitCode, Result } from '../failure.js';
 export interface Session {
   readonly dispatcher: Dispatcher;
   readonly access: Access;
+  /** Where the client keeps its state. */
+  readonly layout: HomeLayout;
 }
 
 /** Reads the profile, and calls `use` with the dispatcher, whose connections are closed afterwards. */
@@ -21,7 +24,7 @@ export async function withDispatcher(
   if (!access.ok) return access;
   const dispatcher = new Dispatcher(access.value);
   try {
-    return await use({ dispatcher, access: access.value });
+    return await use({ dispatcher, access: access.value, layout: layout.value });
   } finally {
     dispatcher.close();
   }

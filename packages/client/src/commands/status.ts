@@ -1,15 +1,15 @@
-import { foldForPeople, type HostState, hostStates } from '@pogo/core';
+import { foldForPeople, type HostState, hostStates, isTerminal } from '@pogo/core';
 import type { JobDocument, JobHostDocument } from '@pogo/protocol';
 import { allHosts } from '../api/all-hosts.js';
 import { command } from '../command-line/command.js';
 import { flag, one, oneOf } from '../command-line/option.js';
 import { neutralise } from '../render/escape.js';
+import { credentialsAdvice, unknownAdvice } from '../render/job-advice.js';
 import { countsText, durationText, outcomeText } from '../render/summary.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
-import { jobOperand } from './job-operand.js';
+import { withJob } from './job-session.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
 
 export default command({
   name: 'status',
@@ -27,24 +27,16 @@ export default command({
     }),
     json: flag('--json', 'as a JSON document'),
   },
-  async run({ environment, options, operands }) {
-    const id = jobOperand(operands[0]!);
-    if (!id.ok) return id;
-    return withDispatcher(environment, async ({ dispatcher }) => {
-      const job = await dispatcher.job(id.value);
-      if (!job.ok) return job;
-      const hosts = await allHosts(dispatcher, job.value.id, options.state);
+  run: ({ environment, options, operands }) =>
+    withJob(environment, operands[0]!, async ({ dispatcher, job }) => {
+      const hosts = await allHosts(dispatcher, job.id, options.state);
       if (!hosts.ok) return hosts;
       if (options.json === true) {
-        return printed(
-          environment,
-          `${JSON.stringify({ job: job.value, hosts: hosts.value }, undefined, 2)}\n`,
-        );
+        return printed(environment, `${JSON.stringify({ job, hosts: hosts.value }, undefined, 2)}\n`);
       }
       const each = options.hosts === true ? hostRows(hosts.value) : byState(hosts.value);
-      return printed(environment, `${jobText(job.value)}${each}`);
-    });
-  },
+      return printed(environment, `${jobText(job)}${each}${unsettledRows(hosts.value)}${advice(job)}`);
+    }),
 });
 
 function jobText(job: JobDocument): string {
@@ -63,8 +55,8 @@ function jobText(job: JobDocument): string {
 
 function byState(hosts: readonly JobHostDocument[]): string {
   const groups = new Map<string, { state: HostState; label: string; names: string[] }>();
-  for (const { host, state, outcome } of hosts) {
-    const label = outcome?.reason === undefined ? state : `${state} (${outcome.reason})`;
+  for (const { host, state, outcome, released } of hosts) {
+    const label = `${stateText(state, released)}${outcome?.reason === undefined ? '' : ` (${outcome.reason})`}`;
     const group = groups.get(label);
     if (group) group.names.push(host);
     else groups.set(label, { state, label, names: [host] });
@@ -77,11 +69,36 @@ function byState(hosts: readonly JobHostDocument[]): string {
 
 function hostRows(hosts: readonly JobHostDocument[]): string {
   return table(
-    hosts.map(({ host, state, outcome, worker }) => [
+    hosts.map(({ host, state, outcome, worker, attempt, released }) => [
       `  ${host}`,
-      outcome === undefined ? state : outcomeText({ outcome }),
+      // A host that waits for another attempt still has the outcome of the last one in some documents.
+      outcome === undefined || !isTerminal(state)
+        ? state
+        : `${outcomeText({ outcome })}${released === true ? ', released' : ''}`,
+      attempt > 1 ? `attempt ${attempt}` : '',
       outcome?.durationMs === undefined ? '' : durationText(outcome.durationMs),
       worker ?? '',
     ]),
   );
+}
+
+function stateText(state: HostState, released: boolean | undefined): string {
+  return released === true ? `${state}, released` : state;
+}
+
+/** Why hosts stayed unknown when they were asked. */
+function unsettledRows(hosts: readonly JobHostDocument[]): string {
+  return hosts
+    .filter(({ state, unsettled }) => state === 'unknown' && unsettled !== undefined)
+    .map(({ host, unsettled }) => `  ${neutralise(`${host} was asked: ${unsettled}`)}\n`)
+    .join('');
+}
+
+/** What to do about a job that doesn't go on by itself. */
+function advice(job: JobDocument): string {
+  const sentences = [
+    ...(job.state === 'needs-credentials' ? [credentialsAdvice(job.id)] : []),
+    ...((job.counts.unknown ?? 0) > 0 ? [unknownAdvice(job.id)] : []),
+  ];
+  return sentences.map((sentence) => `${sentence}\n`).join('');
 }

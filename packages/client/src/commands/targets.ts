@@ -1,7 +1,7 @@
 import { foldTargets, formatTarget } from '@pogo/core';
 import { command } from '../command-line/command.js';
 import { flag, many, text } from '../command-line/option.js';
-import { contradiction } from '../run/run-options.js';
+import { contradiction } from '../run/contradiction.js';
 import { readTargets } from '../targets/targets.js';
 import { printed } from './printed.js';
 

@@ -5,8 +5,7 @@ import { RunView } from '../render/run-view.js';
 import { Writer } from '../render/writer.js';
 import { JobProgress } from '../run/job-progress.js';
 import { watchJob } from '../run/watch-job.js';
-import { jobOperand } from './job-operand.js';
-import { withDispatcher } from './session.js';
+import { withJob } from './job-session.js';
 
 export default command({
   name: 'wait',
@@ -21,32 +20,28 @@ export default command({
     quiet: flag('-q, --quiet', 'no progress and no summary'),
     noProgress: flag('--no-progress', 'no live line on a terminal'),
   },
-  async run({ environment, options, operands }) {
-    const id = jobOperand(operands[0]!);
-    if (!id.ok) return id;
-    return withDispatcher(environment, async ({ dispatcher }) => {
-      const job = await dispatcher.job(id.value);
-      if (!job.ok) return job;
+  run: ({ environment, options, operands }) =>
+    withJob(environment, operands[0]!, async ({ dispatcher, job }) => {
       const { stdout, stderr, clock, variables } = environment;
       const [out, err] = [new Writer(stdout), new Writer(stderr)];
-      const progress = new JobProgress(job.value.hosts);
+      const progress = new JobProgress(job.hosts);
       const quiet = options.quiet === true;
       const view = new RunView({
         clock,
         writer: err,
         stream: stderr,
         colors: colorsFor(stderr, 'auto', variables),
-        live: stderr.isTTY === true && variables['TERM'] !== 'dumb' && !quiet && options.noProgress !== true,
+        live: stderr.isTTY === true && variables['TERM'] !== 'dumb' && !quiet && options.noProgress !== false,
         quiet,
         progress,
         targets: [],
         durationOf: () => undefined,
       });
-      view.follow(job.value);
+      view.follow(job);
       const watched = await watchJob({
         environment,
         dispatcher,
-        job: job.value,
+        job,
         progress,
         view,
         ask: () => Promise.resolve('detach'),
@@ -54,10 +49,11 @@ export default command({
         closed: out.closed,
       });
       if (!watched.ok) return watched;
-      if (watched.value.ended) await view.summary();
+      const { ended, needsCredentials } = watched.value;
+      if (ended || needsCredentials) await view.summary();
+      if (needsCredentials) await view.credentialsNeeded();
       if (options.json === true) await out.write(`${JSON.stringify(watched.value.job, undefined, 2)}\n`);
       await Promise.all([out.flush(), err.flush()]);
       return out.result(watched.value.exitCode);
-    });
-  },
+    }),
 });

@@ -60,7 +60,7 @@ type ReadValue = Result<unknown> & { readonly node?: Node };
 
 function readValue(setting: Setting, node: Node): ReadValue {
   if (setting.kind === 'one') {
-    const value = scalarText(node);
+    const value = setting.isBoolean === true ? booleanText(node) : scalarText(node);
     return value === undefined ? usageFailure('invalid-setting', 'expected one value') : setting.parse(value);
   }
   const items = isSeq<Node>(node) ? node.items : [node];
@@ -81,6 +81,11 @@ function readValue(setting: Setting, node: Node): ReadValue {
 function scalarText(node: Node): string | undefined {
   if (!isScalar(node) || node.value === null || typeof node.value === 'boolean') return undefined;
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+}
+
+/** What YAML reads as true or false, as such; other scalars as they were written. */
+function booleanText(node: Node): string | undefined {
+  return isScalar(node) && typeof node.value === 'boolean' ? String(node.value) : scalarText(node);
 }
 
 /** Paths are relative to the file that has them; `~/` is the user's home. */

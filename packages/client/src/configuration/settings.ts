@@ -15,7 +15,13 @@ import { failed, type Result, success } from '../failure.js';
 
 /** A setting with one value, or a list; `separator` divides a list in a variable or an option. */
 export type Setting<T = unknown> =
-  | { readonly kind: 'one'; readonly parse: ValueParser<T>; readonly isPath?: true }
+  | {
+      readonly kind: 'one';
+      readonly parse: ValueParser<T>;
+      readonly isPath?: true;
+      /** Written as `true` or `false`. */
+      readonly isBoolean?: true;
+    }
   | {
       readonly kind: 'list';
       readonly separator: ',' | ':';
@@ -29,6 +35,14 @@ function one<T>(parse: ValueParser<T>) {
   return { kind: 'one', parse } as const;
 }
 const path = { kind: 'one', parse: text, isPath: true } as const;
+const boolean = {
+  kind: 'one',
+  parse: (value: string): Result<boolean> => {
+    const word = oneOf(['true', 'false'])(value);
+    return word.ok ? success(word.value === 'true') : word;
+  },
+  isBoolean: true,
+} as const;
 const paths = { kind: 'list', separator: ':', parse: text, isPath: true } as const;
 
 export const settings = {
@@ -39,11 +53,15 @@ export const settings = {
   known_hosts: paths,
   identities: paths,
   password_file: path,
+  sudo_password_file: path,
   secrets: path,
   timeout: one(durationMs({ maxMs: 31 * day })),
   job_timeout: one(durationMs({ maxMs: 31 * day })),
   connect_timeout: one(durationMs({ maxMs: 600_000 })),
   handshake_timeout: one(durationMs({ maxMs: 600_000 })),
+  run_as: one(text),
+  forward_agent: boolean,
+  retry: one(integer({ min: 0, max: 100 })),
   concurrent: one(countOrPercentage),
   max_failures: one(countOrPercentage),
   namespace: one(text),

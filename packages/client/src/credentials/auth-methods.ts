@@ -1,5 +1,19 @@
 import { exitCodes, failed, type Result } from '../failure.js';
 
+/** Built-in methods by what they need; a method of a plug-in may use whatever is given. */
+export const passwordMethods: readonly string[] = ['password', 'keyboard-interactive'];
+export const keyMethods: readonly string[] = ['publickey'];
+
+/** What some of these methods need. */
+export function needsOf(methods: readonly string[]): { password: boolean; key: boolean; plugIn: boolean } {
+  const some = (named: readonly string[]) => methods.some((method) => named.includes(method));
+  return {
+    password: some(passwordMethods),
+    key: some(keyMethods),
+    plugIn: methods.some((method) => ![...passwordMethods, ...keyMethods].includes(method)),
+  };
+}
+
 /** What the user has to offer, before anything is asked for. */
 export interface Offered {
   readonly password: boolean;
@@ -15,10 +29,7 @@ export function chooseAuthMethods(
   offered: Offered,
 ): readonly string[] | undefined {
   if (configured !== undefined && configured.length > 0) return [...new Set(configured)];
-  const methods = [
-    ...(offered.identities ? ['publickey'] : []),
-    ...(offered.password ? ['password', 'keyboard-interactive'] : []),
-  ];
+  const methods = [...(offered.identities ? keyMethods : []), ...(offered.password ? passwordMethods : [])];
   return methods.length > 0 ? methods : undefined;
 }
 

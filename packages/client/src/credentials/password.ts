@@ -7,15 +7,31 @@ import { readAll, readPrivateFile, secretText } from './private-file.js';
 
 const maxPasswordBytes = 64 * 1024;
 
-/** From `--password-file`: one line break at the end is dropped. */
-export async function passwordFromFile(path: string): Promise<Result<Secret>> {
-  const content = await readPrivateFile(path, 'password file', maxPasswordBytes);
-  return content.ok ? checkedPassword(secretText(content.value), `password file ${path}`) : content;
+/** Where one password comes from; the descriptor wins. */
+export interface PasswordSource {
+  /** What it is called: `password` or `sudo-password`. */
+  readonly name: 'password' | 'sudo-password';
+  readonly file?: string | undefined;
+  readonly descriptor?: number | undefined;
 }
 
-/** From `--password-fd`: everything up to its end. */
-export async function passwordFromDescriptor(descriptor: number): Promise<Result<Secret>> {
-  const what = `--password-fd ${descriptor}`;
+/** From the source that is given; undefined when none is. */
+export async function readPassword(source: PasswordSource): Promise<Result<Secret | undefined>> {
+  if (source.descriptor !== undefined) {
+    return passwordFromDescriptor(source.descriptor, `--${source.name}-fd ${source.descriptor}`);
+  }
+  if (source.file === undefined) return success(undefined);
+  return passwordFromFile(source.file, `${source.name.replace('-', ' ')} file`);
+}
+
+/** One line break at the end is dropped. */
+async function passwordFromFile(path: string, what: string): Promise<Result<Secret>> {
+  const content = await readPrivateFile(path, what, maxPasswordBytes);
+  return content.ok ? checkedPassword(secretText(content.value), `${what} ${path}`) : content;
+}
+
+/** Everything up to its end. */
+async function passwordFromDescriptor(descriptor: number, what: string): Promise<Result<Secret>> {
   const readDescriptor = promisify(read);
   try {
     const content = await readAll(

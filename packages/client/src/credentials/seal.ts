@@ -65,13 +65,17 @@ export async function sealCredentials(request: SealRequest): Promise<Result<Seal
 
 /** The one place where secrets are revealed. */
 function payloadOf({ credentials, digest, lifetimeMs, nowMs }: SealRequest): SealedPayload {
-  const { password, identities } = credentials;
+  const { password, sudoPassword, secrets, identities } = credentials;
   return {
     version: 1,
     digest,
     sealedAtMs: nowMs,
     lifetimeMs,
     ...(password !== undefined && { password: password.reveal() }),
+    ...(sudoPassword !== undefined && { sudoPassword: sudoPassword.reveal() }),
+    ...(secrets !== undefined && {
+      secrets: Object.fromEntries([...secrets].map(([name, secret]) => [name, secret.reveal()])),
+    }),
     ...(identities.length > 0 && {
       identities: identities.map(({ label, privateKey, passphrase }) => ({
         label,

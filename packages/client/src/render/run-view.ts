@@ -9,6 +9,7 @@ import type { OutputStream } from '../environment.js';
 import type { FinishedHost, JobProgress } from '../run/job-progress.js';
 import type { Colors } from './colors.js';
 import { neutralise } from './escape.js';
+import { credentialsAdvice } from './job-advice.js';
 import { LiveLine } from './live-line.js';
 import { durationText, outcomeText, summaryText } from './summary.js';
 import type { Writer } from './writer.js';
@@ -79,11 +80,6 @@ export class RunView {
   /** @param isNewEnd whether the event is the end of a host that wasn't known before */
   async event(event: JobEventDocument, isNewEnd: boolean): Promise<void> {
     this.#line?.update();
-    if (event.type === 'job-state' && event.state === 'needs-credentials') {
-      await this.note(
-        'pogo: credentials-needed: nothing holds the credentials of this job any more: halt it and run it again',
-      );
-    }
     if (this.#line === undefined && this.#options.verbose !== true) return;
     if (!isNewEnd || event.type !== 'host-finished') return;
     if (event.outcome.state === 'succeeded' || this.#failures > shownFailures) return;
@@ -93,6 +89,11 @@ export class RunView {
         ? 'further failures are shown in the summary'
         : `${this.#options.colors.red(event.host)}: ${withAdvice(event)}`;
     await this.note(text);
+  }
+
+  /** What to do about a job that was left since it needs credentials. */
+  credentialsNeeded(): Promise<void> {
+    return this.note(`pogo: credentials-needed: ${credentialsAdvice(this.#job)}`);
   }
 
   contact(contact: boolean): void {

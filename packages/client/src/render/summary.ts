@@ -3,6 +3,7 @@ import { foldForPeople, type HostState, hostStates, isTerminal, reasons, type Re
 import type { FinishedHost, JobProgress } from '../run/job-progress.js';
 import type { Colors } from './colors.js';
 import { neutralise } from './escape.js';
+import { unknownAdvice } from './job-advice.js';
 
 /** `3 hosts: 2 succeeded, 1 failed`. */
 export function countsText(total: number, counts: Readonly<Partial<Record<HostState, number>>>): string {
@@ -56,7 +57,17 @@ export function summaryText(
     if (others.length > 0)
       lines.push(`  ${isTerminal(state) ? colors.yellow(state) : state}: ${foldForPeople(others)}`);
   }
+  const cut = [...progress.finished].filter(({ outcome }) => (outcome.outputCutBytes ?? 0) > 0);
+  if (cut.length > 0) lines.push(`  ${colors.yellow('output cut')}: ${cutHosts(cut)}`);
+  if (progress.count('unknown') > 0) lines.push(`  ${unknownAdvice(job.id)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** `web[1-2]: 4096 bytes were not kept, the most of one host`. */
+function cutHosts(cut: readonly FinishedHost[]): string {
+  const most = cut.reduce((bytes, { outcome }) => Math.max(bytes, outcome.outputCutBytes ?? 0), 0);
+  const names = foldForPeople(cut.map(({ host }) => host));
+  return `${names}: ${most} bytes were not kept${cut.length === 1 ? '' : ', the most of one host'}`;
 }
 
 interface FailureGroup {

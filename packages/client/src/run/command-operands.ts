@@ -40,9 +40,8 @@ export function commandOf(
 /** The command as one line for people. */
 export function commandText(command: Command): string {
   if (command.kind === 'shell') return command.script;
-  return command.argv
-    .map((argument) => (/^[\w@%+=:,./-]+$/.test(argument) ? argument : quoted(argument)))
-    .join(' ');
+  const words = command.kind === 'argv' ? command.argv : [command.name, ...command.args];
+  return words.map((argument) => (/^[\w@%+=:,./-]+$/.test(argument) ? argument : quoted(argument))).join(' ');
 }
 
 function quoted(argument: string): string {

@@ -41,12 +41,16 @@ const idleMs = 30_000;
 /** Once the job has ended, its output has to come to its end as well: silence means that something went wrong. */
 const idleAfterEndMs = 10_000;
 
-/** Passes on events until the job has ended. */
+/**
+ * Passes on events until the job has ended. A job that was opened again has an end among its earlier events: only the one
+ * that nothing follows counts.
+ */
 export function followEvents(
   options: FollowOptions,
   take: (event: JobEventDocument) => void | Promise<void>,
 ): Promise<Result<'end' | 'aborted'>> {
   let last: string | undefined;
+  let ended = false;
   return followStream<JobEventDocument>({
     ...options,
     idleMs: () => idleMs,
@@ -63,8 +67,10 @@ export function followEvents(
       await take(event);
       // Catching up repeats its events, all but the last, which has an index.
       if (!event.id.startsWith('0.')) last = event.id;
-      return event.type === 'job-state' && isEnded(event.state) ? 'end' : 'more';
+      if (event.type === 'job-state') ended = isEnded(event.state);
+      return 'more';
     },
+    isWhole: () => ended,
   });
 }
 

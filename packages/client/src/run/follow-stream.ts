@@ -18,6 +18,8 @@ export interface StreamFollower<T> {
   readonly parser: Promise<(value: unknown) => T | undefined>;
   /** Takes one item; `end` when it was the last. Awaited before more is read: this is the back-pressure. */
   take(item: T): Promise<'more' | 'end'>;
+  /** Whether a stream that ends here, unbroken, is whole; absent: it ends with an item that says so. */
+  isWhole?(): boolean;
   /** After this long without an item the connection is taken for dead, and another one is made; absent: never. */
   idleMs?(): number | undefined;
   /** Told when the connection broke, and when it stands again. */
@@ -92,7 +94,7 @@ async function readStream<T>(
         // The connection broke: the caller tries again from where this one stood.
         return read;
       }
-      if (next.done === true) return read;
+      if (next.done === true) return { ...read, end: !read.idle && follower.isWhole?.() === true };
       idle.reset();
       if (next.value === '') continue;
       const item = parseLine(next.value, parse);

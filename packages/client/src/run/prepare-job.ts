@@ -1,4 +1,4 @@
-/** From options and configuration to a request: hosts, command, account, host keys, limits, credentials. */
+/** From options and configuration to a request: hosts, command or script, accounts, host keys, limits, credentials. */
 import type { Target } from '@pogo/core';
 import type { HomeLayout, JobRequest } from '@pogo/protocol';
 import { join } from 'node:path';
@@ -9,9 +9,12 @@ import type { CredentialSources } from '../credentials/credentials.js';
 import type { Environment } from '../environment.js';
 import { type Result, success, usageFailure } from '../failure.js';
 import { collectHostKeys } from '../host-keys/collect-host-keys.js';
+import { readScriptFile, scriptCommand, type ScriptFile } from '../script/script-file.js';
 import { canonicalTargets, expressionOf, readTargets } from '../targets/targets.js';
 import { commandOf } from './command-operands.js';
-import { contradiction, type jobOptions } from './run-options.js';
+import { contradiction } from './contradiction.js';
+import type { credentialOptions } from './credential-options.js';
+import type { jobOptions } from './job-options.js';
 
 export type JobOptions = ValuesOf<typeof jobOptions>;
 
@@ -20,6 +23,8 @@ export interface DescribedJob {
   readonly sources: CredentialSources;
   /** With account and port, in order: what the resolved spec must name. */
   readonly targets: readonly Target[];
+  /** What has to be at the dispatcher before the job is. */
+  readonly script: ScriptFile | undefined;
   /** @param methods authentication methods, in order */
   request(methods: readonly string[]): JobRequest;
 }
@@ -31,7 +36,10 @@ export interface JobContext {
 }
 
 /** Configuration and state directory of a command that makes jobs. */
-export async function jobContext(environment: Environment, options: JobOptions): Promise<Result<JobContext>> {
+export async function jobContext(
+  environment: Environment,
+  options: Pick<JobOptions, 'config'>,
+): Promise<Result<JobContext>> {
   const layout = stateHome(environment);
   if (!layout.ok) return layout;
   const configuration = await loadConfiguration(environment, options.config);
@@ -56,12 +64,11 @@ export async function describeJob(
   operands: readonly string[],
 ): Promise<Result<DescribedJob>> {
   const { environment, configuration, layout } = context;
-  if (options.shell === true && options.argv === true) return contradiction('--shell', '--argv');
-  const command = commandOf(
-    operands,
-    options.shell === true ? 'shell' : options.argv === true ? 'argv' : undefined,
-  );
+  const command = await jobCommand(options, operands);
   if (!command.ok) return command;
+  const { script } = command.value;
+  const accounts = hostAccounts(configuration, options);
+  if (!accounts.ok) return accounts;
 
   const user = configuration.get('user', options.user) ?? environment.userName;
   const port = configuration.get('port', options.port) ?? defaults.port;
@@ -92,7 +99,7 @@ export async function describeJob(
     version: 1,
     namespace: configuration.get('namespace', options.namespace) ?? 'default',
     targets: expressionOf(targets),
-    command: command.value,
+    command: command.value.command,
     user,
     port,
     auth: { methods: [...methods] },
@@ -105,6 +112,7 @@ export async function describeJob(
       handshakeMs: configuration.get('handshake_timeout') ?? defaults.handshakeMs,
       commandMs: configuration.get('timeout', options.timeout) ?? defaults.timeoutMs,
     },
+    ...accounts.value,
     environment: {},
     limits: {
       concurrent: configuration.get('concurrent', options.concurrent) ?? null,
@@ -119,27 +127,82 @@ export async function describeJob(
       `the job's description has ${bytes} bytes, and at most ${maxRequestBytes} are taken: name fewer hosts, or shorten the command`,
     );
   }
-  return success({ request, targets, sources: credentialSources(context, options, user) });
+  const sources = credentialSources(context, options, {
+    user,
+    runAs: accounts.value.runAs,
+    auth: configuration.get('auth', options.auth),
+  });
+  return success({ request, targets, script, sources });
+}
+
+/** The command of the job, or the script that was given instead of one. */
+async function jobCommand(
+  { shell, argv, script: path }: JobOptions,
+  operands: readonly string[],
+): Promise<Result<{ command: JobRequest['command']; script?: ScriptFile }>> {
+  if (shell === true && argv === true) return contradiction('--shell', '--argv');
+  if (path === undefined) {
+    const command = commandOf(operands, shell === true ? 'shell' : argv === true ? 'argv' : undefined);
+    return command.ok ? success({ command: command.value }) : command;
+  }
+  if (shell === true) return contradiction('--file', '--shell');
+  const script = await readScriptFile(path);
+  return script.ok
+    ? success({ command: scriptCommand(script.value, operands), script: script.value })
+    : script;
+}
+
+/** Under which account the command runs, what it may reach from there, and how often it is tried; what is off is absent. */
+function hostAccounts(
+  configuration: Configuration,
+  options: JobOptions,
+): Result<Pick<JobRequest, 'runAs' | 'forwardAgent' | 'retries'>> {
+  if (options.runAs !== undefined && options.noRunAs === false)
+    return contradiction('--run-as', '--no-run-as');
+  if (options.forwardAgent === true && options.noForwardAgent === false)
+    return contradiction('--forward-agent', '--no-forward-agent');
+  const runAs = options.noRunAs === false ? undefined : configuration.get('run_as', options.runAs);
+  const forwardAgent =
+    options.noForwardAgent !== false && configuration.get('forward_agent', options.forwardAgent) === true;
+  const retries = configuration.get('retry', options.retries) ?? 0;
+  return success({
+    ...(runAs !== undefined && { runAs }),
+    ...(forwardAgent && { forwardAgent }),
+    ...(retries > 0 && { retries }),
+  });
 }
 
 /** Only the parts that can be large. */
 function requestBytes({ targets, command, hostKeys }: JobRequest): number {
-  const texts = [targets, ...(command.kind === 'argv' ? command.argv : [command.script])];
+  const texts = [targets, ...commandTexts(command)];
   for (const { hosts, keys } of hostKeys.known) texts.push(hosts, ...keys);
   return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
-function credentialSources(
-  { configuration }: JobContext,
-  options: JobOptions,
-  user: string,
+function commandTexts(command: JobRequest['command']): readonly string[] {
+  switch (command.kind) {
+    case 'argv':
+      return command.argv;
+    case 'shell':
+      return [command.script];
+    case 'script':
+      return command.args;
+  }
+}
+
+/** Where credentials come from for a job of this account and these methods. */
+export function credentialSources(
+  { configuration }: Pick<JobContext, 'configuration'>,
+  options: ValuesOf<typeof credentialOptions>,
+  job: Pick<CredentialSources, 'user' | 'runAs' | 'auth'>,
 ): CredentialSources {
   return {
-    auth: configuration.get('auth', options.auth),
+    ...job,
     identities: configuration.get('identities', options.identities) ?? [],
     passwordFile: configuration.get('password_file', options.passwordFile),
     passwordDescriptor: options.passwordDescriptor,
+    sudoPasswordFile: configuration.get('sudo_password_file', options.sudoPasswordFile),
+    sudoPasswordDescriptor: options.sudoPasswordDescriptor,
     secretsFile: configuration.get('secrets', options.secrets),
-    user,
   };
 }

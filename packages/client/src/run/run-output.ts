@@ -1,9 +1,10 @@
 /** Where the output and the progress of a run go, by its options: lines, raw bytes, files, JSON, or folded at the end. */
 import type { Target } from '@pogo/core';
-import type { JobDocument, JobEventDocument } from '@pogo/protocol';
+import type { JobDocument, JobEventDocument, JobHostDocument } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
 import { type ExitCode, exitCodes, type Result, success } from '../failure.js';
-import type { RunOptions } from '../commands/run.js';
+import type { AttachOptions } from './attach-options.js';
+import { EarlierOutput } from './earlier-output.js';
 import { LineOutput } from '../render/line-output.js';
 import { PlainOutput } from '../render/plain-output.js';
 import { askDetachOrHalt } from './ask-detach.js';
@@ -17,11 +18,15 @@ import type { JobContext } from './prepare-job.js';
 import { type Watched, watchJob } from './watch-job.js';
 
 export interface RunOutputOptions {
-  readonly context: JobContext;
-  readonly options: RunOptions;
+  readonly context: Pick<JobContext, 'environment' | 'configuration'>;
+  readonly options: AttachOptions;
   readonly targets: readonly Target[];
   readonly dispatcher: Dispatcher;
   readonly job: JobDocument;
+  /** For a job that ran before: its hosts as they stood. What had ended by then is not shown again. */
+  readonly before?: readonly JobHostDocument[];
+  /** Said first, instead of the job's id and URL. */
+  readonly announcement?: string;
 }
 
 export class RunOutput {
@@ -39,14 +44,14 @@ export class RunOutput {
     const { stdout, stderr, variables, clock } = environment;
     this.#stdout = new Writer(stdout);
     this.#stderr = new Writer(stderr);
-    this.#progress = new JobProgress(job.hosts);
+    this.#progress = new JobProgress(job.hosts, run.before);
     const quiet = options.quiet === true;
     const single = job.hosts === 1 && options.lineMode !== true;
     this.#live =
       stderr.isTTY === true &&
       variables['TERM'] !== 'dumb' &&
       !quiet &&
-      options.noProgress !== true &&
+      options.noProgress !== false &&
       !single;
     this.#view = new RunView({
       clock,
@@ -67,7 +72,7 @@ export class RunOutput {
     const mode = await this.#mode();
     if (!mode.ok) return mode;
     const { sink, onEvent, finish } = mode.value;
-    await this.#view.accepted(job, `${dispatcher.url}/v1/jobs/${job.id}`);
+    await this.#announce();
     await mode.value.begin?.();
     const terminal = environment.stdin.isTTY === true && environment.stderr.isTTY === true && isForeground();
     const stopListening = this.#live && terminal ? this.#listenForEnter() : undefined;
@@ -77,7 +82,7 @@ export class RunOutput {
       job,
       progress: this.#progress,
       view: this.#view,
-      sink,
+      sink: sink && this.#onlyNew(sink),
       closed: this.#stdout.closed,
       interruptedBefore,
       wantsDocument: options.json === true || options.jsonLines === true,
@@ -90,10 +95,11 @@ export class RunOutput {
     stopListening?.();
     if (!watched.ok) return watched;
     await finish?.(watched.value);
-    const { exitCode, ended } = watched.value;
+    const { exitCode, ended, needsCredentials } = watched.value;
     if (exitCode !== exitCodes.brokenPipe) {
-      if (ended) await this.#view.summary();
-      else
+      if (ended || needsCredentials) await this.#view.summary();
+      if (needsCredentials) await this.#view.credentialsNeeded();
+      else if (!ended)
         await this.#view.note(
           `detached from ${job.id}: \`pogo wait ${job.id}\` follows it, \`pogo halt ${job.id}\` ends it`,
         );
@@ -102,11 +108,25 @@ export class RunOutput {
     return this.#stdout.result(exitCode);
   }
 
+  async #announce(): Promise<void> {
+    const { dispatcher, job, announcement } = this.#run;
+    if (announcement === undefined) {
+      return this.#view.accepted(job, `${dispatcher.url}/v1/jobs/${job.id}`);
+    }
+    await this.#view.note(announcement);
+    this.#view.follow(job);
+  }
+
+  #onlyNew(sink: OutputSink): OutputSink {
+    const { before } = this.#run;
+    return before === undefined ? sink : new EarlierOutput(sink, before);
+  }
+
   async #mode(): Promise<Result<Mode>> {
     const { options } = this.#run;
     if (options.jsonLines === true) return success(this.#jsonLines());
     if (options.json === true) return success(await this.#json());
-    if (options.gather === true) return success(await this.#gather());
+    if (options.gather === true || options.diff === true) return success(await this.#gather());
     if (options.outputDirectory !== undefined) return this.#directory(options.outputDirectory);
     return success({ sink: this.#plainOrLines() });
   }
@@ -170,7 +190,8 @@ export class RunOutput {
         await writeGathered({
           dispatcher,
           job: job.id,
-          finished: [...this.#progress.finished],
+          finished: this.#progress.news,
+          diff: options.diff === true,
           stdout: this.#stdout,
           terminal: environment.stdout.isTTY === true,
           colors: colorsFor(environment.stdout, color, environment.variables),

@@ -1,11 +1,15 @@
-/** Plan → verify → seal → submit, as named steps; each refusal comes before anything secret leaves (security.md). */
+/**
+ * Plan → verify → upload → seal → submit, as named steps; each refusal comes before anything secret leaves (security.md),
+ * and before a script is uploaded for nothing.
+ */
 import type { Target } from '@pogo/core';
 import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
 import type { JobDocument, JobRequest, SubmitRequest } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
 import type { PlanAnswer } from '../api/plan-answer.js';
 import type { Credentials } from '../credentials/credentials.js';
-import { failed, type Result, success } from '../failure.js';
+import { exitCodes, failed, type Result, success } from '../failure.js';
+import type { ScriptFile } from '../script/script-file.js';
 import { type VerifiedPlan, verifyPlan } from './verify-spec.js';
 
 export interface SubmitOptions {
@@ -17,16 +21,25 @@ export interface SubmitOptions {
   uniqueId(): string;
   /** Told what the dispatcher changed or warns of, once. */
   notice(text: string): void;
+  /** Stops an upload, and only that: a job is made whole or not at all. */
+  readonly uploadSignal?: AbortSignal;
+  /** Told how much of the script has been uploaded, in bytes. */
+  onUpload?(sentBytes: number): void;
+  /** Told when the script is there, or isn't needed. */
+  onUploaded?(): Promise<void> | undefined;
 }
 
 export interface JobToSubmit {
   readonly request: JobRequest;
   readonly targets: readonly Target[];
   readonly credentials: Credentials;
+  /** The file of a job whose command is a script. */
+  readonly script?: ScriptFile | undefined;
 }
 
-/** Workers may come and go between plan and submission; then it is planned and sealed anew. */
+/** Workers may come and go between plan and submission, and an attachment may: then it is planned and sealed anew. */
 const maxPlans = 3;
+const passing = ['recipients-changed', 'attachment-missing'];
 
 export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promise<Result<JobDocument>> {
   const told = new Set<string>();
@@ -39,12 +52,27 @@ export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promi
     }
     // For following the job: opens while the credentials are sealed.
     if (planned === 1) options.dispatcher.warm();
+    if (job.script !== undefined) {
+      const uploaded = await upload(job.script, options);
+      await options.onUploaded?.();
+      if (!uploaded.ok) return uploaded;
+    }
     const sealed = await sealFor(plan.value, job.credentials, options);
     if (!sealed.ok) return sealed;
     const submitted = await post(sealed.value, options);
-    if (!submitted.ok && submitted.failure.code === 'recipients-changed' && planned < maxPlans) continue;
-    return submitted;
+    if (!submitted.ok && passing.includes(submitted.failure.code) && planned < maxPlans) continue;
+    return submitted.ok ? checkedJob(submitted.value, plan.value.plan.digest) : submitted;
   }
+}
+
+/** What was sealed was sealed for one digest: a job of another can't use it, and isn't the one that was asked for. */
+function checkedJob(job: JobDocument, digest: string): Result<JobDocument> {
+  if (job.digest === digest) return success(job);
+  return failed({
+    code: 'spec-changed',
+    message: `the dispatcher answered with job ${job.id} of digest ${job.digest}, and ${digest} was submitted: ask who runs it, and see \`pogo status ${job.id}\``,
+    exitCode: exitCodes.error,
+  });
 }
 
 interface ResolvedJob extends VerifiedPlan {
@@ -61,6 +89,18 @@ async function resolveJob(
   if (!plan.ok) return plan;
   const verified = verifyPlan(plan.value, request, targets);
   return verified.ok ? success({ ...verified.value, plan: plan.value }) : verified;
+}
+
+async function upload(script: ScriptFile, options: SubmitOptions): Promise<Result<undefined>> {
+  const { uploadScript } = await import('../script/upload-script.js');
+  const { dispatcher, clock, random } = options;
+  return uploadScript(script, {
+    dispatcher,
+    clock,
+    random,
+    signal: options.uploadSignal ?? new AbortController().signal,
+    onProgress: (sentBytes) => options.onUpload?.(sentBytes),
+  });
 }
 
 async function sealFor(

@@ -18,6 +18,8 @@ export interface VerifiedPlan {
 const names: Readonly<Record<string, string>> = {
   auth: 'authentication methods',
   hostKeys: 'host keys',
+  runAs: 'account to run as',
+  forwardAgent: 'agent forwarding',
   user: 'account',
 };
 

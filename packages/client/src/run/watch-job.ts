@@ -36,6 +36,8 @@ export interface Watched {
   readonly job: JobDocument;
   /** False when it was left before its end. */
   readonly ended: boolean;
+  /** It was left since nothing holds its credentials any more. */
+  readonly needsCredentials: boolean;
 }
 
 export async function watchJob(options: WatchOptions): Promise<Result<Watched>> {
@@ -58,12 +60,16 @@ export async function watchJob(options: WatchOptions): Promise<Result<Watched>> 
     signal: leaving.signal,
     onContact: (contact) => view.contact(contact),
   };
+  let needsCredentials = false;
   try {
     const [events, output] = await Promise.all([
       followEvents(follow, async (event) => {
         const isNewEnd = progress.take(event);
         await view.event(event, isNewEnd);
         await options.onEvent?.(event);
+        if (event.type !== 'job-state' || event.state !== 'needs-credentials') return;
+        needsCredentials = await stillNeedsCredentials(options);
+        if (needsCredentials) leave();
       }).then((result) => {
         if (!result.ok) leave();
         return result;
@@ -76,7 +82,8 @@ export async function watchJob(options: WatchOptions): Promise<Result<Watched>> 
     await view.stop();
     if (!events.ok) return events;
     if (!output.ok) await environment.stderr.write(failureText(output.failure));
-    return success(await conclude(options, interrupt.interrupted, output.ok ? undefined : output.failure));
+    const end = { interrupted: interrupt.interrupted, needsCredentials };
+    return success(await conclude(options, end, output.ok ? undefined : output.failure));
   } finally {
     release();
     await view.stop();
@@ -85,7 +92,7 @@ export async function watchJob(options: WatchOptions): Promise<Result<Watched>> 
 
 async function conclude(
   { dispatcher, job, progress, closed, wantsDocument }: WatchOptions,
-  interrupted: boolean,
+  { interrupted, needsCredentials }: { interrupted: boolean; needsCredentials: boolean },
   outputFailure: Failure | undefined,
 ): Promise<Watched> {
   const ended = isEnded(progress.state);
@@ -95,17 +102,20 @@ async function conclude(
   const now: JobDocument = seen?.ok
     ? seen.value
     : { ...job, state: progress.state, counts: progress.counts() };
-  if (closed.aborted) return { exitCode: exitCodes.brokenPipe, job: now, ended };
-  if (interrupted) return { exitCode: exitCodes.interrupted, job: now, ended };
+  const left = { job: now, ended, needsCredentials: needsCredentials && !ended };
+  if (closed.aborted) return { ...left, exitCode: exitCodes.brokenPipe };
+  if (interrupted) return { ...left, exitCode: exitCodes.interrupted };
   const exitCode = exitCodeOf({
     state: progress.state,
     counts: progress.counts(),
   });
-  return {
-    exitCode: exitCode === exitCodes.success && outputFailure ? exitCodes.error : exitCode,
-    job: now,
-    ended,
-  };
+  return { ...left, exitCode: exitCode === exitCodes.success && outputFailure ? exitCodes.error : exitCode };
+}
+
+/** The event may be history: somebody may have given them anew since. */
+async function stillNeedsCredentials({ dispatcher, job }: WatchOptions): Promise<boolean> {
+  const now = await dispatcher.job(job.id);
+  return !now.ok || now.value.state === 'needs-credentials';
 }
 
 async function halt({ dispatcher, job, view }: WatchOptions, kill: boolean): Promise<void> {

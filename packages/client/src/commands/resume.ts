@@ -1,0 +1,18 @@
+import { command } from '../command-line/command.js';
+import { useVerb, verbOptions } from './credentialed-verb.js';
+
+export default command({
+  name: 'resume',
+  summary:
+    'Lets a job go on that needs its credentials again: asks for them, seals them anew for this job alone, and follows it.',
+  operands: 'JOB',
+  operandCount: { min: 1, max: 1 },
+  completes: ['last'],
+  examples: [
+    'pogo resume last',
+    'pogo resume p0000000012 --identity ~/.ssh/id_ed25519',
+    'pogo resume 12 --yes --digest sha256:3b1f… --password-file ~/.pogo-password -d',
+  ],
+  options: verbOptions,
+  run: (invocation) => useVerb({ ...invocation, verb: 'resume', doing: 'resuming', request: () => ({}) }),
+});

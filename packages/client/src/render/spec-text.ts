@@ -1,0 +1,69 @@
+/** What a job's spec says, for people: rows of a name and a value. Pure. */
+import { foldForPeople, resolveTargets } from '@pogo/core';
+import type { JobSpec, ResolvedSpec } from '@pogo/protocol';
+import { commandText } from '../run/command-operands.js';
+import type { Colors } from './colors.js';
+import { neutralise } from './escape.js';
+
+export type Row = [name: string, value: string];
+
+/** One row a line, the values under each other; further lines of a value are indented, so that none looks like a row. */
+export function rowsText(rows: readonly Row[], colors: Colors): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const indented = `\n${' '.repeat(width + 2)}`;
+  return rows
+    .map(([name, value]) => {
+      const text = neutralise(value).replaceAll('\n', indented);
+      return `${colors.bold(name.padEnd(width))}  ${text}\n`;
+    })
+    .join('');
+}
+
+/** What somebody has to look at before credentials are sealed for it. */
+export function specText({ spec, digest, recipients }: JobSpec, colors: Colors): string {
+  const targets = resolveTargets(spec.targets);
+  return rowsText(
+    [
+      ...jobRows(spec),
+      ['hosts', `${targets.ok ? targets.targets.length : 0}: ${spec.targets}`],
+      ...loginRows(spec),
+      ...environmentRows(spec),
+      ['host keys', spec.hostKeys.policy],
+      ['submitter', `${spec.submitter}, namespace ${spec.namespace}`],
+      ['workers', recipients.map(({ worker }) => worker).join(', ') || 'none connected'],
+      ['digest', digest],
+    ],
+    colors,
+  );
+}
+
+const commandNames = { argv: 'command', shell: 'shell string', script: 'script' } as const;
+
+/** What runs. */
+export function jobRows({ command, retries }: ResolvedSpec): Row[] {
+  const rows: Row[] = [[commandNames[command.kind], commandText(command)]];
+  if (command.kind === 'script') rows.push(['', `${command.bytes} bytes, sha256 ${command.sha256}`]);
+  if (retries !== undefined)
+    rows.push(['again', `where it exits non-zero, up to ${retries} time${retries === 1 ? '' : 's'}`]);
+  return rows;
+}
+
+/** As whom, and how hosts are logged in to. */
+export function loginRows({ user, port, runAs, forwardAgent, auth }: ResolvedSpec): Row[] {
+  const rows: Row[] = [
+    ['account', `${user}, port ${port} unless a host names its own`],
+    ['auth', auth.methods.join(', then ')],
+  ];
+  if (runAs !== undefined) rows.splice(1, 0, ['run as', `${runAs}, by sudo`]);
+  if (forwardAgent === true) rows.push(['agent', "the job's keys are offered to programs on the hosts"]);
+  return rows;
+}
+
+function environmentRows({ environment }: ResolvedSpec): Row[] {
+  return Object.entries(environment).map(([name, value]) => ['variable', `${name}=${value}`]);
+}
+
+export function foldedNames(expression: string): string {
+  const expanded = resolveTargets(expression);
+  return expanded.ok ? foldForPeople(expanded.targets.map(({ host }) => host)) : expression;
+}

@@ -1,0 +1,76 @@
+/** What people get wrong about configuration: input, exit code, and text that must occur. */
+import { type BadInput, run, tryBadInput } from './support/bad-input.js';
+
+const cases: BadInput[] = [
+  {
+    what: 'an unknown key in .pogoconf',
+    args: run('true'),
+    configuration: 'user: deploy\nprot: 22\n',
+    code: 2,
+    says: ['home/.pogoconf:2:1: unknown key "prot": did you mean port?', 'pogo: unknown-setting: '],
+  },
+  {
+    what: 'a wrong type in .pogoconf',
+    args: run('true'),
+    configuration: 'timeout: [1, 2]\n',
+    code: 2,
+    says: ['.pogoconf:1:10: timeout: expected one value'],
+  },
+  {
+    what: 'a wrong value in .pogoconf',
+    args: run('true'),
+    configuration: 'user: a\nport: many\n',
+    code: 2,
+    says: ['.pogoconf:2:7: port: "many" is not a whole number'],
+  },
+  {
+    what: 'a .pogoconf that is no YAML',
+    args: run('true'),
+    configuration: 'auth: [publickey\n',
+    code: 2,
+    says: ['pogo: invalid-configuration: ', '.pogoconf:', 'not valid YAML'],
+  },
+  {
+    what: 'a configuration file that is missing',
+    args: run('--config', 'nowhere', 'true'),
+    code: 2,
+    says: ['configuration file nowhere: there is no such file'],
+  },
+  {
+    what: 'a wrong variable',
+    args: run('true'),
+    env: { POGO_PORT: 'x' },
+    code: 2,
+    says: ['POGO_PORT: "x" is not a whole number'],
+  },
+  {
+    what: 'a relative POGO_HOME',
+    args: ['ping'],
+    env: { POGO_HOME: 'here' },
+    code: 2,
+    says: ['pogo: invalid-home: POGO_HOME is "here"'],
+  },
+  {
+    what: 'no dispatcher',
+    args: ['ping'],
+    env: { POGO_HOME: '/nonexistent' },
+    code: 1,
+    says: ['pogo: no-dispatcher: ', '`pogo up`'],
+  },
+  {
+    what: 'a wrong truth value in .pogoconf',
+    args: run('true'),
+    configuration: 'forward_agent: maybe\n',
+    code: 2,
+    says: ['.pogoconf:1:16: forward_agent: "maybe" is none of true, false'],
+  },
+  {
+    what: 'a wrong number of retries in .pogoconf',
+    args: run('true'),
+    configuration: 'run_as: root\nretry: 1000\n',
+    code: 2,
+    says: ['.pogoconf:2:8: retry: "1000" is not a whole number from 0 to 100'],
+  },
+];
+
+tryBadInput('bad input about configuration', cases);
