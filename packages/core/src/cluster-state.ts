@@ -2,15 +2,23 @@
  * The dispatcher's state: nothing but the fold of the log (L1). Records change only in fold.ts; everyone else reads.
  *
  * Invariants:
- * 1. `counts` and `assignedTo` are sums over `hosts`, kept up to date by each transition, so that a decision never
- *    walks a job's hosts.
- * 2. `waiting` and `returned` hold every host that is `waiting`, respectively `permitted`; they may hold others too,
- *    which readers pass over.
+ * 1. `counts`, `disturbed`, `asking` and `assignedTo` are sums over `hosts`, kept up to date by each transition, so that
+ *    a decision never walks a job's hosts.
+ * 2. `waiting` and `returned` hold every host that is `waiting`, respectively `permitted`, once; they may hold others
+ *    too, which readers pass over.
+ * 3. A host counts as disturbed from its permit until there is evidence that each of its attempts is over (E1).
  */
 import type { HaltCause, JobAccepted } from './entries.js';
 import type { IndexQueue } from './index-queue.js';
 import type { Outcome } from './outcome.js';
-import { type HostState, hostStates, isEnded, type JobState } from './states.js';
+import { type EndedJobState, type HostState, hostStates, isEnded, type JobState } from './states.js';
+
+/** An attempt of unknown outcome on a host that was tried again since: it goes on counting (E1). */
+export interface EarlierAttempt {
+  readonly attempt: number;
+  readonly worker: string;
+  readonly index: number;
+}
 
 export interface HostRecord {
   state: HostState;
@@ -18,10 +26,35 @@ export interface HostRecord {
   attempt: number;
   /** The worker that the log names for the current attempt (A1). */
   worker: string | undefined;
+  /** Log index of the batch that assigned the current attempt: its number at the host's lock (E3); -1 before. */
+  index: number;
   /** How the current attempt ended. */
   outcome: Outcome | undefined;
   /** An `unknown` that evidence has replaced: it can't be replaced again (E2). */
   settled: boolean;
+  /** An `unknown` that a person has released: it no longer counts. */
+  released: boolean;
+  /** Its orders fence off every earlier attempt on the host: a person has said that their worker is gone (E3). */
+  fence: boolean;
+  /** Oldest first; undefined means none. */
+  earlier: readonly EarlierAttempt[] | undefined;
+}
+
+/** What is known of asking a host what became of an `unknown` attempt. */
+export interface Resolution {
+  /** The worker that asks: evidence may come from it (E2). */
+  worker: string;
+  /** An answer is expected. */
+  asking: boolean;
+  /** Why the host could not tell, when it was last asked. */
+  detail: string | undefined;
+}
+
+export interface WorkerIdentity {
+  /** Id of its durable journal. */
+  journal: string;
+  /** Log index at which it came with that journal: of what was assigned before, it knows nothing (A4). */
+  joinedIndex: number;
 }
 
 export interface JobRecord {
@@ -31,8 +64,18 @@ export interface JobRecord {
   readonly acceptedIndex: number;
   readonly acceptedAtMs: number;
   state: JobState;
+  /** Key ids of the workers that can open the credentials in force (V3). */
+  recipients: readonly string[];
+  /** Log time since which these credentials are in force, in milliseconds. */
+  credentialsAtMs: number;
   readonly hosts: HostRecord[];
   readonly counts: Record<HostState, number>;
+  /** Hosts that count against the job's own cap (3). */
+  disturbed: number;
+  /** By host: `unknown` attempts that were asked about. Rare, so not in each host's record. */
+  readonly resolutions: Map<number, Resolution>;
+  /** Hosts that are being asked just now. */
+  asking: number;
   /** Unfinished ordered attempts of this job by worker; absent means none. */
   readonly assignedTo: Map<string, number>;
   /** Hosts that wait for a first permit, in order. */
@@ -47,6 +90,10 @@ export interface JobRecord {
   /** Log time since which the job's clock runs; undefined while it waits for credentials (S10). */
   clockSinceMs: number | undefined;
   endedAtMs: number | undefined;
+  /** Opened again only to look what became of `unknown` hosts: how it had ended, which it goes back to. */
+  looking: { from: EndedJobState; halt: JobRecord['halt'] } | undefined;
+  /** Failures at the last retry: whoever asked for it has seen them, and the budget counts from there (S8). */
+  excusedFailures: number;
   /** Log index of the last entry about this job. */
   lastIndex: number;
 }
@@ -58,6 +105,8 @@ export interface ClusterState {
   readonly jobByIdempotencyKey: Map<string, number>;
   /** Unfinished ordered attempts by worker, over all jobs. */
   readonly assignedTo: Map<string, number>;
+  /** Every worker that has ever joined, by name. */
+  readonly workers: Map<string, WorkerIdentity>;
   nextJob: number;
   /** Log time of the last batch in milliseconds (T1). */
   atMs: number;
@@ -73,6 +122,7 @@ export function createState(): ClusterState {
     open: new Set(),
     jobByIdempotencyKey: new Map(),
     assignedTo: new Map(),
+    workers: new Map(),
     nextJob: 1,
     atMs: 0,
     term: -1,
@@ -84,14 +134,50 @@ export function emptyCounts(): Record<HostState, number> {
   return Object.fromEntries(hostStates.map((state) => [state, 0])) as Record<HostState, number>;
 }
 
+/** A host that no event has touched yet. */
+export function newHost(): HostRecord {
+  return {
+    state: 'waiting',
+    attempt: 1,
+    worker: undefined,
+    index: -1,
+    outcome: undefined,
+    settled: false,
+    released: false,
+    fence: false,
+    earlier: undefined,
+  };
+}
+
+/** Whether the current attempt was ordered from a worker and isn't over. */
+export function isOrdered(state: HostState): boolean {
+  return state === 'assigned' || state === 'connecting' || state === 'running';
+}
+
+/** Whether the host counts against the job's own cap: permitted, ordered, or of an outcome that nobody knows (E1). */
+export function isDisturbed(host: HostRecord): boolean {
+  if (host.earlier !== undefined) return true;
+  if (host.state === 'unknown') return !host.released;
+  return host.state === 'permitted' || isOrdered(host.state);
+}
+
+/**
+ * Whether the worker can speak for the host's current attempt: it is the one that the log names, and it has the journal
+ * that it had when it was given the order (A4, A6).
+ */
+export function holdsAttempt(state: ClusterState, host: HostRecord, worker: string): boolean {
+  return host.worker === worker && hasJournalOf(state, worker, host.index);
+}
+
+/** Whether the worker's journal is the one of when the batch at `index` was written. */
+export function hasJournalOf(state: ClusterState, worker: string, index: number): boolean {
+  const joined = state.workers.get(worker)?.joinedIndex;
+  return joined === undefined || index >= joined;
+}
+
 /** Hosts whose current attempt was ordered from a worker and isn't over. */
 export function orderedCount(job: JobRecord): number {
   return job.counts.assigned + job.counts.connecting + job.counts.running;
-}
-
-/** Hosts that hold a permit of the job's own cap: ordered ones, those about to be, and those nobody knows about (E1). */
-export function disturbedCount(job: JobRecord): number {
-  return orderedCount(job) + job.counts.permitted + job.counts.unknown;
 }
 
 /** Hosts that ended otherwise than by success; those halted or skipped never began and don't count. */
@@ -102,9 +188,9 @@ export function failureCount(job: JobRecord): number {
   );
 }
 
-/** Hosts that can still change without anyone asking. */
+/** Hosts that can still change without anyone asking, or whose answer is waited for. */
 export function unfinishedCount(job: JobRecord): number {
-  return job.counts.waiting + job.counts.permitted + orderedCount(job);
+  return job.counts.waiting + job.counts.permitted + orderedCount(job) + job.asking;
 }
 
 /** Log time at which the job's timeout is reached; undefined while its clock stands (S10). */

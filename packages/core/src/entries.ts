@@ -1,7 +1,7 @@
 /**
  * What the log holds (L1): every change of a job is one of these entries, and the dispatcher's state is their fold.
  * Hosts are named by their index in the job's expanded targets; attempts count from 1. An entry about hosts speaks
- * of their attempt at that log index, except `host-finished`, which names it, since evidence may come late (E2).
+ * of their attempt at that log index, except those that name it, since evidence may come late (E2).
  */
 import type { HostSet } from './host-set.js';
 import type { Outcome } from './outcome.js';
@@ -13,7 +13,7 @@ export interface JobLimits {
   concurrent: number | null;
   /** At this many hosts that did not succeed, nothing new starts (S8); null is no budget. */
   maxFailures: number | null;
-  /** After this time since acceptance, in milliseconds, the job is halted with kill (S10). */
+  /** After this time since acceptance, or since it was opened again, in milliseconds, the job is halted with kill (S10). */
   jobTimeoutMs: number;
 }
 
@@ -47,6 +47,8 @@ export type HaltCause = 'request' | 'job-timeout' | 'password-refused' | 'failur
 
 export type LogEntry =
   | { type: 'leadership-taken'; dispatcher: string }
+  /** The worker has come with a journal that the log doesn't know it by: its first, or after it lost one (A4). */
+  | { type: 'worker-joined'; worker: string; journal: string }
   | JobAccepted
   | { type: 'hosts-permitted'; job: number; hosts: HostSet }
   | { type: 'hosts-assigned'; job: number; hosts: HostSet; worker: string }
@@ -54,9 +56,30 @@ export type LogEntry =
   | { type: 'hosts-started'; job: number; hosts: HostSet }
   | { type: 'host-finished'; job: number; host: number; attempt: number; outcome: Outcome }
   | { type: 'hosts-refused'; job: number; hosts: HostSet; reason: string }
+  /** The attempt's own worker says that it doesn't know either, and that its rexec is dead: makes it impossible (E3). */
+  | { type: 'unknown-confirmed'; job: number; host: number; attempt: number; outcome: Outcome }
+  /** An attempt before the current one is over, so it no longer counts; without outcome it never began (E1). */
+  | { type: 'earlier-settled'; job: number; host: number; attempt: number; outcome?: Outcome | undefined }
   | { type: 'hosts-halted'; job: number; hosts: HostSet }
+  /** They never start, because somebody said so. */
+  | { type: 'hosts-skipped'; job: number; hosts: HostSet; by: string }
+  /**
+   * Another attempt begins. With `keepsPermit` the hosts count already, so that they need no second permit (S3); with
+   * `fence` the order makes every earlier attempt impossible on the host (E3).
+   */
+  | { type: 'hosts-retried'; job: number; hosts: HostSet; by: string; keepsPermit: boolean; fence: boolean }
+  /** Their unknown attempts stop counting: a person says that the hosts are well (E1). */
+  | { type: 'hosts-released'; job: number; hosts: HostSet; by: string }
+  /** The worker asks these hosts what became of their `unknown` attempts; evidence may come from it (E2). */
+  | { type: 'hosts-resolving'; job: number; hosts: HostSet; worker: string }
+  /** They were asked, and could not tell. */
+  | { type: 'hosts-unsettled'; job: number; hosts: HostSet; detail: string }
   | { type: 'halt-requested'; job: number; by: string; cause: HaltCause; kill: boolean }
   | { type: 'credentials-lost'; job: number }
+  /** There are credentials again, given anew or brought back by a worker, for these key ids (V2, V5). */
+  | { type: 'credentials-renewed'; job: number; recipients: readonly string[] }
+  /** An ended job goes on; its timeout counts anew from here (S10). */
+  | { type: 'job-reopened'; job: number; by: string; cause: 'retry' | 'resolve' }
   | { type: 'job-ended'; job: number; state: EndedJobState }
   | { type: 'job-archived'; job: number };
 

@@ -5,19 +5,13 @@
  * 2. It trusts the log: an entry that the tables don't allow is a bug of who appended it, and throws.
  * 3. It owns the state that it is given and changes it in place; a batch is folded whole.
  */
-import { type ClusterState, emptyCounts, type HostRecord, type JobRecord } from './cluster-state.js';
+import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
 import type { FoldedBatch, JobAccepted, LogEntry } from './entries.js';
-import { type HostSet, hostIndexes } from './host-set.js';
+import { changeHost, forgetAsking, moveHost } from './fold-host.js';
+import { hostIndexes } from './host-set.js';
 import { IndexQueue } from './index-queue.js';
 import type { Outcome } from './outcome.js';
-import {
-  type HostEvent,
-  type HostState,
-  IllegalTransition,
-  type JobEvent,
-  nextHostState,
-  nextJobState,
-} from './states.js';
+import { IllegalTransition, isEnded, type JobEvent, nextJobState } from './states.js';
 
 export function applyBatch(state: ClusterState, batch: FoldedBatch): void {
   if (batch.index !== state.nextIndex) {
@@ -34,6 +28,10 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
     state.term = index;
     return;
   }
+  if (entry.type === 'worker-joined') {
+    state.workers.set(entry.worker, { journal: entry.journal, joinedIndex: index });
+    return;
+  }
   if (entry.type === 'job-accepted') {
     acceptJob(state, entry, index);
     return;
@@ -41,70 +39,110 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
   const job = state.jobs.get(entry.job);
   if (job === undefined) throw new Error(`entry ${entry.type} names job ${entry.job}, which does not exist`);
   job.lastIndex = index;
+  applyJobEntry(state, job, entry, index);
+  job.waiting.trim((host) => job.hosts[host]!.state !== 'waiting');
+  job.returned.trim((host) => job.hosts[host]!.state !== 'permitted');
+}
+
+type JobEntry = Exclude<LogEntry, { type: 'leadership-taken' | 'worker-joined' | 'job-accepted' }>;
+
+function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, index: number): void {
   switch (entry.type) {
     case 'hosts-permitted':
       runJob(job, state.atMs);
-      moveAll(state, job, entry.hosts, 'permit');
-      break;
+      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'permit');
+      return;
     case 'hosts-assigned':
-      moveAll(state, job, entry.hosts, 'assign', entry.worker);
-      break;
+      for (const host of hostIndexes(entry.hosts)) {
+        moveHost(state, job, host, 'assign', { worker: entry.worker, index });
+      }
+      return;
     case 'hosts-begun':
-      moveAll(state, job, entry.hosts, 'begin');
-      break;
+      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'begin');
+      return;
     case 'hosts-started':
-      moveAll(state, job, entry.hosts, 'start');
+      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'start');
       job.proven = true;
-      break;
+      return;
     case 'host-finished':
       finishHost(state, job, entry.host, entry.attempt, entry.outcome);
-      break;
+      return;
     case 'hosts-refused':
-      moveAll(state, job, entry.hosts, 'refuse');
-      break;
+      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'refuse');
+      return;
+    case 'unknown-confirmed':
+      confirmUnknown(job, entry.host, entry.attempt, entry.outcome);
+      return;
+    case 'earlier-settled':
+      settleEarlier(job, entry.host, entry.attempt);
+      return;
     case 'hosts-halted':
-      moveAll(state, job, entry.hosts, 'halt');
-      break;
+      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'halt');
+      return;
+    case 'hosts-skipped':
+      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'skip');
+      return;
+    case 'hosts-retried':
+      retryHosts(state, job, entry);
+      return;
+    case 'hosts-released':
+      for (const host of hostIndexes(entry.hosts)) {
+        changeHost(job, host, (record) => {
+          record.released = record.state === 'unknown';
+          record.earlier = undefined;
+        });
+      }
+      return;
+    case 'hosts-resolving':
+      for (const host of hostIndexes(entry.hosts)) ask(job, host, entry.worker);
+      return;
+    case 'hosts-unsettled':
+      for (const host of hostIndexes(entry.hosts)) {
+        const resolution = forgetAsking(job, host);
+        if (resolution !== undefined) resolution.detail = entry.detail;
+      }
+      return;
     case 'halt-requested':
       job.halt = { by: entry.by, cause: entry.cause, kill: entry.kill || (job.halt?.kill ?? false) };
-      break;
+      return;
     case 'credentials-lost':
       moveJob(job, 'lose-credentials');
-      if (job.clockSinceMs !== undefined) job.usedMs += state.atMs - job.clockSinceMs;
-      job.clockSinceMs = undefined;
-      break;
+      stopClock(job, state.atMs);
+      return;
+    case 'credentials-renewed':
+      renewCredentials(job, entry.recipients, state.atMs);
+      return;
+    case 'job-reopened':
+      reopenJob(state, job, entry.cause);
+      return;
     case 'job-ended':
-      moveJob(job, `end-${entry.state}`);
-      job.endedAtMs = state.atMs;
-      job.clockSinceMs = undefined;
-      state.open.delete(job.job);
-      break;
+      endJob(state, job, `end-${entry.state}`);
+      return;
     case 'job-archived':
       state.jobs.delete(job.job);
       state.jobByIdempotencyKey.delete(job.accepted.idempotencyKey);
-      break;
+      return;
   }
-  job.waiting.trim((host) => job.hosts[host]!.state !== 'waiting');
-  job.returned.trim((host) => job.hosts[host]!.state !== 'permitted');
 }
 
 function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): void {
   const counts = emptyCounts();
   counts.waiting = accepted.hosts;
   const waiting = new IndexQueue();
-  const hosts: HostRecord[] = [];
-  for (let host = 0; host < accepted.hosts; host++) {
-    hosts.push({ state: 'waiting', attempt: 1, worker: undefined, outcome: undefined, settled: false });
-    waiting.push(host);
-  }
+  waiting.reset(Array.from({ length: accepted.hosts }, (_, host) => host));
   state.jobs.set(accepted.job, {
     job: accepted.job,
     accepted,
     acceptedIndex: index,
     acceptedAtMs: state.atMs,
     state: 'accepted',
-    hosts,
+    recipients: accepted.recipients,
+    credentialsAtMs: state.atMs,
+    hosts: Array.from({ length: accepted.hosts }, newHost),
     counts,
+    disturbed: 0,
+    resolutions: new Map(),
+    asking: 0,
     assignedTo: new Map(),
     waiting,
     returned: new IndexQueue(),
@@ -113,6 +151,8 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     usedMs: 0,
     clockSinceMs: state.atMs,
     endedAtMs: undefined,
+    looking: undefined,
+    excusedFailures: 0,
     lastIndex: index,
   });
   state.open.add(accepted.job);
@@ -132,49 +172,43 @@ function moveJob(job: JobRecord, event: JobEvent): void {
   job.state = next;
 }
 
-function moveAll(
-  state: ClusterState,
-  job: JobRecord,
-  hosts: HostSet,
-  event: HostEvent,
-  worker?: string,
-): void {
-  for (const index of hostIndexes(hosts)) moveHost(state, job, index, event, worker);
+function stopClock(job: JobRecord, atMs: number): void {
+  if (job.clockSinceMs !== undefined) job.usedMs += atMs - job.clockSinceMs;
+  job.clockSinceMs = undefined;
 }
 
-function moveHost(
-  state: ClusterState,
-  job: JobRecord,
-  index: number,
-  event: HostEvent,
-  worker?: string,
-): HostRecord {
-  const host = job.hosts[index];
-  if (host === undefined) throw new Error(`job ${job.job} has no host ${index}`);
-  const from = host.state;
-  const to = nextHostState(from, event);
-  if (to === undefined) throw new IllegalTransition('host', from, event);
-  host.state = to;
-  job.counts[from]--;
-  job.counts[to]++;
-  if (event === 'assign') {
-    host.worker = worker;
-  }
-  const ordered = Number(isOrdered(to)) - Number(isOrdered(from));
-  if (ordered !== 0 && host.worker !== undefined) {
-    add(job.assignedTo, host.worker, ordered);
-    add(state.assignedTo, host.worker, ordered);
-  }
-  if (to === 'permitted') {
-    job.returned.push(index);
-  }
-  if (event === 'refuse') {
-    host.worker = undefined;
-    // Never the same order twice: the refused attempt stays refused, the next order is another attempt (A3).
-    if (to === 'permitted' && job.halt === undefined) host.attempt++;
-  }
-  if (from === 'unknown' && event !== 'retry') host.settled = true;
-  return host;
+function renewCredentials(job: JobRecord, recipients: readonly string[], atMs: number): void {
+  job.recipients = recipients;
+  job.credentialsAtMs = atMs;
+  // Another password may be in them, which no host has accepted yet.
+  job.proven = false;
+  if (job.state !== 'needs-credentials') return;
+  moveJob(job, 'get-credentials');
+  job.clockSinceMs = atMs;
+}
+
+/** The whole timeout counts anew: what was used up before belongs to what has ended (S10). */
+function reopenJob(state: ClusterState, job: JobRecord, cause: 'retry' | 'resolve'): void {
+  if (!isEnded(job.state)) throw new IllegalTransition('job', job.state, 'reopen');
+  job.looking = cause === 'resolve' ? { from: job.state, halt: job.halt } : undefined;
+  moveJob(job, 'reopen');
+  job.halt = undefined;
+  job.endedAtMs = undefined;
+  job.usedMs = 0;
+  job.clockSinceMs = state.atMs;
+  const open = [...state.open, job.job].sort((a, b) => a - b);
+  state.open.clear();
+  for (const number of open) state.open.add(number);
+}
+
+function endJob(state: ClusterState, job: JobRecord, event: JobEvent): void {
+  moveJob(job, event);
+  job.endedAtMs = state.atMs;
+  job.clockSinceMs = undefined;
+  for (const host of job.resolutions.keys()) forgetAsking(job, host);
+  if (job.looking !== undefined && job.state === job.looking.from) job.halt = job.looking.halt;
+  job.looking = undefined;
+  state.open.delete(job.job);
 }
 
 /** Outcomes that prove that the command began, and so that the host accepted the credentials. */
@@ -191,15 +225,66 @@ function finishHost(
   if (host?.attempt !== attempt) throw new Error(`job ${job.job} host ${index}: not at attempt ${attempt}`);
   moveHost(state, job, index, `finish-${outcome.state}`);
   host.outcome = outcome;
+  if (outcome.state === 'succeeded' && host.earlier !== undefined) {
+    // S3: a later attempt that succeeds frees the host, whatever became of the earlier ones.
+    changeHost(job, index, (record) => (record.earlier = undefined));
+    host.fence = false;
+  }
   if (begunOutcomes.includes(outcome.state)) job.proven = true;
 }
 
-function isOrdered(state: HostState): boolean {
-  return state === 'assigned' || state === 'connecting' || state === 'running';
+function confirmUnknown(job: JobRecord, index: number, attempt: number, outcome: Outcome): void {
+  const host = job.hosts[index];
+  if (host?.attempt !== attempt || host.state !== 'unknown' || outcome.state !== 'unknown') {
+    throw new Error(`job ${job.job} host ${index}: attempt ${attempt} is not unknown`);
+  }
+  host.outcome = outcome;
 }
 
-function add(sums: Map<string, number>, key: string, difference: number): void {
-  const sum = (sums.get(key) ?? 0) + difference;
-  if (sum === 0) sums.delete(key);
-  else sums.set(key, sum);
+function settleEarlier(job: JobRecord, index: number, attempt: number): void {
+  const before = job.hosts[index]?.earlier;
+  const left = before?.filter((earlier) => earlier.attempt !== attempt);
+  if (before === undefined || left === undefined || left.length === before.length) {
+    throw new Error(`job ${job.job} host ${index}: attempt ${attempt} is not an earlier one that counts`);
+  }
+  changeHost(job, index, (record) => (record.earlier = left.length > 0 ? left : undefined));
+}
+
+function retryHosts(
+  state: ClusterState,
+  job: JobRecord,
+  { hosts, keepsPermit, fence }: Extract<LogEntry, { type: 'hosts-retried' }>,
+): void {
+  for (const index of hostIndexes(hosts)) {
+    const host = job.hosts[index]!;
+    const { state: from, attempt, worker, index: order, released } = host;
+    if (from === 'unknown' && !released && worker !== undefined) {
+      changeHost(job, index, (record) => {
+        record.earlier = [...(record.earlier ?? []), { attempt, worker, index: order }];
+      });
+    }
+    moveHost(state, job, index, keepsPermit ? 'retry-permitted' : 'retry');
+    host.attempt = attempt + 1;
+    host.worker = undefined;
+    host.index = -1;
+    host.outcome = undefined;
+    host.settled = false;
+    host.released = false;
+    // An order that never reached the host has fenced nothing off: the next one has to (E3).
+    host.fence = fence || (host.fence && host.earlier !== undefined);
+  }
+  const at = (wanted: 'waiting' | 'permitted') =>
+    job.hosts.flatMap((host, index) => (host.state === wanted ? [index] : []));
+  job.waiting.reset(at('waiting'));
+  job.returned.reset(at('permitted'));
+  job.looking = undefined;
+  job.excusedFailures = failureCount(job);
+}
+
+function ask(job: JobRecord, index: number, worker: string): void {
+  const host = job.hosts[index];
+  if (host?.state !== 'unknown') throw new Error(`job ${job.job} host ${index} is not unknown`);
+  forgetAsking(job, index);
+  job.resolutions.set(index, { worker, asking: true, detail: undefined });
+  job.asking++;
 }

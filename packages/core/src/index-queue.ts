@@ -10,6 +10,12 @@ export class IndexQueue {
     this.#items.push(index);
   }
 
+  /** Begins anew with these, in this order. */
+  reset(indexes: number[]): void {
+    this.#items = indexes;
+    this.#head = 0;
+  }
+
   /** Drops what stands at the head while `isStale`; amortised over pushes. */
   trim(isStale: (index: number) => boolean): void {
     while (this.#head < this.#items.length && isStale(this.#items[this.#head]!)) this.#head++;
@@ -19,7 +25,7 @@ export class IndexQueue {
     }
   }
 
-  /** From head to tail; may yield indexes whose host has moved on, and one index twice. */
+  /** From head to tail; may yield indexes whose host has moved on. */
   *[Symbol.iterator](): Generator<number> {
     for (let at = this.#head; at < this.#items.length; at++) yield this.#items[at]!;
   }

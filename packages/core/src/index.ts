@@ -9,6 +9,8 @@ export * from './plan.js';
 export * from './decide/accept.js';
 export * from './decide/reports.js';
 export * from './decide/halt.js';
+export * from './decide/retry.js';
+export * from './decide/resolve.js';
 export * from './decide/worker-loss.js';
 export * from './snapshot.js';
 export * from './targets/index.js';

@@ -2,7 +2,7 @@
  * The planner: what may happen next, decided from the state alone (S1-S12 as far as a job's own limits go; the
  * namespaces' constraints have their place in `mayPermit`).
  *
- * 1. Pure and deterministic: same state, same time, same workers, same decisions in the same order.
+ * 1. Pure and deterministic: same state, same input, same decisions in the same order.
  * 2. It changes nothing: its decisions are entries, to be appended first and folded like any others.
  * 3. Its cost grows with the decisions and with the open jobs, never with the hosts of a job.
  * 4. A permit is given only together with a worker that takes the host now: nobody hoards permits.
@@ -10,7 +10,6 @@
 import {
   type ClusterState,
   deadlineMs,
-  disturbedCount,
   failureCount,
   type JobRecord,
   orderedCount,
@@ -33,32 +32,44 @@ export interface PlanInput {
   /** Log time in milliseconds (T1). */
   nowMs: number;
   workers: readonly WorkerCapacity[];
+  /** Jobs that may start nothing just now, for a reason outside of the log: their credentials are being fetched (V2). */
+  paused?: ReadonlySet<number>;
 }
 
 /** The decisions that are due, in the order in which they are to be appended. Empty when nothing can change now. */
 export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
   const entries: LogEntry[] = [];
   const startable: JobRecord[] = [];
+  const halted = new Set<number>();
   for (const number of state.open) {
     const job = state.jobs.get(number)!;
     const halt = haltDue(job, input.nowMs);
     if (halt) entries.push(halt);
-    if (job.halt !== undefined || halt !== undefined) stopWaiting(job, entries);
-    else if (job.state === 'accepted' || job.state === 'running') startable.push(job);
+    if (job.halt !== undefined || halt !== undefined) {
+      halted.add(number);
+      stopWaiting(job, entries);
+    } else if (mayStart(job) && input.paused?.has(number) !== true) {
+      startable.push(job);
+    }
   }
   assign(state, startable, input.workers, entries);
   for (const number of state.open) {
     const job = state.jobs.get(number)!;
-    const haltedNow = entries.some((entry) => entry.type === 'hosts-halted' && entry.job === number);
-    const left = haltedNow ? orderedCount(job) : unfinishedCount(job);
+    // A halt also ends the looking after `unknown` hosts; what was ordered is waited for (A3).
+    const left = halted.has(number) ? orderedCount(job) : unfinishedCount(job);
     if (left === 0) {
-      entries.push({ type: 'job-ended', job: number, state: endState(job, haltedNow) });
-    } else if (isDeadlocked(job)) {
+      entries.push({ type: 'job-ended', job: number, state: endState(job, halted.has(number)) });
+    } else if (!halted.has(number) && isDeadlocked(job)) {
       stopWaiting(job, entries);
       entries.push({ type: 'job-ended', job: number, state: 'deadlocked' });
     }
   }
   return entries;
+}
+
+/** One that waits for credentials starts nothing. */
+function mayStart(job: JobRecord): boolean {
+  return job.state === 'accepted' || job.state === 'running';
 }
 
 /** Log time of the next deadline of any job; undefined when there is none (T2). */
@@ -81,7 +92,8 @@ function haltDue(job: JobRecord, nowMs: number): LogEntry | undefined {
   const { maxFailures } = job.accepted.limits;
   // A budget that is spent when nothing is left to start has nothing to stop.
   const startable = job.counts.waiting + job.counts.permitted;
-  if (job.halt === undefined && maxFailures !== null && failureCount(job) >= maxFailures && startable > 0) {
+  const failures = failureCount(job) - job.excusedFailures;
+  if (job.halt === undefined && maxFailures !== null && failures >= maxFailures && startable > 0) {
     return { type: 'halt-requested', job: job.job, by: 'planner', cause: 'failure-budget', kill: false };
   }
   return undefined;
@@ -96,24 +108,25 @@ function stopWaiting(job: JobRecord, entries: LogEntry[]): void {
   entries.push({ type: 'hosts-halted', job: job.job, hosts: toHostSet(never) });
 }
 
-function endState(job: JobRecord, haltedNow: boolean): EndedJobState {
+/** To have looked after `unknown` hosts changes how a job has ended only when they all turn out well. */
+function endState(job: JobRecord, halted: boolean): EndedJobState {
   if (job.counts.succeeded === job.hosts.length) return 'succeeded';
-  return haltedNow || job.halt !== undefined ? 'halted' : 'failed';
+  if (job.looking !== undefined) return job.looking.from;
+  return halted ? 'halted' : 'failed';
 }
 
 /**
- * S7: nothing of the job runs, hosts wait, and the permits of its own cap are held by hosts of unknown outcome, which
- * no passing of time frees (E1).
+ * S7: nothing of the job runs, hosts wait, and the permits of its own cap are held by hosts that no passing of time frees
+ * (E1).
  */
 function isDeadlocked(job: JobRecord): boolean {
   const { concurrent } = job.accepted.limits;
   return (
     concurrent !== null &&
-    job.halt === undefined &&
     job.state === 'running' &&
     job.counts.waiting > 0 &&
-    job.counts.permitted + orderedCount(job) === 0 &&
-    job.counts.unknown >= concurrent
+    job.counts.permitted + orderedCount(job) + job.asking === 0 &&
+    job.disturbed >= concurrent
   );
 }
 
@@ -163,7 +176,7 @@ function progressOf(job: JobRecord): Progress {
   return {
     job,
     ordered: orderedCount(job),
-    permits: concurrent === null ? Infinity : concurrent - disturbedCount(job),
+    permits: concurrent === null ? Infinity : concurrent - job.disturbed,
     waiting: job.waiting[Symbol.iterator](),
     returned: job.returned[Symbol.iterator](),
     permitted: [],
@@ -214,7 +227,7 @@ function chooseWorker(
   for (const worker of workers) {
     const left = free.get(worker.name) ?? 0;
     if (left <= bestFree || (only !== undefined && worker.name !== only)) continue;
-    if (!worker.keyIds.some((kid) => job.accepted.recipients.includes(kid))) continue;
+    if (!worker.keyIds.some((kid) => job.recipients.includes(kid))) continue;
     best = worker.name;
     bestFree = left;
   }

@@ -1,9 +1,15 @@
-/** The state as a JSON value and back (L5); what derives from the hosts is derived again. */
+/**
+ * The state as a JSON value and back (L5); what derives from the hosts is derived again. Snapshots of earlier versions are
+ * read; those of later ones are refused in so many words.
+ */
 import {
   type ClusterState,
   createState,
+  type EarlierAttempt,
   emptyCounts,
   type HostRecord,
+  isDisturbed,
+  isOrdered,
   type JobRecord,
 } from './cluster-state.js';
 import type { JobAccepted } from './entries.js';
@@ -11,89 +17,90 @@ import { IndexQueue } from './index-queue.js';
 import type { Outcome } from './outcome.js';
 import { hostStates, isEnded, type JobState } from './states.js';
 
+/** What few hosts have. */
+interface RareSnapshot {
+  released?: true;
+  fence?: true;
+  earlier?: readonly EarlierAttempt[];
+}
+
 type HostSnapshot = [
   state: number,
   attempt: number,
   worker: string | null,
   outcome: Outcome | null,
   settled: 0 | 1,
+  /** Since version 2. */
+  index?: number,
+  rare?: RareSnapshot,
 ];
 
+interface JobSnapshot {
+  accepted: JobAccepted;
+  acceptedIndex: number;
+  acceptedAtMs: number;
+  state: JobState;
+  halt: JobRecord['halt'] | null;
+  proven: boolean;
+  usedMs: number;
+  clockSinceMs: number | null;
+  endedAtMs: number | null;
+  lastIndex: number;
+  hosts: HostSnapshot[];
+  /** These are there since version 2. */
+  recipients?: readonly string[];
+  credentialsAtMs?: number;
+  resolutions?: [host: number, worker: string, asking: 0 | 1, detail: string | null][];
+  looking?: JobRecord['looking'] | null;
+  excusedFailures?: number;
+}
+
 export interface StateSnapshot {
-  version: 1;
+  version: 1 | 2;
   nextJob: number;
   atMs: number;
   term: number;
   nextIndex: number;
-  jobs: {
-    accepted: JobAccepted;
-    acceptedIndex: number;
-    acceptedAtMs: number;
-    state: JobState;
-    halt: JobRecord['halt'] | null;
-    proven: boolean;
-    usedMs: number;
-    clockSinceMs: number | null;
-    endedAtMs: number | null;
-    lastIndex: number;
-    hosts: HostSnapshot[];
-  }[];
+  jobs: JobSnapshot[];
+  /** Since version 2. */
+  workers?: [name: string, journal: string, joinedIndex: number][];
+}
+
+/** A later release wrote it: this one would lose what it doesn't know of. */
+export class SnapshotTooNew extends Error {
+  constructor(version: unknown) {
+    super(
+      `the snapshot has version ${String(version)}, and this release reads up to 2: start the release that wrote it, or a later one`,
+    );
+    this.name = 'SnapshotTooNew';
+  }
 }
 
 export function snapshotState(state: ClusterState): StateSnapshot {
   return {
-    version: 1,
+    version: 2,
     nextJob: state.nextJob,
     atMs: state.atMs,
     term: state.term,
     nextIndex: state.nextIndex,
-    jobs: [...state.jobs.values()].map((job) => ({
-      accepted: job.accepted,
-      acceptedIndex: job.acceptedIndex,
-      acceptedAtMs: job.acceptedAtMs,
-      state: job.state,
-      halt: job.halt ?? null,
-      proven: job.proven,
-      usedMs: job.usedMs,
-      clockSinceMs: job.clockSinceMs ?? null,
-      endedAtMs: job.endedAtMs ?? null,
-      lastIndex: job.lastIndex,
-      hosts: job.hosts.map((host): HostSnapshot => [
-        hostStates.indexOf(host.state),
-        host.attempt,
-        host.worker ?? null,
-        host.outcome ?? null,
-        host.settled ? 1 : 0,
-      ]),
-    })),
+    jobs: [...state.jobs.values()].map(snapshotJob),
+    workers: [...state.workers].map(([name, { journal, joinedIndex }]) => [name, journal, joinedIndex]),
   };
 }
 
+/** @throws SnapshotTooNew */
 export function restoreState(snapshot: StateSnapshot): ClusterState {
+  if (snapshot.version !== 1 && snapshot.version !== 2) throw new SnapshotTooNew(snapshot.version);
   const state = createState();
   state.nextJob = snapshot.nextJob;
   state.atMs = snapshot.atMs;
   state.term = snapshot.term;
   state.nextIndex = snapshot.nextIndex;
+  for (const [name, journal, joinedIndex] of snapshot.workers ?? []) {
+    state.workers.set(name, { journal, joinedIndex });
+  }
   for (const saved of snapshot.jobs) {
-    const job: JobRecord = {
-      job: saved.accepted.job,
-      accepted: saved.accepted,
-      acceptedIndex: saved.acceptedIndex,
-      acceptedAtMs: saved.acceptedAtMs,
-      state: saved.state,
-      hosts: saved.hosts.map(restoreHost),
-      counts: emptyCounts(),
-      assignedTo: new Map(),
-      waiting: new IndexQueue(),
-      returned: new IndexQueue(),
-      halt: saved.halt ?? undefined,
-      proven: saved.proven,
-      usedMs: saved.usedMs,
-      clockSinceMs: saved.clockSinceMs ?? undefined,
-      endedAtMs: saved.endedAtMs ?? undefined,
-      lastIndex: saved.lastIndex,
-    };
+    const job = restoreJob(saved);
     deriveFromHosts(state, job);
     state.jobs.set(job.job, job);
     if (!isEnded(job.state)) state.open.add(job.job);
@@ -102,25 +109,108 @@ export function restoreState(snapshot: StateSnapshot): ClusterState {
   return state;
 }
 
-function restoreHost([state, attempt, worker, outcome, settled]: HostSnapshot): HostRecord {
+function snapshotJob(job: JobRecord): JobSnapshot {
+  return {
+    accepted: job.accepted,
+    acceptedIndex: job.acceptedIndex,
+    acceptedAtMs: job.acceptedAtMs,
+    state: job.state,
+    halt: job.halt ?? null,
+    proven: job.proven,
+    usedMs: job.usedMs,
+    clockSinceMs: job.clockSinceMs ?? null,
+    endedAtMs: job.endedAtMs ?? null,
+    lastIndex: job.lastIndex,
+    hosts: job.hosts.map(snapshotHost),
+    recipients: job.recipients,
+    credentialsAtMs: job.credentialsAtMs,
+    resolutions: [...job.resolutions].map(([host, { worker, asking, detail }]) => [
+      host,
+      worker,
+      asking ? 1 : 0,
+      detail ?? null,
+    ]),
+    looking: job.looking ?? null,
+    excusedFailures: job.excusedFailures,
+  };
+}
+
+function snapshotHost(host: HostRecord): HostSnapshot {
+  const saved: HostSnapshot = [
+    hostStates.indexOf(host.state),
+    host.attempt,
+    host.worker ?? null,
+    host.outcome ?? null,
+    host.settled ? 1 : 0,
+    host.index,
+  ];
+  if (host.released || host.fence || host.earlier !== undefined) {
+    saved.push({
+      ...(host.released && { released: true }),
+      ...(host.fence && { fence: true }),
+      ...(host.earlier && { earlier: host.earlier }),
+    });
+  }
+  return saved;
+}
+
+function restoreJob(saved: JobSnapshot): JobRecord {
+  const job: JobRecord = {
+    job: saved.accepted.job,
+    accepted: saved.accepted,
+    acceptedIndex: saved.acceptedIndex,
+    acceptedAtMs: saved.acceptedAtMs,
+    state: saved.state,
+    recipients: saved.recipients ?? saved.accepted.recipients,
+    credentialsAtMs: saved.credentialsAtMs ?? saved.acceptedAtMs,
+    hosts: saved.hosts.map((host) => restoreHost(host, saved.acceptedIndex)),
+    counts: emptyCounts(),
+    disturbed: 0,
+    resolutions: new Map(),
+    asking: 0,
+    assignedTo: new Map(),
+    waiting: new IndexQueue(),
+    returned: new IndexQueue(),
+    halt: saved.halt ?? undefined,
+    proven: saved.proven,
+    usedMs: saved.usedMs,
+    clockSinceMs: saved.clockSinceMs ?? undefined,
+    endedAtMs: saved.endedAtMs ?? undefined,
+    looking: saved.looking ? { from: saved.looking.from, halt: saved.looking.halt } : undefined,
+    excusedFailures: saved.excusedFailures ?? 0,
+    lastIndex: saved.lastIndex,
+  };
+  for (const [host, worker, asking, detail] of saved.resolutions ?? []) {
+    job.resolutions.set(host, { worker, asking: asking === 1, detail: detail ?? undefined });
+    job.asking += asking;
+  }
+  return job;
+}
+
+/** @param oldest what an order of version 1, which didn't tell, has at least as its log index. */
+function restoreHost(saved: HostSnapshot, oldest: number): HostRecord {
+  const [state, attempt, worker, outcome, settled, index, rare] = saved;
   return {
     state: hostStates[state]!,
     attempt,
     worker: worker ?? undefined,
+    index: index ?? (worker === null ? -1 : oldest),
     outcome: outcome ?? undefined,
     settled: settled === 1,
+    released: rare?.released === true,
+    fence: rare?.fence === true,
+    earlier: rare?.earlier,
   };
 }
 
 function deriveFromHosts(state: ClusterState, job: JobRecord): void {
   job.hosts.forEach((host, index) => {
     job.counts[host.state]++;
+    if (isDisturbed(host)) job.disturbed++;
     if (host.state === 'waiting') job.waiting.push(index);
     if (host.state === 'permitted') job.returned.push(index);
-    if (host.worker === undefined) return;
-    if (host.state === 'assigned' || host.state === 'connecting' || host.state === 'running') {
-      job.assignedTo.set(host.worker, (job.assignedTo.get(host.worker) ?? 0) + 1);
-      state.assignedTo.set(host.worker, (state.assignedTo.get(host.worker) ?? 0) + 1);
-    }
+    if (host.worker === undefined || !isOrdered(host.state)) return;
+    job.assignedTo.set(host.worker, (job.assignedTo.get(host.worker) ?? 0) + 1);
+    state.assignedTo.set(host.worker, (state.assignedTo.get(host.worker) ?? 0) + 1);
   });
 }

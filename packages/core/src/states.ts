@@ -39,10 +39,22 @@ export type OutcomeState = (typeof outcomeStates)[number];
 
 /** What happens to a host; `finish-*` carries the outcome's state. */
 export type HostEvent =
-  'permit' | 'assign' | 'begin' | 'start' | 'refuse' | 'halt' | 'skip' | 'retry' | `finish-${OutcomeState}`;
+  | 'permit'
+  | 'assign'
+  | 'begin'
+  | 'start'
+  | 'refuse'
+  | 'halt'
+  | 'skip'
+  | 'retry'
+  | 'retry-permitted'
+  | `finish-${OutcomeState}`;
 
 const finishes = (states: readonly OutcomeState[]): Partial<Record<HostEvent, HostState>> =>
   Object.fromEntries(states.map((state) => [`finish-${state}`, state]));
+
+/** `retry-permitted` is for a host that still counts: it needs no second permit (S3). */
+const retries = { retry: 'waiting', 'retry-permitted': 'permitted' } as const;
 
 /** Evidence replaces `unknown` once, and never by another `unknown` (E2). */
 const evidence = outcomeStates.filter((state) => state !== 'unknown');
@@ -55,15 +67,15 @@ export const hostTransitions: Readonly<Record<HostState, Partial<Record<HostEven
   connecting: { start: 'running', refuse: 'permitted', ...finishes(outcomeStates) },
   running: finishes(outcomeStates),
   succeeded: {},
-  failed: { retry: 'waiting' },
-  unreachable: { retry: 'waiting' },
-  'auth-failed': { retry: 'waiting' },
-  'timed-out': { retry: 'waiting' },
-  killed: { retry: 'waiting' },
-  unknown: { retry: 'waiting', refuse: 'halted', ...finishes(evidence) },
-  denied: { retry: 'waiting' },
-  skipped: { retry: 'waiting' },
-  halted: { retry: 'waiting' },
+  failed: retries,
+  unreachable: retries,
+  'auth-failed': retries,
+  'timed-out': retries,
+  killed: retries,
+  unknown: { ...retries, refuse: 'halted', ...finishes(evidence) },
+  denied: retries,
+  skipped: retries,
+  halted: retries,
 };
 
 export const jobStates = [

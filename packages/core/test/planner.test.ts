@@ -217,7 +217,7 @@ describe('reports', () => {
     expect(record.state).toBe('unknown');
     const late = (outcome: Outcome) =>
       decideReports(leader.state, 'a', [{ job, host: 0, attempt: 1, event: 'finished', outcome }]);
-    expect(late({ state: 'unknown', reason: 'rexec-lost' }).voidCount).toBe(1);
+    expect(late({ state: 'unknown', reason: 'worker-lost' }).voidCount).toBe(1);
     leader.append(late(failed).entries);
     expect(record.state).toBe('failed');
     expect(late(succeeded).entries).toEqual([]);

@@ -6,7 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
-import type { Secret } from '@pogo/protocol';
+import { type Secret, specLimits } from '@pogo/protocol';
 import type { Store } from '@pogo/store';
 import { PeerListener } from '@pogo/wire';
 import type { Logger } from 'pino';
@@ -16,6 +16,9 @@ import type { ApiContext } from './api/context.js';
 import { openApiRoute } from './api/openapi.js';
 import { apiRoutes } from './api/routes.js';
 import { dialHost, formatAddress, type ListenAddress } from './configuration/listen-address.js';
+import { AttachmentStore } from './attachments/attachment-store.js';
+import { AttachmentSweeper } from './attachments/attachment-sweeper.js';
+import { serveAttachment } from './attachments/serve-attachment.js';
 import { JobHistory } from './events/job-history.js';
 import { Archive } from './jobs/archive.js';
 import { HostLists } from './jobs/host-names.js';
@@ -39,6 +42,8 @@ export interface DispatcherOptions {
   /** PEM texts. */
   tls: { key: Secret; certificate: string; linkRoot: string; sealingRoot: string };
   token: Secret;
+  /** Directory of scripts that come with jobs; made when it is missing. */
+  attachments: string;
   credentialsLifetimeMs: number;
   jobRetentionMs: number;
   clock: Clock;
@@ -56,6 +61,8 @@ export interface DispatcherLimits {
   workerWaitMs: number;
   /** How long a worker may be away before its hosts are `unknown`. */
   workerLostAfterMs: number;
+  /** How long workers have to bring credentials back to a dispatcher that begins to lead (V2). */
+  vaultRefillMs: number;
   /** How long a worker that refuses work is given none, at first. */
   refusalPauseMs: number;
   /** Log entries between two snapshots. */
@@ -70,11 +77,18 @@ export interface DispatcherLimits {
   endedHosts: number;
   /** Time between two rounds of the archivist. */
   archiveEveryMs: number;
+  /** An upload that sends nothing for so long is broken off. */
+  uploadIdleMs: number;
+  /** How long an attachment that no job refers to stays. */
+  attachmentKeptMs: number;
+  /** Time between two rounds of removing attachments. */
+  sweepEveryMs: number;
 }
 
 const defaultLimits: DispatcherLimits = {
   workerWaitMs: 2000,
   workerLostAfterMs: 60_000,
+  vaultRefillMs: 10_000,
   refusalPauseMs: 1000,
   snapshotEveryEntries: 20_000,
   recentEntries: 10_000,
@@ -82,6 +96,9 @@ const defaultLimits: DispatcherLimits = {
   archiveAfterMs: 3_600_000,
   endedHosts: 50_000,
   archiveEveryMs: 60_000,
+  uploadIdleMs: 30_000,
+  attachmentKeptMs: 86_400_000,
+  sweepEveryMs: 3_600_000,
 };
 
 const namespace = 'default';
@@ -90,10 +107,13 @@ export class Dispatcher implements Service {
   readonly leader: Leader;
   readonly #state = new ServiceState();
   readonly #vault: MemoryVault;
+  readonly #keeper: CredentialsKeeper;
   readonly #links: WorkerLinks;
   readonly #listener: PeerListener;
   readonly #api: ApiServer;
   readonly #archivist: JobArchivist;
+  readonly #attachments: AttachmentStore;
+  readonly #sweeper: AttachmentSweeper;
 
   constructor(options: DispatcherOptions) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -122,19 +142,25 @@ export class Dispatcher implements Service {
       changed: () => leader.wake(),
     });
     const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
-    const keeper = new CredentialsKeeper(vault);
+    this.#keeper = new CredentialsKeeper({ vault, leader, specs, clock, refillMs: limits.vaultRefillMs });
+    const keeper = this.#keeper;
     this.#links = new WorkerLinks({
       name,
       leader,
       registry,
       specs,
       vault,
+      keeper,
       sealingRoot: new X509Certificate(tls.sealingRoot),
       clock,
       logger,
       lostAfterMs: limits.workerLostAfterMs,
     });
-    leader.plansWith({ workers: () => registry.capacities(), due: (state) => keeper.missing(state) });
+    leader.plansWith({
+      workers: () => registry.capacities(),
+      due: (state) => keeper.due(state),
+      paused: (state) => keeper.paused(state),
+    });
     const archive = new Archive({ documents: store.documents, specs, uniqueId });
     const hostLists = new HostLists({ maxHosts: limits.namedHosts });
     this.#archivist = new JobArchivist({
@@ -149,8 +175,26 @@ export class Dispatcher implements Service {
       retentionMs: options.jobRetentionMs,
       everyMs: limits.archiveEveryMs,
     });
+    this.#attachments = new AttachmentStore({
+      directory: options.attachments,
+      clock,
+      maxBytes: specLimits.maxScriptBytes,
+      idleMs: limits.uploadIdleMs,
+    });
+    const attachments = this.#attachments;
+    this.#sweeper = new AttachmentSweeper({
+      store: attachments,
+      leader,
+      archive,
+      specs,
+      clock,
+      logger,
+      everyMs: limits.sweepEveryMs,
+      keptMs: limits.attachmentKeptMs,
+    });
     // Orders first: they are what a job waits for.
-    for (const observer of [this.#links, history, keeper, this.#archivist]) leader.observe(observer);
+    const observers = [this.#links, history, keeper, this.#archivist, this.#sweeper];
+    for (const observer of observers) leader.observe(observer);
 
     const context: ApiContext = {
       name,
@@ -167,6 +211,7 @@ export class Dispatcher implements Service {
       hostLists,
       specs,
       vault,
+      attachments,
       registry,
       metrics,
     };
@@ -184,6 +229,9 @@ export class Dispatcher implements Service {
       expectRole: 'worker',
       clock,
       onPeer: (peer) => this.#links.serve(peer),
+      onRequest: (request, response) => {
+        void serveAttachment({ store: attachments, logger }, request, response);
+      },
       onRefused: (refusal) => logger.warn(refusal, 'a connection to the worker listener was refused'),
     });
   }
@@ -191,6 +239,7 @@ export class Dispatcher implements Service {
   /** Resolves when both listeners are up and campaigning has begun; {@link Leader.leading} tells of the rest. */
   start(): Promise<void> {
     return this.#state.start(async () => {
+      await this.#attachments.open();
       await this.#api.start();
       await this.#listener.start();
       await this.leader.start();
@@ -203,7 +252,9 @@ export class Dispatcher implements Service {
       this.#links.stop();
       await this.#listener.stop();
       await this.#archivist.stop();
+      await this.#sweeper.stop();
       await this.leader.stop();
+      this.#keeper.lost();
       this.#vault.close();
     });
   }

@@ -1,5 +1,16 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+/** Sums over the jobs that have not ended. */
+export interface OpenJobs {
+  jobs: number;
+  /** Of these, jobs that wait for credentials. */
+  needCredentials: number;
+  /** Hosts that are asked what became of their command. */
+  asked: number;
+  /** By state. */
+  hosts: ReadonlyMap<string, number>;
+}
+
 /** What `/metrics` tells, in Prometheus's terms; durations in seconds, as its conventions ask. */
 export class Metrics {
   readonly registry = new Registry();
@@ -9,6 +20,8 @@ export class Metrics {
   readonly #jobs: Gauge;
   readonly #hosts: Gauge<'state'>;
   readonly #workers: Gauge;
+  readonly #needy: Gauge;
+  readonly #asked: Gauge;
 
   constructor() {
     const registers = [this.registry];
@@ -37,6 +50,16 @@ export class Metrics {
       registers,
     });
     this.#workers = new Gauge({ name: 'pogo_workers_connected', help: 'Connected workers.', registers });
+    this.#needy = new Gauge({
+      name: 'pogo_jobs_needing_credentials',
+      help: 'Open jobs whose credentials nobody holds any more.',
+      registers,
+    });
+    this.#asked = new Gauge({
+      name: 'pogo_hosts_asked',
+      help: 'Hosts of unknown outcome that are being asked what became of their command.',
+      registers,
+    });
   }
 
   /** One append has succeeded. */
@@ -46,8 +69,10 @@ export class Metrics {
   }
 
   /** The text that a scrape gets. */
-  scrape(now: { jobs: number; workers: number; hosts: ReadonlyMap<string, number> }): Promise<string> {
+  scrape(now: OpenJobs & { workers: number }): Promise<string> {
     this.#jobs.set(now.jobs);
+    this.#needy.set(now.needCredentials);
+    this.#asked.set(now.asked);
     this.#workers.set(now.workers);
     this.#hosts.reset();
     for (const [state, count] of now.hosts) this.#hosts.set({ state }, count);

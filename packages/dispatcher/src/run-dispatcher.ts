@@ -73,6 +73,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
     workerListen: workerListen.address,
     store,
     ...files,
+    attachments: configuration.attachments,
     credentialsLifetimeMs: configuration.credentialsLifetimeMs,
     jobRetentionMs: configuration.jobRetentionMs,
     clock: options.clock,

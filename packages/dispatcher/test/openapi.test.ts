@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { jobSpecSchema } from '@pogo/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { RequestOptions } from './support/api-client.js';
@@ -10,6 +12,7 @@ import {
   sealFor,
   submit,
 } from './support/cluster.js';
+import { succeed } from './support/scripted-worker.js';
 
 const documentSchema = z.object({
   openapi: z.literal('3.1.0'),
@@ -38,7 +41,12 @@ let operations: Map<string, Operation>;
 beforeAll(async () => {
   cluster = await Cluster.make();
   running = await cluster.dispatcher();
-  await cluster.worker(running.dispatcher);
+  await cluster.worker(running.dispatcher, {
+    script: (attempt, self) =>
+      self.opened.get(attempt.job)?.spec.targets.includes('lost') === true
+        ? [{ ...attempt, event: 'finished', outcome: { state: 'unknown', reason: 'rexec-lost' } }]
+        : succeed(attempt, self),
+  });
   await finished(running.api, (await submit(running.api, jobRequest('a[1-2]'))).id);
   const { paths } = documentSchema.parse((await running.api.call('/openapi.json')).json());
   operations = new Map(
@@ -48,6 +56,17 @@ beforeAll(async () => {
   );
 });
 afterAll(() => cluster.remove());
+
+const verb = (name: string, body: object, status: number) => ({
+  path: `/v1/jobs/1/${name}`,
+  options: { body },
+  status,
+});
+const script = Buffer.from('echo hello');
+const attachment = {
+  path: `/v1/attachments/${createHash('sha256').update(script).digest('hex')}`,
+  options: { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, raw: script },
+};
 
 /** One good request for every operation: one that is documented and isn't here fails. */
 const requests: Record<string, () => Promise<{ path: string; options?: RequestOptions; status: number }>> = {
@@ -69,6 +88,23 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
     options: { body: { kill: false } },
     status: 409,
   }),
+  'GET /v1/jobs/{id}/spec': async () => ({ path: '/v1/jobs/1/spec', status: 200 }),
+  'POST /v1/jobs/{id}/resume': async () => verb('resume', {}, 409),
+  'POST /v1/jobs/{id}/retry': async () => verb('retry', {}, 409),
+  'POST /v1/jobs/{id}/skip': async () => verb('skip', { hosts: 'a1' }, 409),
+  'POST /v1/jobs/{id}/release': async () => verb('release', { hosts: 'a1' }, 409),
+  'POST /v1/jobs/{id}/resolve': async () => {
+    const job = await submit(running.api, jobRequest('lost'));
+    await finished(running.api, job.id);
+    const spec = jobSpecSchema.parse((await running.api.call(`/v1/jobs/${job.id}/spec`)).json());
+    const body = { credentials: sealFor(spec) };
+    return { path: `/v1/jobs/${job.id}/resolve`, options: { body }, status: 202 };
+  },
+  'HEAD /v1/attachments/{sha256}': async () => {
+    await running.api.call(attachment.path, attachment.options);
+    return { path: attachment.path, options: { method: 'HEAD' }, status: 200 };
+  },
+  'PUT /v1/attachments/{sha256}': async () => ({ ...attachment, status: 200 }),
   'GET /v1/ping': async () => ({ path: '/v1/ping', status: 200 }),
   'GET /healthz': async () => ({ path: '/healthz', status: 200 }),
   'GET /readyz': async () => ({ path: '/readyz', status: 200 }),

@@ -38,8 +38,11 @@ describe('after a restart on the embedded store', () => {
     await store.close();
 
     store = await openStore(url);
-    const second = await cluster.dispatcher({ store });
+    const second = await cluster.dispatcher({ store, limits: { vaultRefillMs: 1 } });
     await second.dispatcher.leader.leading();
+    for await (const line of second.api.lines('/v1/jobs/last/events?follow')) {
+      if (line.includes('needs-credentials')) break;
+    }
     const list = (await second.api.call('/v1/jobs')).json() as { jobs: { id: string; state: string }[] };
     expect(list.jobs.map(({ state }) => state)).toEqual([
       // Nobody holds its credentials any more, and one host has not begun.

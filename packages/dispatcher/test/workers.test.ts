@@ -138,25 +138,35 @@ describe('a worker that connects again', () => {
     expect(worker.assigned).toHaveLength(1);
   });
 
-  it('leaves unknown what another process of it no longer holds', async () => {
+  it('is sent the same when it was started again, with the log index of each order (A2)', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
     const first = await cluster.worker(dispatcher, { script: silence, incarnation: 'first' });
     await submit(api, jobRequest('a[1-2]'));
     await first.until(() => first.assigned.length === 2);
     await first.stop();
-    const second = await cluster.worker(dispatcher, {
-      incarnation: 'second',
-      held: [{ job: 1, host: 0, attempt: 1 }],
-    });
-    const [held, lost] = await hostsOf(api);
-    expect(held).toMatchObject({ state: 'assigned' });
-    expect(lost).toMatchObject({ state: 'unknown', outcome: { reason: 'worker-lost' } });
+    const held = [{ job: 1, host: 0, attempt: 1 }];
+    const second = await cluster.worker(dispatcher, { incarnation: 'second', held });
+    await second.until(() => second.orders.length === 1);
+    expect(second.orders).toEqual([first.orders[1]]);
+    expect(second.orders[0]).toMatchObject({ host: 1, attempt: 1, fence: false });
+    expect(second.orders[0]!.index).toBeGreaterThan(0);
+    await second.report(succeed(held[0]!, second));
+    expect(await finished(api, 'p1')).toMatchObject({ state: 'succeeded', counts: { succeeded: 2 } });
+  });
+
+  it('without its journal leaves unknown what it was ordered before (A4)', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const first = await cluster.worker(dispatcher, { script: silence, journal: 'first' });
+    await submit(api, jobRequest('a[1-2]'));
+    await first.until(() => first.assigned.length === 2);
+    await first.stop();
+    const second = await cluster.worker(dispatcher, { journal: 'second', incarnation: 'second' });
+    expect(await finished(api, 'p1')).toMatchObject({ state: 'failed', counts: { unknown: 2 } });
+    expect((await hostsOf(api))[0]).toMatchObject({ state: 'unknown', outcome: { reason: 'worker-lost' } });
     expect(second.assigned).toEqual([]);
+    // Of those orders it knows nothing: its word on them counts no more.
     await second.report(succeed({ job: 1, host: 0, attempt: 1 }, second));
-    expect(await finished(api, 'p1')).toMatchObject({
-      state: 'failed',
-      counts: { succeeded: 1, unknown: 1 },
-    });
+    expect((await hostsOf(api))[0]).toMatchObject({ state: 'unknown' });
   });
 
   it('hears of halts and ends that it missed', async () => {

@@ -1,5 +1,6 @@
 /**
- * Where peers connect: TLS 1.3 only, certificate of the link root required, role checked, one path.
+ * Where peers connect: TLS 1.3 only, certificate of the link root required, role checked, one path for the link; whoever
+ * owns the listener may serve plain requests beside it, to the same peers.
  *
  * 1. Nothing of a peer is read before its certificate was verified and says the expected role.
  * 2. Compression is off: output mixes hosts, and its bytes are counted.
@@ -7,7 +8,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
@@ -32,6 +33,8 @@ export interface PeerListenerOptions {
   clock: Clock;
   /** Called for each accepted peer before any of its frames is read. */
   onPeer(peer: Peer): PeerHandlers;
+  /** Answers plain requests of peers with the expected role, whatever their path; without it there are none. */
+  onRequest?(request: IncomingMessage, response: ServerResponse, identity: PeerIdentity): void;
   /** A connection that was turned away, for the log. */
   onRefused?(refusal: { address: string; reason: string }): void;
   /** Bytes; {@link linkLimits} unless told otherwise. */
@@ -93,9 +96,7 @@ export class PeerListener implements Service {
       handshakeTimeout: linkLimits.handshakeMs,
       headersTimeout: linkLimits.handshakeMs,
     });
-    server.on('request', (_request, response) => {
-      response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
-    });
+    server.on('request', (request, response) => this.#request(request, response));
     server.on('connection', (socket: Socket) => {
       socket.setNoDelay(true);
       this.#sockets.add(socket);
@@ -109,6 +110,21 @@ export class PeerListener implements Service {
     server.listen(listen.port, listen.host);
     await once(server, 'listening');
     this.#server = server;
+  }
+
+  #request(request: IncomingMessage, response: ServerResponse): void {
+    const { onRequest, expectRole } = this.#options;
+    if (onRequest === undefined || request.url === workerLinkPath) {
+      response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
+      return;
+    }
+    const identity = this.#identity(request.socket);
+    if (identity === undefined) {
+      this.#refused(request.socket, `the certificate is not one of a ${expectRole}`);
+      response.writeHead(403, { connection: 'close' }).end();
+      return;
+    }
+    onRequest(request, response, identity);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '@pogo/lifecycle';
 import type { Store } from '@pogo/store';
 import type { Logger } from 'pino';
+import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { JobHistory } from '../events/job-history.js';
 import type { Archive } from '../jobs/archive.js';
 import type { HostLists } from '../jobs/host-names.js';
@@ -30,6 +31,7 @@ export interface ApiContext {
   hostLists: HostLists;
   specs: Specs;
   vault: Vault;
+  attachments: AttachmentStore;
   registry: WorkerRegistry;
   metrics: Metrics;
 }

@@ -23,9 +23,10 @@ export async function describeRoutes(
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },
+    exposeHeadRoutes: true,
     transform: jsonSchemaTransform,
   });
-  for (const { method, url, open, ...documented } of routes) {
+  for (const { method, url, open, rawBody, ...documented } of routes) {
     app.route({
       method,
       url,
@@ -37,6 +38,7 @@ export async function describeRoutes(
         ...(documented.query && { querystring: documented.query }),
         ...(documented.headers && { headers: documented.headers }),
         ...(documented.body && { body: documented.body }),
+        ...(rawBody === true && { consumes: ['application/octet-stream'], body: bytesSchema }),
         response: responses(documented.responses),
       } satisfies FastifySchema,
       handler: () => undefined,
@@ -48,6 +50,8 @@ export async function describeRoutes(
   return description;
 }
 
+const bytesSchema = z.string().meta({ format: 'binary' });
+
 function responses(documented: Route['responses']): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(documented).map(([status, { description, schema, contentType }]) => [
@@ -55,7 +59,7 @@ function responses(documented: Route['responses']): Record<string, unknown> {
       {
         description,
         content: {
-          [contentType ?? 'application/json']: { schema: schema ?? z.string().meta({ format: 'binary' }) },
+          [contentType ?? 'application/json']: { schema: schema ?? bytesSchema },
         },
       },
     ]),

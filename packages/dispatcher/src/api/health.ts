@@ -1,5 +1,7 @@
 /** `GET /healthz`, `/readyz`, `/metrics`: for those who watch over the process. */
+import type { ClusterState } from '@pogo/core';
 import * as z from 'zod';
+import type { OpenJobs } from '../metrics.js';
 import { document, problem } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
@@ -39,19 +41,27 @@ export function healthRoutes({ leader, metrics, registry }: ApiContext): Route[]
         ...problemResponses(401),
       },
       async handle() {
-        const outcome = await leader.read((state) => {
-          const hosts = new Map<string, number>();
-          for (const job of state.open) {
-            for (const [name, count] of Object.entries(state.jobs.get(job)!.counts)) {
-              if (count > 0) hosts.set(name, (hosts.get(name) ?? 0) + count);
-            }
-          }
-          return { jobs: state.open.size, hosts };
-        });
-        const now = outcome.kind === 'ok' ? outcome.answer : { jobs: 0, hosts: new Map<string, number>() };
+        const outcome = await leader.read(openJobs);
+        const none = { jobs: 0, needCredentials: 0, asked: 0, hosts: new Map<string, number>() };
+        const now = outcome.kind === 'ok' ? outcome.answer : none;
         const text = await metrics.scrape({ ...now, workers: registry.recipients().length });
         return { kind: 'text', status: 200, contentType: metrics.registry.contentType, body: text };
       },
     }),
   ];
+}
+
+function openJobs(state: ClusterState): OpenJobs {
+  const hosts = new Map<string, number>();
+  let needCredentials = 0;
+  let asked = 0;
+  for (const number of state.open) {
+    const job = state.jobs.get(number)!;
+    if (job.state === 'needs-credentials') needCredentials++;
+    asked += job.asking;
+    for (const [name, count] of Object.entries(job.counts)) {
+      if (count > 0) hosts.set(name, (hosts.get(name) ?? 0) + count);
+    }
+  }
+  return { jobs: state.open.size, needCredentials, asked, hosts };
 }

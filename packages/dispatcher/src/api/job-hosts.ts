@@ -47,11 +47,11 @@ export function jobHostRoutes(context: ApiContext): Route[] {
           }
           return { hosts: found };
         };
-        const lookup = await findJob(context, String(viewed.view.job), ({ hosts }) =>
+        const lookup = await findJob(context, String(viewed.view.job), ({ hosts, resolutions }) =>
           page(
             hosts.length,
             (index) => hosts[index]!.state,
-            (index) => hostDocument(names.name(index), hosts[index]!),
+            (index) => hostDocument(names.name(index), hosts[index]!, resolutions.get(index)?.detail),
           ),
         );
         if (lookup.kind === 'live') return document(lookup.value);

@@ -14,7 +14,7 @@ import { targetProblem } from './target-problem.js';
 
 const maxKeyLength = 255;
 /** Room for the credentials beside a spec of full size, in bytes. */
-const credentialsBytes = 4 * 1024 * 1024;
+export const credentialsBytes = 4 * 1024 * 1024;
 /** Archived jobs that one request looks at. */
 const scannedArchives = 500;
 
@@ -126,6 +126,11 @@ async function submitAnswer(
       return problem(
         'recipients-changed',
         `The credentials are sealed for keys that no worker here has (${outcome.unknown.join(', ')}): plan again, and seal for its recipients.`,
+      );
+    case 'attachment-missing':
+      return problem(
+        'attachment-missing',
+        `The script that the job refers to isn't here whole: PUT /v1/attachments/${outcome.sha256} first.`,
       );
     case 'lost':
       return storeUnavailable();

@@ -2,6 +2,7 @@
  * Routes as data: what is served and what is documented come from the same declaration. Parameters, query and body are
  * parsed by their schemas before a handler sees them.
  */
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import { type Answer, problem, type ProblemAnswer } from './answer.js';
@@ -17,6 +18,8 @@ export interface ApiRequest<Params, Query, Body> {
   query: Query;
   body: Body;
   headers: FastifyRequest['headers'];
+  /** The body's bytes of a route with `rawBody`, as they come; empty otherwise. */
+  raw: Readable;
   /** Aborts when the client is gone, or the server stops. */
   signal: AbortSignal;
 }
@@ -35,7 +38,7 @@ interface RouteDocumentation {
 }
 
 export interface Route extends RouteDocumentation {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   /** In fastify's form: `/v1/jobs/:id`. */
   url: string;
   params?: z.ZodType;
@@ -44,6 +47,8 @@ export interface Route extends RouteDocumentation {
   body?: z.ZodType;
   /** Largest body in bytes. */
   bodyLimitBytes?: number;
+  /** The body is bytes (`application/octet-stream`) that the handler reads, and limits, itself. */
+  rawBody?: boolean;
   /** Whether a bearer token is needed. */
   open?: boolean;
   serve(request: FastifyRequest, signal: AbortSignal): Promise<Answer>;
@@ -69,7 +74,8 @@ export function route<Params = unknown, Query = unknown, Body = unknown>(
       const body = parsePart(declaration.body, request.body, '');
       if (!body.ok) return body.problem;
       const { headers } = request;
-      return handle({ params: params.value, query: query.value, body: body.value, headers, signal });
+      const raw = request.body instanceof Readable ? request.body : Readable.from([]);
+      return handle({ params: params.value, query: query.value, body: body.value, headers, raw, signal });
     },
   };
 }
@@ -129,6 +135,26 @@ export function serveRoutes(app: FastifyInstance, routes: readonly Route[], stop
   stopping.addEventListener('abort', () => {
     for (const request of open) request.abort();
   });
+  // Only their routes take bytes; everywhere else these are refused as no JSON.
+  void app.register((raw, _options, done) => {
+    raw.addContentTypeParser('application/octet-stream', (_request, payload, parsed) =>
+      parsed(null, payload),
+    );
+    addRoutes(
+      raw,
+      routes.filter(({ rawBody }) => rawBody === true),
+      open,
+    );
+    done();
+  });
+  addRoutes(
+    app,
+    routes.filter(({ rawBody }) => rawBody !== true),
+    open,
+  );
+}
+
+function addRoutes(app: FastifyInstance, routes: readonly Route[], open: Set<AbortController>): void {
   for (const { method, url, bodyLimitBytes, serve, ...rest } of routes) {
     app.route({
       method,

@@ -1,3 +1,4 @@
+import { attachmentRoutes } from './attachments.js';
 import type { ApiContext } from './context.js';
 import { eventRoutes } from './events.js';
 import { haltRoutes } from './halt.js';
@@ -7,17 +8,24 @@ import { jobRoutes } from './jobs.js';
 import { outputRoutes } from './output.js';
 import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
+import { resolveRoutes } from './resolve.js';
+import { resumeRoutes } from './resume.js';
+import { retryRoutes } from './retry.js';
 import type { Route } from './route.js';
 
 /** Every route of the API, `/openapi.json` excepted, which describes them. */
 export function apiRoutes(context: ApiContext): Route[] {
   return [
     ...planRoutes(context),
+    ...attachmentRoutes(context),
     ...jobRoutes(context),
     ...jobHostRoutes(context),
     ...eventRoutes(context),
     ...outputRoutes(context),
     ...haltRoutes(context),
+    ...resumeRoutes(context),
+    ...retryRoutes(context),
+    ...resolveRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),
   ];

@@ -4,8 +4,11 @@ import { type DispatcherConfiguration, dispatcherConfigurationSchema } from '@po
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 
+/** With every path absolute, defaults filled in. */
+export type ResolvedConfiguration = DispatcherConfiguration & { attachments: string };
+
 export type ConfigurationOutcome =
-  | { ok: true; configuration: DispatcherConfiguration }
+  | { ok: true; configuration: ResolvedConfiguration }
   /** One message per fault: `FILE:LINE:COLUMN: what, why`. */
   | { ok: false; messages: string[] };
 
@@ -64,8 +67,12 @@ const fileMembers = [
   'tokenFile',
 ] as const satisfies (keyof DispatcherConfiguration)[];
 
-function withAbsolutePaths(configuration: DispatcherConfiguration, base: string): DispatcherConfiguration {
-  const absolute = { ...configuration, store: absoluteStore(configuration.store, base) };
+function withAbsolutePaths(configuration: DispatcherConfiguration, base: string): ResolvedConfiguration {
+  const absolute = {
+    ...configuration,
+    store: absoluteStore(configuration.store, base),
+    attachments: resolve(base, configuration.attachments ?? 'attachments'),
+  };
   for (const member of fileMembers) absolute[member] = resolve(base, configuration[member]);
   return absolute;
 }

@@ -5,7 +5,8 @@
  * 1. Every event once, in order; one that was seen under its id isn't told again.
  * 2. What the log no longer has is told from the present state (see {@link JobTracker.catchUp}), to someone who has seen
  *    a part of it as well: a host may then be told twice, but none is left out.
- * 3. It ends behind the end of the job, when `signal` aborts, and when leadership ends.
+ * 3. It ends behind the end of the job, when `signal` aborts, and when leadership ends. An end that a job was opened again
+ *    after, or that evidence came after, isn't the end of what there is to tell.
  */
 import { isEnded } from '@pogo/core';
 import type { JobEventDocument } from '@pogo/protocol';
@@ -61,13 +62,21 @@ export async function* followJob(
           const events = untold(tracker.follow(batch));
           if (events.length > 0) yield events;
           next = batch.index + 1;
-          if (isEnded(tracker.jobState)) return;
+          if (isEnded(tracker.jobState) && !(await goesOn(context, job, next))) return;
         }
       }
     }
   } finally {
     watch.close();
   }
+}
+
+/** Whether the log says more about the job from this index on. */
+async function goesOn({ leader, archive }: FollowContext, job: number, from: number): Promise<boolean> {
+  const live = await leader.read((state) => state.jobs.get(job)?.lastIndex);
+  if (live.kind === 'lost') return false;
+  const lastIndex = live.answer ?? (await archive.get(job))?.lastIndex;
+  return lastIndex !== undefined && lastIndex >= from;
 }
 
 /** Where the job stands: live, or archived. Undefined when it is gone, or nobody leads. */

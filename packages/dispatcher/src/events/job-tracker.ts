@@ -18,6 +18,7 @@ import {
   type Outcome,
 } from '@pogo/core';
 import type { HostCounts, JobEventDocument } from '@pogo/protocol';
+import { needsCredentials } from '../jobs/needs-credentials.js';
 
 /** Names of hosts by index, and of a set of them, folded. */
 export interface HostNames {
@@ -34,6 +35,7 @@ export interface JobNow {
   index: number;
 }
 
+type HostsStateEvent = Extract<JobEventDocument, { type: 'hosts-state' }>;
 type EventBody<T = JobEventDocument> = T extends unknown ? Omit<T, 'id' | 'atMs'> : never;
 
 const stateNumber = Object.fromEntries(hostStates.map((state, at) => [state, at])) as Record<
@@ -101,7 +103,7 @@ export class JobTracker {
     }));
   }
 
-  #entry(entry: LogEntry & { job: number }, emit: (body: EventBody) => void): void {
+  #entry(entry: Extract<LogEntry, { job: number }>, emit: (body: EventBody) => void): void {
     switch (entry.type) {
       case 'job-accepted':
         this.#jobMoved('accepted', emit);
@@ -136,14 +138,39 @@ export class JobTracker {
           `halt: ${entry.cause}, by ${entry.by}${entry.kill ? ', with kill' : ''}`,
         );
         break;
+      case 'hosts-skipped':
+        this.#hostsMoved(entry.hosts, 'skipped', emit);
+        break;
+      case 'hosts-retried':
+        this.#hostsMoved(entry.hosts, entry.keepsPermit ? 'permitted' : 'waiting', emit);
+        break;
+      case 'hosts-released':
+        this.#hostsNoted(entry.hosts, `released by ${entry.by}`, emit);
+        break;
+      case 'hosts-resolving':
+        this.#hostsNoted(entry.hosts, `asked by worker ${entry.worker}`, emit);
+        break;
+      case 'hosts-unsettled':
+        this.#hostsNoted(entry.hosts, entry.detail, emit);
+        break;
+      case 'unknown-confirmed':
+        emit(this.#finished(entry.host, entry.attempt, entry.outcome));
+        break;
       case 'credentials-lost':
-        this.#jobMoved('needs-credentials', emit);
+        this.#jobMoved('needs-credentials', emit, needsCredentials);
+        break;
+      case 'credentials-renewed':
+        if (this.#jobState === 'needs-credentials') this.#jobMoved('running', emit);
+        break;
+      case 'job-reopened':
+        this.#jobMoved('running', emit, `${entry.cause} by ${entry.by}`);
         break;
       case 'job-ended':
         this.#jobMoved(entry.state, emit);
         break;
+      // An attempt before the one that is told of.
+      case 'earlier-settled':
       case 'job-archived':
-      case 'leadership-taken':
         break;
     }
   }
@@ -162,6 +189,18 @@ export class JobTracker {
     emit({ type: 'hosts-state', state, hosts: this.#names.fold(hosts), count });
   }
 
+  /** Something that doesn't change where the hosts stand. */
+  #hostsNoted(hosts: HostSet, detail: string, emit: (body: EventBody) => void): void {
+    const byState = new Map<HostState, number[]>();
+    for (const host of hostIndexes(hosts)) {
+      const state = hostStates[this.#states[host]!]!;
+      const others = byState.get(state);
+      if (others) others.push(host);
+      else byState.set(state, [host]);
+    }
+    for (const [state, indexes] of byState) emit({ ...this.#moved(state, indexes), detail });
+  }
+
   /** Back to `permitted`, or halted where the attempt had ended as `unknown`: the table knows. */
   #refused(hosts: HostSet, emit: (body: EventBody) => void): void {
     const moved = new Map<HostState, number[]>();
@@ -175,7 +214,7 @@ export class JobTracker {
     for (const [state, indexes] of moved) emit(this.#moved(state, indexes));
   }
 
-  #moved(state: HostState, hosts: number[]): EventBody {
+  #moved(state: HostState, hosts: number[]): EventBody<HostsStateEvent> {
     return { type: 'hosts-state', state, hosts: this.#names.fold(hosts), count: hosts.length };
   }
 

@@ -15,6 +15,7 @@ export function dispatcherConfigurationText(layout: HomeLayout, name: string): s
     linkRoot: here(layout.instance.linkRootCertificate),
     sealingRoot: here(layout.instance.sealingRootCertificate),
     tokenFile: here(layout.client.token),
+    attachments: here(layout.dispatcher.attachments),
   })}`;
 }
 
@@ -30,5 +31,7 @@ export function workerConfigurationText(layout: HomeLayout, name: string): strin
     sealingCertificate: here(layout.worker.sealingCertificate),
     knownHosts: here(layout.worker.knownHosts),
     spool: { dir: here(layout.worker.spool) },
+    journal: here(layout.worker.journal),
+    attachments: here(layout.worker.attachments),
   })}`;
 }

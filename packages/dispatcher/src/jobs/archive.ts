@@ -50,7 +50,11 @@ export class Archive {
     const { job, acceptedIndex, lastIndex } = record;
     const { specRef } = record.accepted;
     const value = Buffer.from(
-      JSON.stringify(record.hosts.map((host, index) => hostDocument(hosts.name(index), host))),
+      JSON.stringify(
+        record.hosts.map((host, index) =>
+          hostDocument(hosts.name(index), host, record.resolutions.get(index)?.detail),
+        ),
+      ),
     );
     return {
       job,

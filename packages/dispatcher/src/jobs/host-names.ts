@@ -1,4 +1,11 @@
-import { foldTargets, hostIndexes, type HostSet, resolveTargets } from '@pogo/core';
+import {
+  foldTargets,
+  hostIndexes,
+  hostKey,
+  type HostSet,
+  resolveTargets,
+  type TargetError,
+} from '@pogo/core';
 import type { HostNames } from '../events/job-tracker.js';
 
 /** The hosts of a spec by index. */
@@ -18,7 +25,34 @@ export class HostList implements HostNames {
     for (const host of hostIndexes(hosts)) targets.push({ host: this.hosts[host]! });
     return targets.length === 1 ? targets[0]!.host : foldTargets(targets);
   }
+
+  /** The hosts that an expression names, wildcards over these hosts included, in the order of the list. */
+  find(expression: string): FoundHosts {
+    const known = () => this.hosts.map((host) => ({ host }));
+    const none = () => undefined;
+    const expanded = resolveTargets(expression, {
+      groups: { app: none, environment: none, knownHosts: known },
+    });
+    if (!expanded.ok) return { kind: 'target-error', error: expanded.error };
+    const indexes = new Map(this.hosts.map((host, index) => [hostKey(host), index]));
+    const found: number[] = [];
+    const unknown: string[] = [];
+    for (const { host } of expanded.targets) {
+      const index = indexes.get(hostKey(host));
+      if (index === undefined) unknown.push(host);
+      else found.push(index);
+    }
+    if (unknown.length > 0)
+      return { kind: 'unknown-hosts', hosts: foldTargets(unknown.map((host) => ({ host }))) };
+    return { kind: 'found', hosts: found.sort((a, b) => a - b) };
+  }
 }
+
+export type FoundHosts =
+  | { kind: 'found'; hosts: number[] }
+  | { kind: 'target-error'; error: TargetError }
+  /** Folded names that aren't among the list's. */
+  | { kind: 'unknown-hosts'; hosts: string };
 
 /**
  * Expanded target lists, by the canonical text that they come from: planned, submitted and followed jobs share them. Least

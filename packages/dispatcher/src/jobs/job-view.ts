@@ -1,3 +1,4 @@
+import type { ResolvedSpec } from '@pogo/protocol';
 import type { HostList, HostLists } from './host-names.js';
 import type { Archive, ArchivedJob } from './archive.js';
 import { findJob } from './find-job.js';
@@ -15,6 +16,8 @@ export interface JobViewContext {
 export interface JobView {
   job: number;
   hosts: HostList;
+  spec: ResolvedSpec;
+  digest: string;
   /** First log index of its history. */
   acceptedIndex: number;
   /** Set when it has left the live state. */
@@ -29,10 +32,13 @@ export async function viewJob(context: JobViewContext, id: string): Promise<JobV
     job,
     acceptedIndex,
     specRef: accepted.specRef,
+    digest: accepted.digest,
   }));
   if (found.kind === 'unknown' || found.kind === 'lost') return found;
   const archived = found.kind === 'archived' ? found.archived : undefined;
   const { job, acceptedIndex, specRef } = found.kind === 'live' ? found.value : found.archived;
-  const { targets } = await context.specs.get(specRef);
-  return { kind: 'found', view: { job, acceptedIndex, hosts: context.hostLists.of(targets), archived } };
+  const digest = found.kind === 'live' ? found.value.digest : found.archived.document.digest;
+  const spec = await context.specs.get(specRef);
+  const hosts = context.hostLists.of(spec.targets);
+  return { kind: 'found', view: { job, acceptedIndex, hosts, spec, digest, archived } };
 }

@@ -92,10 +92,21 @@ const maxTitleLength = 80;
 
 /** The command in one short line, for lists. */
 export function titleOf({ command }: ResolvedSpec): string {
-  const text = command.kind === 'shell' ? command.script : command.argv.map(quoteArgument).join(' ');
+  const text = textOf(command);
   const line = text.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
   const characters = [...line];
   return characters.length <= maxTitleLength ? line : `${characters.slice(0, maxTitleLength - 1).join('')}…`;
+}
+
+function textOf(command: ResolvedSpec['command']): string {
+  switch (command.kind) {
+    case 'shell':
+      return command.script;
+    case 'argv':
+      return command.argv.map(quoteArgument).join(' ');
+    case 'script':
+      return [command.name, ...command.args].map(quoteArgument).join(' ');
+  }
 }
 
 function quoteArgument(argument: string): string {

@@ -10,6 +10,7 @@ import {
   specLimits,
   type SubmitRequest,
 } from '@pogo/protocol';
+import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { Leader } from '../leader/leader.js';
 import type { Decision } from '../leader/reign.js';
 import type { Vault } from '../vault/vault.js';
@@ -21,6 +22,7 @@ import type { Specs } from './specs.js';
 export interface SubmitContext {
   leader: Leader;
   vault: Vault;
+  attachments: AttachmentStore;
   specs: Specs;
   registry: WorkerRegistry;
   hostLists: HostLists;
@@ -39,6 +41,7 @@ export type SubmitOutcome =
   | { kind: 'target-error'; error: TargetError }
   | { kind: 'no-targets' }
   | { kind: 'recipients-changed'; unknown: string[] }
+  | { kind: 'attachment-missing'; sha256: string }
   | { kind: 'lost' };
 
 export async function submitJob(
@@ -66,6 +69,10 @@ export async function submitJob(
   const recipients = credentials.recipients.map(({ header }) => header.kid);
   const unknown = recipients.filter((kid) => !context.registry.knows(kid));
   if (unknown.length > 0) return { kind: 'recipients-changed', unknown };
+  const { command } = spec;
+  if (command.kind === 'script' && !(await context.attachments.hold(command.sha256, command.bytes))) {
+    return { kind: 'attachment-missing', sha256: command.sha256 };
+  }
   const hosts = hostsOf(context.hostLists, spec);
   if (!('hosts' in hosts)) return hosts;
 

@@ -53,12 +53,22 @@ function estimateBytes(entry: LogEntry): number {
     case 'hosts-begun':
     case 'hosts-started':
     case 'hosts-halted':
+    case 'hosts-skipped':
+    case 'hosts-retried':
+    case 'hosts-released':
+    case 'hosts-resolving':
       return 200 + setBytes(entry.hosts);
+    // A character takes at most six bytes, as an escape.
     case 'hosts-refused':
       return 200 + setBytes(entry.hosts) + entry.reason.length * 6;
+    case 'hosts-unsettled':
+      return 200 + setBytes(entry.hosts) + entry.detail.length * 6;
     case 'host-finished':
-      // A character takes at most six bytes, as an escape.
-      return 640 + (entry.outcome.message?.length ?? 0) * 6;
+    case 'unknown-confirmed':
+    case 'earlier-settled':
+      return 640 + (entry.outcome?.message?.length ?? 0) * 6;
+    case 'credentials-renewed':
+      return 400 + entry.recipients.length * 150;
     default:
       return 400;
   }

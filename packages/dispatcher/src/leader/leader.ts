@@ -48,6 +48,7 @@ export class Leader implements Service {
   readonly #observers: LogObserver[] = [];
   #workers: () => readonly WorkerCapacity[] = () => [];
   #due: (state: ClusterState) => readonly LogEntry[] = () => [];
+  #paused: (state: ClusterState) => ReadonlySet<number> = () => new Set();
   #reign: Reign | undefined;
   #running: Promise<void> | undefined;
   #lastEnd: ReignEnd | undefined;
@@ -64,13 +65,18 @@ export class Leader implements Service {
     this.#observers.push(observer);
   }
 
-  /** Before `start` only: where the planner learns of workers, and of decisions that are due besides its own. */
+  /**
+   * Before `start` only: where the planner learns of workers, of decisions that are due besides its own, and of jobs that
+   * may start nothing yet.
+   */
   plansWith(sources: {
     workers: () => readonly WorkerCapacity[];
     due: (state: ClusterState) => readonly LogEntry[];
+    paused?: (state: ClusterState) => ReadonlySet<number>;
   }): void {
     this.#workers = sources.workers;
     this.#due = sources.due;
+    if (sources.paused !== undefined) this.#paused = sources.paused;
   }
 
   /** Resolves when campaigning has begun; `leading` tells when it was won. */
@@ -173,6 +179,7 @@ export class Leader implements Service {
       name,
       workers: () => this.#workers(),
       due: (present) => this.#due(present),
+      paused: (present) => this.#paused(present),
       measured,
       appended: (batch, present) => {
         if (!taken) {

@@ -1,6 +1,13 @@
-import { applyBatch, type ClusterState, createState, restoreState } from '@pogo/core';
+import {
+  applyBatch,
+  type ClusterState,
+  createState,
+  restoreState,
+  SnapshotTooNew,
+  type StateSnapshot,
+} from '@pogo/core';
 import { decodeLogBatch } from '@pogo/protocol';
-import type { Documents, Log } from '@pogo/store';
+import { type Documents, type Log, StoreError } from '@pogo/store';
 import { readSnapshot } from './snapshots.js';
 
 const batchesPerRead = 1000;
@@ -9,9 +16,18 @@ const batchesPerRead = 1000;
 export async function loadState(log: Log, documents: Documents): Promise<ClusterState> {
   for (;;) {
     const { snapshot } = await log.pointer();
-    const state = snapshot === null ? createState() : restoreState(await readSnapshot(documents, snapshot));
+    const state = snapshot === null ? createState() : restored(await readSnapshot(documents, snapshot));
     if (await foldRest(log, state)) return state;
     // Pruned while it was read: the newer snapshot has it all.
+  }
+}
+
+function restored(snapshot: StateSnapshot): ClusterState {
+  try {
+    return restoreState(snapshot);
+  } catch (error) {
+    if (error instanceof SnapshotTooNew) throw new StoreError('store-format-newer', error.message);
+    throw error;
   }
 }
 
@@ -21,7 +37,19 @@ async function foldRest(log: Log, state: ClusterState): Promise<boolean> {
     if (outcome.kind === 'pruned') return false;
     if (outcome.entries.length === 0) return true;
     for (const { index, batch } of outcome.entries) {
-      applyBatch(state, { index, ...decodeLogBatch(batch.body) });
+      applyBatch(state, { index, ...decoded(index, batch.body) });
     }
+  }
+}
+
+function decoded(index: number, body: Uint8Array): ReturnType<typeof decodeLogBatch> {
+  try {
+    return decodeLogBatch(body);
+  } catch (error) {
+    throw new StoreError(
+      'store-corrupt',
+      `batch ${index} of the log can't be read: it is damaged, or a later release wrote it; start that release, or restore the store from a backup`,
+      { cause: error },
+    );
   }
 }

@@ -48,6 +48,8 @@ export interface ReignOptions {
   workers: () => readonly WorkerCapacity[];
   /** Decisions that are due before the planner's, besides commands: credentials that nobody holds any more. */
   due: (state: ClusterState) => readonly LogEntry[];
+  /** Jobs that may start nothing just now, for a reason outside of the log. */
+  paused: (state: ClusterState) => ReadonlySet<number>;
   /** Called for each batch once it is durable, in order, before anyone is answered. */
   appended: (batch: FoldedBatch, state: ClusterState) => void;
   /** Time that one append took, in milliseconds. */
@@ -202,8 +204,9 @@ export class Reign {
       drops.push(command.drop);
       builder.add(decided.entries);
     }
-    builder.add(this.#options.due(this.#state));
-    builder.add(plan(this.#state, { nowMs, workers: this.#options.workers() }));
+    const { due, workers, paused } = this.#options;
+    builder.add(due(this.#state));
+    builder.add(plan(this.#state, { nowMs, workers: workers(), paused: paused(this.#state) }));
 
     this.#ahead = builder.batches.length > 0;
     for (const batch of builder.batches) {

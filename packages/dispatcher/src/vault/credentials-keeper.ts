@@ -1,30 +1,179 @@
-import { type ClusterState, type FoldedBatch, isEnded, type LogEntry } from '@pogo/core';
-import type { LogObserver } from '../leader/leader.js';
+/**
+ * Keeps log and vault in step: a job's end drops its credentials, credentials that are gone become an entry, and so do
+ * those that are back.
+ *
+ * 1. A dispatcher that begins to lead has an empty vault: jobs without credentials start nothing until the workers that
+ *    the log knows had the time to bring theirs back (V2). Only then is a job said to need credentials.
+ * 2. Credentials that a worker brings back are taken for an open job, its digest, and exactly its recipients, from one of
+ *    these (V3).
+ */
+import { type ClusterState, type FoldedBatch, isEnded, type JobRecord, type LogEntry } from '@pogo/core';
+import type { Clock, Timer } from '@pogo/lifecycle';
+import type { ReturnCredentialsParams } from '@pogo/protocol';
+import type { Specs } from '../jobs/specs.js';
+import type { Leader, LogObserver } from '../leader/leader.js';
 import type { Vault } from './vault.js';
 
-/** Keeps log and vault in step: a job's end drops its credentials, and credentials that are gone become an entry. */
-export class CredentialsKeeper implements LogObserver {
-  readonly #vault: Vault;
+export interface CredentialsKeeperOptions {
+  vault: Vault;
+  leader: Leader;
+  specs: Specs;
+  clock: Clock;
+  /** How long workers have to bring back what a new leader lacks, in milliseconds. */
+  refillMs: number;
+}
 
-  constructor(vault: Vault) {
-    this.#vault = vault;
+export class CredentialsKeeper implements LogObserver {
+  readonly #options: CredentialsKeeperOptions;
+  /** Term that the refill belongs to. */
+  #term = -1;
+  /** While it lasts: workers that may still bring something, with the jobs that they were asked for. */
+  #expected = new Map<string, Set<number> | undefined>();
+  #refill: Timer | undefined;
+  /** Jobs without a host to start that need credentials all the same, to hand over orders that were decided. */
+  readonly #needed = new Set<number>();
+
+  constructor(options: CredentialsKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The refill began with the first decisions of the term: it may be over before anyone could be woken. */
+  taken(): void {
+    this.#options.leader.wake();
   }
 
   appended(batch: FoldedBatch): void {
-    for (const entry of batch.entries) if (entry.type === 'job-ended') this.#vault.drop(entry.job);
+    for (const entry of batch.entries) {
+      if (entry.type === 'job-ended') {
+        this.#options.vault.drop(entry.job);
+        this.#needed.delete(entry.job);
+      } else if (entry.type === 'credentials-renewed') {
+        this.#needed.delete(entry.job);
+      }
+    }
   }
 
-  /** Jobs that have hosts to start and nobody who holds their credentials (V3, V5). Costs as much as there are open jobs. */
-  missing(state: ClusterState): LogEntry[] {
+  lost(): void {
+    this.#refill?.cancel();
+    this.#refill = undefined;
+    this.#expected.clear();
+    this.#needed.clear();
+  }
+
+  /** An order of the job waits for credentials that nobody here holds. */
+  need(job: number): void {
+    this.#needed.add(job);
+    this.#options.leader.wake();
+  }
+
+  /** Entries that are due: for jobs that nobody holds the credentials of, and for those that have them again (V3, V5). */
+  due(state: ClusterState): LogEntry[] {
+    if (state.term !== this.#term) this.#beginRefill(state);
     const entries: LogEntry[] = [];
     for (const number of state.open) {
       const job = state.jobs.get(number)!;
-      if (isEnded(job.state) || job.state === 'needs-credentials' || job.halt !== undefined) continue;
-      if (job.counts.waiting + job.counts.permitted === 0) continue;
-      if (this.#vault.get({ job: number, digest: job.accepted.digest }) === undefined) {
+      if (job.halt !== undefined) continue;
+      const held = this.#holds(job);
+      if (job.state === 'needs-credentials') {
+        if (held) entries.push({ type: 'credentials-renewed', job: number, recipients: job.recipients });
+      } else if (!held && this.#refill === undefined && this.#needs(job)) {
         entries.push({ type: 'credentials-lost', job: number });
       }
     }
     return entries;
   }
+
+  /** Jobs that start nothing yet, because their credentials may come back (1). */
+  paused(state: ClusterState): ReadonlySet<number> {
+    const jobs = new Set<number>();
+    if (this.#refill === undefined) return jobs;
+    for (const number of state.open) if (!this.#holds(state.jobs.get(number)!)) jobs.add(number);
+    return jobs;
+  }
+
+  /** The jobs among `held` whose credentials are wanted from the worker with this sealing key. */
+  wanted(state: ClusterState, worker: string, kid: string, held: readonly number[]): number[] {
+    const jobs = [...new Set(held)].filter((number) => {
+      const job = state.jobs.get(number);
+      return job !== undefined && !isEnded(job.state) && job.recipients.includes(kid) && !this.#holds(job);
+    });
+    if (this.#expected.has(worker)) this.#expect(worker, jobs.length > 0 ? new Set(jobs) : 'nothing');
+    return jobs;
+  }
+
+  /** Takes what a worker brings back (2); `refused` says that it isn't what is looked for. */
+  async take(
+    worker: string,
+    kid: string,
+    { job, digest, credentials }: ReturnCredentialsParams,
+  ): Promise<'taken' | 'refused' | 'lost'> {
+    const { leader, specs, vault } = this.#options;
+    const found = await leader.read((state) => {
+      const record = state.jobs.get(job);
+      if (record === undefined || isEnded(record.state) || record.accepted.digest !== digest)
+        return undefined;
+      const { accepted, recipients, credentialsAtMs } = record;
+      return { specRef: accepted.specRef, recipients, credentialsAtMs };
+    });
+    if (found.kind === 'lost') return 'lost';
+    const kids = credentials.recipients.map(({ header }) => header.kid);
+    const expected = found.answer?.recipients ?? [];
+    let taken = false;
+    if (found.answer !== undefined && expected.includes(kid) && sameSet(kids, expected)) {
+      const { lifetimeMs } = await specs.get(found.answer.specRef);
+      const leftMs = found.answer.credentialsAtMs + lifetimeMs - (leader.nowMs() ?? Infinity);
+      taken = leftMs > 0;
+      if (taken && vault.get({ job, digest }) === undefined) vault.put({ job, digest }, credentials, leftMs);
+    }
+    const asked = this.#expected.get(worker);
+    asked?.delete(job);
+    if (asked?.size === 0) this.#expect(worker, 'nothing');
+    leader.wake();
+    return taken ? 'taken' : 'refused';
+  }
+
+  /** The worker is gone before it has brought everything; it may come back. */
+  left(worker: string): void {
+    if (this.#expected.has(worker)) this.#expected.set(worker, undefined);
+  }
+
+  #needs(job: JobRecord): boolean {
+    return job.counts.waiting + job.counts.permitted > 0 || this.#needed.has(job.job);
+  }
+
+  #holds(job: JobRecord): boolean {
+    return this.#options.vault.get({ job: job.job, digest: job.accepted.digest }) !== undefined;
+  }
+
+  #beginRefill(state: ClusterState): void {
+    const { clock, leader, refillMs } = this.#options;
+    this.#term = state.term;
+    this.#refill?.cancel();
+    this.#refill = undefined;
+    this.#expected = new Map([...state.workers.keys()].map((worker) => [worker, undefined]));
+    if (this.#expected.size === 0) return;
+    this.#refill = clock.setTimer(refillMs, () => {
+      this.#endRefill();
+      leader.wake();
+    });
+  }
+
+  #expect(worker: string, jobs: Set<number> | 'nothing'): void {
+    if (jobs === 'nothing') this.#expected.delete(worker);
+    else this.#expected.set(worker, jobs);
+    if (this.#expected.size > 0) return;
+    this.#endRefill();
+    this.#options.leader.wake();
+  }
+
+  #endRefill(): void {
+    this.#refill?.cancel();
+    this.#refill = undefined;
+    this.#expected.clear();
+  }
+}
+
+function sameSet(one: readonly string[], other: readonly string[]): boolean {
+  const members = new Set(one);
+  return members.size === new Set(other).size && other.every((member) => members.has(member));
 }

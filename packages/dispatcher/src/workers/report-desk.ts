@@ -58,6 +58,8 @@ function boundedReport(report: AttemptReport): ReportedEvent {
       return report;
     case 'refused':
       return { ...report, reason: report.reason.slice(0, maxTextLength) };
+    case 'unsettled':
+      return { ...report, detail: report.detail.slice(0, maxTextLength) };
     case 'finished': {
       const { message } = report.outcome;
       if (message === undefined || message.length <= maxTextLength) return report;

@@ -1,8 +1,14 @@
 /**
- * Gives up workers that stay away: their unfinished hosts become `unknown`, and evidence may still replace that later (E2).
- * Being silent is not a refusal, however long it lasts (A3).
+ * Gives up workers that stay away: their unfinished hosts become `unknown`, and evidence may still replace that later (E2);
+ * hosts that they were to ask stay as they are. Being silent is not a refusal, however long it lasts (A3).
  */
-import { assignedAttempts, type ClusterState, decideWorkerLoss } from '@pogo/core';
+import {
+  assignedAttempts,
+  awaitedWorkers,
+  type ClusterState,
+  decideUnanswered,
+  decideWorkerLoss,
+} from '@pogo/core';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { Logger } from 'pino';
 import type { Leader } from '../leader/leader.js';
@@ -44,7 +50,7 @@ export class WorkerLoss {
 
   /** Every worker that the log names and that isn't here. */
   noteAbsent(state: ClusterState): void {
-    for (const worker of state.assignedTo.keys()) {
+    for (const worker of awaitedWorkers(state)) {
       if (!this.#options.isConnected(worker)) this.left(worker);
     }
   }
@@ -67,7 +73,8 @@ export class WorkerLoss {
       const outcome = await leader.command((state) => {
         if (isConnected(worker)) return { entries: [], answer: 0 };
         const attempts = assignedAttempts(state, worker).slice(0, chunk);
-        return { entries: decideWorkerLoss(attempts, message), answer: attempts.length };
+        const entries = [...decideWorkerLoss(attempts, message), ...decideUnanswered(state, worker, message)];
+        return { entries, answer: attempts.length };
       });
       more = outcome.kind === 'ok' && outcome.answer === chunk;
       if (outcome.kind === 'ok' && outcome.answer > 0) {

@@ -69,6 +69,12 @@ export class WorkerRegistry {
       .map(({ recipient }) => recipient);
   }
 
+  /** Whether the worker is connected, and one of these keys is its own. */
+  canOpen(name: string, kids: readonly string[]): boolean {
+    const record = this.#records.get(name);
+    return record?.session !== undefined && kids.includes(record.recipient.kid);
+  }
+
   /** Whether a worker with that sealing key has been here. */
   knows(kid: string): boolean {
     for (const { recipient } of this.#records.values()) if (recipient.kid === kid) return true;
@@ -107,7 +113,7 @@ export class WorkerRegistry {
       version: hello.version,
       capacity: hello.capacity,
       recipient,
-      incarnation: { id: hello.incarnation, opened: new Set() },
+      incarnation: { id: hello.incarnation, opened: new Set(), outdated: new Set() },
       session: undefined,
       refusals: 0,
       pause: undefined,

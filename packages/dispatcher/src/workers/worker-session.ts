@@ -1,7 +1,8 @@
 /**
  * One connection of one worker after its hello: orders go out here, one after another, and output comes in.
  *
- * 1. A job is opened once per incarnation of the worker, before its first order.
+ * 1. A job is opened once per incarnation of the worker, before its first order, and again before the next order after
+ *    its credentials were renewed.
  * 2. Orders are sent in the order in which the log has them; each waits for the answer to the one before.
  * 3. An order that finds the connection broken isn't repeated here: the next hello tells what has to be sent again.
  */
@@ -10,35 +11,46 @@ import {
   decodeOutputFrame,
   type OpenJobParams,
   openOutputResultSchema,
+  type OrderedAttempt,
   type OrderResult,
   orderResultSchema,
   type OutputFrame,
   pingResultSchema,
+  type SettleParams,
   workerMethods,
 } from '@pogo/protocol';
 import type { Logger } from 'pino';
-
-export interface OrderedAttempt {
-  host: number;
-  attempt: number;
-}
 
 /** What is known of a worker's process, over its connections. */
 export interface Incarnation {
   readonly id: string;
   /** Jobs that were opened there (1). */
   readonly opened: Set<number>;
+  /** Of these, jobs whose credentials were renewed since. */
+  readonly outdated: Set<number>;
 }
+
+/** What `job.open` needs. */
+export type JobOpening =
+  | { kind: 'ready'; params: Omit<OpenJobParams, 'term' | 'job'> }
+  /** Nobody holds the job's credentials. */
+  | { kind: 'no-credentials' }
+  /** The job has ended, or nobody leads. */
+  | { kind: 'over' };
+
+/** Why an order can't be handed over: `no-credentials`, or the worker won't know the job. */
+export type Undelivered = 'no-credentials' | 'unknown-job';
 
 export interface WorkerSessionOptions {
   peer: Peer;
   incarnation: Incarnation;
   term: number;
   logger: Logger;
-  /** What `job.open` needs; undefined when the job is over, or nobody holds its credentials. */
-  opening: (job: number) => Promise<Omit<OpenJobParams, 'term' | 'job'> | undefined>;
-  /** The job can't be opened there any more, so these attempts will never be sent. */
-  undeliverable: (job: number, attempts: readonly OrderedAttempt[]) => void;
+  opening: (job: number) => Promise<JobOpening>;
+  /** These attempts were not sent, and won't be by this session of its own accord. */
+  undelivered: (job: number, attempts: readonly OrderedAttempt[], why: Undelivered) => void;
+  /** These hosts won't be asked. */
+  unasked: (job: number, hosts: readonly number[], why: Undelivered) => void;
 }
 
 /** Who takes the frames of one subscription. */
@@ -69,17 +81,21 @@ export class WorkerSession {
 
   assign(job: number, attempts: readonly OrderedAttempt[]): void {
     this.#enqueue(async () => {
-      const opened = await this.#open(job);
-      if (opened !== 'open') {
-        if (opened === 'impossible') this.#options.undeliverable(job, attempts);
-        return;
-      }
-      let result = await this.#order(workerMethods.assign, { job, attempts });
-      if (result?.kind === 'unknown-job' && (await this.#openAgain(job)) === 'open') {
-        result = await this.#order(workerMethods.assign, { job, attempts });
-      }
-      this.#check(workerMethods.assign, job, result);
-      if (result?.kind === 'unknown-job') this.#options.undeliverable(job, attempts);
+      const why = await this.#send(workerMethods.assign, job, { attempts });
+      if (why !== undefined) this.#options.undelivered(job, attempts, why);
+    });
+  }
+
+  /** Has the worker ask these hosts what became of their attempts. */
+  settle(job: number, attempts: SettleParams['attempts']): void {
+    this.#enqueue(async () => {
+      const why = await this.#send(workerMethods.settle, job, { attempts });
+      if (why === undefined) return;
+      this.#options.unasked(
+        job,
+        attempts.map(({ host }) => host),
+        why,
+      );
     });
   }
 
@@ -92,6 +108,7 @@ export class WorkerSession {
 
   closeJob(job: number): void {
     this.#enqueue(async () => {
+      this.incarnation.outdated.delete(job);
       if (!this.incarnation.opened.delete(job)) return;
       await this.#order(workerMethods.closeJob, { job });
     });
@@ -182,22 +199,36 @@ export class WorkerSession {
     });
   }
 
-  /** `impossible`: nobody holds the credentials any more; `failed`: the next hello decides. */
-  async #open(job: number): Promise<'open' | 'impossible' | 'failed'> {
-    if (this.incarnation.opened.has(job)) return 'open';
-    const opening = await this.#options.opening(job);
-    if (opening === undefined) return 'impossible';
-    const result = await this.#order(workerMethods.openJob, { job, ...opening });
-    this.#check(workerMethods.openJob, job, result);
-    if (result?.kind !== 'taken') return 'failed';
-    this.incarnation.opened.add(job);
-    return 'open';
+  /** Sends an order of an opened job; the answer is why it can't be. A broken connection is left to the next hello (3). */
+  async #send(method: string, job: number, params: object): Promise<Undelivered | undefined> {
+    for (let again = false; ; again = true) {
+      const opened = await this.#open(job);
+      if (opened === 'no-credentials') return opened;
+      if (opened === 'failed') return undefined;
+      const result = await this.#order(method, { job, ...params });
+      if (result?.kind === 'unknown-job' && !again) {
+        // The worker doesn't know the job after all.
+        this.incarnation.opened.delete(job);
+        continue;
+      }
+      this.#check(method, job, result);
+      return result?.kind === 'unknown-job' ? 'unknown-job' : undefined;
+    }
   }
 
-  /** The worker doesn't know the job after all. */
-  #openAgain(job: number): Promise<'open' | 'impossible' | 'failed'> {
-    this.incarnation.opened.delete(job);
-    return this.#open(job);
+  /** `failed`: the job is over, or the next hello decides. */
+  async #open(job: number): Promise<'open' | 'no-credentials' | 'failed'> {
+    const { opened, outdated } = this.incarnation;
+    if (opened.has(job) && !outdated.has(job)) return 'open';
+    const opening = await this.#options.opening(job);
+    if (opening.kind === 'over') return 'failed';
+    if (opening.kind === 'no-credentials') return opening.kind;
+    const result = await this.#order(workerMethods.openJob, { job, ...opening.params });
+    this.#check(workerMethods.openJob, job, result);
+    if (result?.kind !== 'taken') return 'failed';
+    opened.add(job);
+    outdated.delete(job);
+    return 'open';
   }
 
   async #order(method: string, params: object): Promise<OrderResult | undefined> {

@@ -66,6 +66,7 @@ export class Cluster {
         sealingRoot: read(layout.instance.sealingRootCertificate),
       },
       token: new Secret(read(layout.client.token)),
+      attachments: layout.dispatcher.attachments,
       credentialsLifetimeMs: 86_400_000,
       jobRetentionMs: 86_400_000,
       clock: options.clock ?? systemClock,
@@ -136,13 +137,13 @@ export function jobRequest(targets: string, changes: Partial<JobRequest> = {}): 
 }
 
 /** The shape of a seal; nobody opens it here. */
-export function sealFor(plan: PlanResponse): SealedCredentials {
+export function sealFor(plan: Pick<PlanResponse, 'digest' | 'recipients'>): SealedCredentials {
   return {
     protected: 'e30',
     iv: 'aXY',
     ciphertext: sealedMarker,
     tag: 'dGFn',
-    aad: 'YWFk',
+    aad: Buffer.from(plan.digest).toString('base64url'),
     recipients: plan.recipients.map(({ kid }) => ({
       header: { alg: 'RSA-OAEP-256', kid },
       encrypted_key: 'a2V5',

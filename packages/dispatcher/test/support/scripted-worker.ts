@@ -16,10 +16,14 @@ import {
   openJobParamsSchema,
   type OpenOutputParams,
   openOutputParamsSchema,
+  type OrderedAttempt,
   outputCreditParamsSchema,
   pingParamsSchema,
   productVersion,
   protocolVersion,
+  type ReturnCredentialsParams,
+  type SettleParams,
+  settleParamsSchema,
   workerMethods,
 } from '@pogo/protocol';
 import { method, type Peer, PeerDialer } from '@pogo/wire';
@@ -76,6 +80,9 @@ export interface ScriptedWorkerOptions {
   incarnation?: string;
   protocol?: number;
   held?: Attempt[];
+  journal?: string;
+  /** Credentials that it has from before, by job, and the digests that they belong to. */
+  credentials?: ReturnCredentialsParams[];
   /** Instead of the instance's own sealing certificate. */
   sealingCertificate?: string;
 }
@@ -83,6 +90,13 @@ export interface ScriptedWorkerOptions {
 export class ScriptedWorker {
   readonly opened = new Map<number, OpenJobParams>();
   readonly assigned: Attempt[] = [];
+  /** The same with all that an order says. */
+  readonly orders: (OrderedAttempt & { job: number })[] = [];
+  readonly asked: SettleParams[] = [];
+  /** Jobs in the order in which they were opened, again included. */
+  readonly openings: OpenJobParams[] = [];
+  /** Answers to what the dispatcher was given back. */
+  readonly returned: string[] = [];
   readonly halted: { job: number; kill: boolean }[] = [];
   readonly closed: number[] = [];
   readonly refusals: string[] = [];
@@ -121,10 +135,17 @@ export class ScriptedWorker {
         methods: {
           [workerMethods.openJob]: method(openJobParamsSchema, (params) => {
             this.opened.set(params.job, params);
+            this.openings.push(params);
             this.#changed();
             return { kind: 'taken' };
           }),
           [workerMethods.assign]: method(assignParamsSchema, (params) => this.#assign(params)),
+          [workerMethods.settle]: method(settleParamsSchema, (params) => {
+            if (!this.opened.has(params.job)) return { kind: 'unknown-job' };
+            this.asked.push(params);
+            this.#changed();
+            return { kind: 'taken' };
+          }),
           [workerMethods.haltJob]: method(haltJobParamsSchema, ({ job, kill }) => {
             this.halted.push({ job, kill });
             this.#changed();
@@ -205,6 +226,17 @@ export class ScriptedWorker {
     return outcome.kind === 'error' ? outcome.code : outcome.kind;
   }
 
+  /** Brings credentials back that were asked for, or weren't. */
+  async giveBack(params: ReturnCredentialsParams): Promise<string> {
+    const outcome = await this.#peer!.call(dispatcherMethods.returnCredentials, params, z.unknown(), {
+      timeoutMs: 30_000,
+    });
+    const answer = outcome.kind === 'error' ? outcome.code : outcome.kind;
+    this.returned.push(answer);
+    this.#changed();
+    return answer;
+  }
+
   /** Writes to the spool, and to whoever follows. */
   write(job: number, piece: SpooledPiece): void {
     const pieces = this.spool.get(job) ?? [];
@@ -215,7 +247,8 @@ export class ScriptedWorker {
 
   async #greet(peer: Peer): Promise<void> {
     this.#peer = peer;
-    const { instance, capacity, incarnation, protocol, sealingCertificate } = this.#options;
+    const { instance, capacity, incarnation, protocol, sealingCertificate, journal } = this.#options;
+    const credentials = this.#options.credentials ?? [];
     const certificate = sealingCertificate ?? instance.read(instance.layout.worker.sealingCertificate);
     const outcome = await peer.call(
       dispatcherMethods.hello,
@@ -231,12 +264,20 @@ export class ScriptedWorker {
           certificate,
         },
         held: this.held,
+        journal: journal ?? 'journal',
+        credentials: [...this.opened.keys(), ...credentials.map(({ job }) => job)],
       },
       helloResultSchema,
       { timeoutMs: 30_000 },
     );
-    if (outcome.kind === 'ok') this.#greeted = true;
-    else this.refusals.push(outcome.kind === 'error' ? `${outcome.code}: ${outcome.message}` : outcome.kind);
+    if (outcome.kind === 'ok') {
+      this.#greeted = true;
+      for (const job of outcome.value.wanted) {
+        const had = credentials.find((given) => given.job === job);
+        if (had !== undefined) await this.giveBack(had);
+      }
+    } else
+      this.refusals.push(outcome.kind === 'error' ? `${outcome.code}: ${outcome.message}` : outcome.kind);
     this.#changed();
   }
 
@@ -247,8 +288,9 @@ export class ScriptedWorker {
       throw new Error('as the test wants');
     }
     const reports: AttemptReport[] = [];
-    for (const { host, attempt } of attempts) {
+    for (const { host, attempt, index, fence } of attempts) {
       const order = { job, host, attempt };
+      this.orders.push({ job, host, attempt, index, fence });
       this.assigned.push(order);
       reports.push(...this.script(order, this));
     }

@@ -1,0 +1,65 @@
+/** Decides to ask hosts what became of `unknown` attempts, and to go on with credentials that were given anew. */
+import type { JobRecord } from '../cluster-state.js';
+import type { LogEntry } from '../entries.js';
+import { toHostSet } from '../host-set.js';
+import { isEnded } from '../states.js';
+import { type CredentialsAtHand, renewalOf, type VerbDecision } from './retry.js';
+
+export type ResolveDecision =
+  VerbDecision | { kind: 'host-not-unknown'; hosts: number[] } | { kind: 'no-worker' };
+
+/**
+ * Opens the job if it has ended, and has each `unknown` host asked by the worker that held it, or else by another that can
+ * open the credentials.
+ */
+export function decideResolve(
+  job: JobRecord,
+  request: {
+    /** Undefined: every unknown one. */
+    hosts: readonly number[] | undefined;
+    by: string;
+    credentials: CredentialsAtHand;
+    /** The worker that is to ask about a host; undefined when there is none. */
+    workerFor: (host: number) => string | undefined;
+  },
+): ResolveDecision {
+  const { by, credentials, workerFor } = request;
+  if (job.halt !== undefined && !isEnded(job.state)) return { kind: 'halting' };
+  const named = request.hosts ?? [...job.hosts.keys()].filter((host) => job.hosts[host]!.state === 'unknown');
+  const others = named.filter((host) => job.hosts[host]!.state !== 'unknown');
+  if (others.length > 0) return { kind: 'host-not-unknown', hosts: others };
+  const hosts = named.filter((host) => job.resolutions.get(host)?.asking !== true);
+  if (hosts.length === 0) return { kind: 'nothing-to-do' };
+  const renewal = renewalOf(job, credentials);
+  if (renewal === undefined) return { kind: 'credentials-needed' };
+  const byWorker = new Map<string, number[]>();
+  for (const host of hosts) {
+    const worker = workerFor(host);
+    if (worker === undefined) return { kind: 'no-worker' };
+    const some = byWorker.get(worker);
+    if (some) some.push(host);
+    else byWorker.set(worker, [host]);
+  }
+  const entries: LogEntry[] = [];
+  if (isEnded(job.state)) entries.push({ type: 'job-reopened', job: job.job, by, cause: 'resolve' });
+  entries.push(...renewal);
+  for (const [worker, some] of byWorker) {
+    entries.push({ type: 'hosts-resolving', job: job.job, hosts: toHostSet(some), worker });
+  }
+  return { kind: 'decided', entries, hosts };
+}
+
+export type ResumeDecision =
+  | { kind: 'decided'; entries: LogEntry[] }
+  | { kind: 'job-ended' }
+  /** It waits for nothing. */
+  | { kind: 'job-running' }
+  | { kind: 'credentials-needed' };
+
+/** A job that waits for credentials goes on. */
+export function decideResume(job: JobRecord, credentials: CredentialsAtHand): ResumeDecision {
+  if (isEnded(job.state)) return { kind: 'job-ended' };
+  if (job.state !== 'needs-credentials') return { kind: 'job-running' };
+  const entries = renewalOf(job, credentials);
+  return entries === undefined ? { kind: 'credentials-needed' } : { kind: 'decided', entries };
+}

@@ -1,0 +1,51 @@
+import { restoreState, snapshotState, SnapshotTooNew, type StateSnapshot } from '@pogo/core';
+import { describe, expect, it } from 'vitest';
+import { Leader, submission } from './job-fixture.js';
+
+describe('a snapshot', () => {
+  it('of version 1 is read, its orders with the least index that they can have', () => {
+    const leader = new Leader();
+    leader.accept();
+    const accepted = { type: 'job-accepted' as const, job: 7, ...submission({ hosts: 3 }) };
+    const saved: StateSnapshot = {
+      version: 1,
+      nextJob: 8,
+      atMs: 5000,
+      term: 2,
+      nextIndex: 40,
+      jobs: [
+        {
+          accepted,
+          acceptedIndex: 30,
+          acceptedAtMs: 1000,
+          state: 'running',
+          halt: null,
+          proven: true,
+          usedMs: 0,
+          clockSinceMs: 1000,
+          endedAtMs: null,
+          lastIndex: 39,
+          hosts: [
+            [0, 1, null, null, 0],
+            [4, 1, 'a', null, 0],
+            [11, 1, 'a', { state: 'unknown', reason: 'rexec-lost' }, 0],
+          ],
+        },
+      ],
+    };
+    const state = restoreState(JSON.parse(JSON.stringify(saved)) as StateSnapshot);
+    const job = state.jobs.get(7)!;
+    expect(job).toMatchObject({ recipients: ['kid-a'], credentialsAtMs: 1000, disturbed: 2, asking: 0 });
+    expect(job.hosts.map(({ state: at, index }) => [at, index])).toEqual([
+      ['waiting', -1],
+      ['running', 30],
+      ['unknown', 30],
+    ]);
+    expect(restoreState(snapshotState(state))).toEqual(state);
+  });
+
+  it('of a later version is refused', () => {
+    const later = { ...snapshotState(new Leader().state), version: 3 };
+    expect(() => restoreState(JSON.parse(JSON.stringify(later)) as StateSnapshot)).toThrow(SnapshotTooNew);
+  });
+});

@@ -1,0 +1,55 @@
+/** `POST /v1/jobs/:id/resolve`: hosts of unknown outcome are asked what became of their command. */
+import { type ClusterState, decideResolve, hasJournalOf, type JobRecord } from '@pogo/core';
+import { resolveRequestSchema } from '@pogo/protocol';
+import { actOnJob } from '../jobs/act-on-job.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+import type { ApiContext } from './context.js';
+import { jobParams } from './job-parameters.js';
+import { credentialsBytes } from './jobs.js';
+import { type Route, route } from './route.js';
+import { verbAnswer, verbResponses } from './verb-answer.js';
+
+export function resolveRoutes(context: ApiContext): Route[] {
+  return [
+    route({
+      method: 'POST',
+      url: '/v1/jobs/:id/resolve',
+      summary: 'Ask hosts of unknown outcome what became of their command',
+      description:
+        'Evidence replaces `unknown`; a host that can not tell stays unknown, and says why in `unsettled`. Opens an ended job again until the answers are in; its credentials have to come along when nobody holds them any more.',
+      params: jobParams,
+      body: resolveRequestSchema,
+      bodyLimitBytes: credentialsBytes,
+      responses: verbResponses,
+      async handle({ params: { id }, body: { hosts, credentials } }) {
+        const by = context.principal;
+        const outcome = await actOnJob(context, { id, hosts, credentials }, (job, input, state) => {
+          const { credentials: atHand } = input;
+          const kids = atHand.kind === 'given' ? atHand.recipients : job.recipients;
+          const workerFor = askers(context.registry, state, job, kids);
+          return decideResolve(job, { ...input, by, workerFor });
+        });
+        return verbAnswer(context, { id, hosts }, outcome);
+      },
+    }),
+  ];
+}
+
+/** Who asks about a host: the worker that had the order, if it still has its journal, or else whoever can (E2). */
+function askers(
+  registry: WorkerRegistry,
+  state: ClusterState,
+  job: JobRecord,
+  kids: readonly string[],
+): (host: number) => string | undefined {
+  const others = registry
+    .all()
+    .map(({ name }) => name)
+    .filter((name) => registry.canOpen(name, kids));
+  let turn = 0;
+  return (host) => {
+    const { worker, index } = job.hosts[host]!;
+    if (worker !== undefined && others.includes(worker) && hasJournalOf(state, worker, index)) return worker;
+    return others.length === 0 ? undefined : others[turn++ % others.length];
+  };
+}

@@ -1,0 +1,55 @@
+/** `GET /v1/jobs/:id/spec` and `POST /v1/jobs/:id/resume`: a job that needs credentials gets them (V5). */
+import { decideResume } from '@pogo/core';
+import { type JobSpec, jobSpecSchema, resumeRequestSchema } from '@pogo/protocol';
+import { actOnJob } from '../jobs/act-on-job.js';
+import { viewJob } from '../jobs/job-view.js';
+import { document } from './answer.js';
+import type { ApiContext } from './context.js';
+import { problemResponses } from './documented-problems.js';
+import { jobParams, lookupProblem } from './job-parameters.js';
+import { credentialsBytes } from './jobs.js';
+import { type Route, route } from './route.js';
+import { verbAnswer, verbResponses } from './verb-answer.js';
+
+export function resumeRoutes(context: ApiContext): Route[] {
+  return [
+    route({
+      method: 'GET',
+      url: '/v1/jobs/:id/spec',
+      summary: "A job's resolved spec, and who could run it now",
+      description: 'What credentials are sealed over, and for whom, when a job asks for them again.',
+      params: jobParams,
+      responses: {
+        200: { description: 'The spec', schema: jobSpecSchema },
+        ...problemResponses(401, 404, 503),
+      },
+      async handle({ params }) {
+        const viewed = await viewJob(context, params.id);
+        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id);
+        const { spec, digest } = viewed.view;
+        const response: JobSpec = { spec, digest, recipients: context.registry.recipients() };
+        return document(response);
+      },
+    }),
+    route({
+      method: 'POST',
+      url: '/v1/jobs/:id/resume',
+      summary: 'Go on with a job that needs credentials',
+      params: jobParams,
+      body: resumeRequestSchema,
+      bodyLimitBytes: credentialsBytes,
+      responses: verbResponses,
+      async handle({ params: { id }, body: { credentials } }) {
+        const outcome = await actOnJob(context, { id, credentials }, (job, input) => {
+          const decision = decideResume(job, input.credentials);
+          if (decision.kind !== 'decided') return decision;
+          const hosts = [...job.waiting, ...job.returned].filter((host) =>
+            ['waiting', 'permitted'].includes(job.hosts[host]!.state),
+          );
+          return { ...decision, hosts };
+        });
+        return verbAnswer(context, { id }, outcome);
+      },
+    }),
+  ];
+}

@@ -1,0 +1,104 @@
+/**
+ * Removes attachments that no open or listed job refers to any more, and parts of uploads that nobody went on with. Both
+ * stay for a day after they were last touched, so that a job can be submitted behind its upload. In doubt nothing goes.
+ */
+import type { Clock, Timer } from '@pogo/lifecycle';
+import type { Logger } from 'pino';
+import type { Archive } from '../jobs/archive.js';
+import type { Specs } from '../jobs/specs.js';
+import type { Leader, LogObserver } from '../leader/leader.js';
+import type { AttachmentStore } from './attachment-store.js';
+
+export interface AttachmentSweeperOptions {
+  store: AttachmentStore;
+  leader: Leader;
+  archive: Archive;
+  specs: Specs;
+  clock: Clock;
+  logger: Logger;
+  /** Time between two rounds, in milliseconds. */
+  everyMs: number;
+  /** How long an attachment stays after it was last touched, in milliseconds. */
+  keptMs: number;
+}
+
+export class AttachmentSweeper implements LogObserver {
+  readonly #options: AttachmentSweeperOptions;
+  /** By job, what its spec refers to: specs never change. */
+  readonly #references = new Map<number, string | undefined>();
+  #timer: Timer | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: AttachmentSweeperOptions) {
+    this.#options = options;
+  }
+
+  taken(): void {
+    this.#schedule();
+  }
+
+  lost(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.lost();
+    await this.#working;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.setTimer(this.#options.everyMs, () => {
+      this.#working = this.#sweep()
+        .catch((error: unknown) =>
+          this.#options.logger.error({ err: error }, 'old attachments could not be removed'),
+        )
+        .finally(() => {
+          if (this.#timer !== undefined) this.#schedule();
+        });
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, clock, keptMs, logger } = this.#options;
+    const before = clock.wallMs() - keptMs;
+    const old = await store.untouchedSince(before);
+    if (old.length === 0) return;
+    const referred = old.some(({ complete }) => complete) ? await this.#referred() : new Set<string>();
+    if (referred === undefined) return;
+    for (const { sha256, complete } of old) {
+      if (this.#stopped) return;
+      if (complete && referred.has(sha256)) continue;
+      await store.remove(sha256, complete, before);
+      logger.info({ sha256, complete }, 'an attachment that no job refers to was removed');
+    }
+  }
+
+  /** Undefined when that can't be told just now. */
+  async #referred(): Promise<Set<string> | undefined> {
+    const { leader, archive, specs } = this.#options;
+    const live = await leader.read(
+      (state) => new Map([...state.jobs.values()].map(({ job, accepted }) => [job, accepted.specRef])),
+    );
+    if (live.kind === 'lost') return undefined;
+    const jobs = [...live.answer.keys(), ...(await archive.list())];
+    const referred = new Set<string>();
+    for (const job of jobs) {
+      if (!this.#references.has(job)) {
+        const specRef = live.answer.get(job) ?? (await archive.get(job))?.specRef;
+        if (specRef === undefined) continue;
+        const { command } = await specs.get(specRef);
+        this.#references.set(job, command.kind === 'script' ? command.sha256 : undefined);
+      }
+      const sha256 = this.#references.get(job);
+      if (sha256 !== undefined) referred.add(sha256);
+    }
+    const known = new Set(jobs);
+    for (const job of this.#references.keys()) if (!known.has(job)) this.#references.delete(job);
+    return referred;
+  }
+}
