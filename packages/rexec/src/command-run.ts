@@ -1,120 +1,159 @@
 /**
- * One command on one host, from the exec channel to its outcome: feeds the stub, relays output, keeps it alive, and
- * ends it when told to.
+ * One command on one host, from the shell to its outcome: feeds the stub, uploads the script, relays output, keeps it
+ * alive, and ends it when told to.
  *
  * 1. `failed`, `succeeded`, `timed-out` and `killed` need the stub's own word; a kill that it didn't confirm, a broken
  *    connection, or silence after the command was handed over is `unknown` (consistency.md E1).
  * 2. A command that was never handed over whole, or whose shell ended without the stub's first word, never began.
- * 3. Nothing is written to the stub before it is ready but its text.
- * 4. Whatever the host does, `outcome` resolves: each phase has a limit.
+ * 3. Nothing is written to the stub before it is ready but its text, and nothing but the script while it waits for that.
+ * 4. Whatever the host does, `ended` resolves: each phase has a limit.
  */
 import type { Outcome, ReasonCode } from '@pogo/core';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import {
   createStubParser,
+  encodeAcknowledge,
   encodeHeartbeat,
   encodeTerminate,
-  type EndedEvent,
+  type RenderedStub,
+  type SettledEvent,
   type StubEvent,
   type StubParser,
 } from '@pogo/stub';
 import { escapeHostText } from './escape-text.js';
-import { StreamDigest } from './output-digest.js';
-import type { OutputRelay } from './output-relay.js';
-import type { ChannelEnd, Connection, ExecChannel } from './transport/transport.js';
+import { haltedBefore, type OpenShell, shellUnusable } from './host-shell.js';
+import type { OutputKeeper } from './output-keeper.js';
+import { outcomeOfEnd } from './outcome-of-end.js';
+import { uploadScript } from './script-upload.js';
+import type { ChannelEnd, ExecChannel } from './transport/transport.js';
 
 /** How long the host gets beyond the stub's own limits before it is given up. */
 const backstopMs = 30_000;
 
 export interface CommandRunOptions {
-  readonly connection: Connection;
+  readonly openShell: OpenShell;
   readonly clock: Clock;
-  readonly relay: OutputRelay;
-  readonly host: number;
-  readonly attempt: number;
+  readonly output: OutputKeeper;
   /** `user@host:port`, for messages. */
   readonly shown: string;
   readonly nonce: string;
-  readonly execLine: string;
-  readonly stdin: Uint8Array;
+  /** The stub for the command as it is, or as it goes through sudo by itself. */
+  readonly render: (commandOnly?: readonly (Uint8Array | string)[]) => RenderedStub;
+  readonly runAs: string | undefined;
+  /** Where the job has a script: its file on the worker. */
+  readonly scriptFile: string | undefined;
+  readonly scriptBytes: number;
   /** From the handing over to the stub's first word. */
   readonly startMs: number;
+  /** How long the stub waits for another attempt to be over. */
+  readonly lockMs: number;
+  /** The longest time for which the stub may hear nothing. */
+  readonly silenceMs: number;
   readonly timeoutMs: number;
   readonly killGraceMs: number;
+  /** From its start to its end at the longest, all tries included. */
+  readonly longestRunMs: number;
   readonly onStarted: () => void;
+  /** What an earlier attempt had left on the host. */
+  readonly onSettled: (event: SettledEvent) => void;
 }
 
-type Phase = 'opening' | 'handed-over' | 'ready' | 'over';
+/** How an attempt ended on this connection. */
+export interface CommandEnd {
+  readonly outcome: Outcome;
+  /** The command may have begun, and the host may still know what became of it: worth asking. */
+  readonly askAgain: boolean;
+  /** The stub has said that it began the command. */
+  readonly started: boolean;
+  /** The stub waits to hear that its word was recorded. */
+  readonly wantsAcknowledge: boolean;
+}
+
+type Phase = 'opening' | 'handed-over' | 'ready' | 'uploading' | 'started' | 'over';
 
 export class CommandRun {
-  /** Resolves once, when the attempt is over; the connection may be closed then. */
-  readonly outcome: Promise<Outcome>;
+  /** Resolves once, when the attempt is over on this connection. */
+  readonly ended: Promise<CommandEnd>;
+  /** Resolves once the channel is over: the stub has left, or the connection is gone. */
+  readonly closed: Promise<void>;
   readonly #options: CommandRunOptions;
   readonly #parser: StubParser;
-  readonly #digests = { stdout: new StreamDigest(), stderr: new StreamDigest() };
-  #settle: (outcome: Outcome) => void = () => {};
+  readonly #opening = new AbortController();
+  readonly #uploading = new AbortController();
+  #resolve: (end: CommandEnd) => void = () => {};
+  #markClosed: () => void = () => {};
   #phase: Phase = 'opening';
   #channel: ExecChannel | undefined;
+  #commandOnlyAs: string | undefined;
   #paused = false;
   #terminate = false;
+  #handedScript = false;
   #noise = '';
   #limit: Timer | undefined;
 
   constructor(options: CommandRunOptions) {
     this.#options = options;
     this.#parser = createStubParser({ nonce: options.nonce });
-    this.outcome = new Promise((resolve) => (this.#settle = resolve));
+    this.ended = new Promise((resolve) => (this.#resolve = resolve));
+    this.closed = new Promise((resolve) => (this.#markClosed = resolve));
   }
 
-  /** Opens the channel and hands the command over. */
+  /** Opens the shell and hands the command over. */
   async start(): Promise<void> {
-    const { connection, execLine, stdin, shown, startMs } = this.#options;
-    this.#setLimit(startMs, () =>
-      this.#never('channel-refused', `${shown} did not open a session within ${startMs / 1000} s.`),
-    );
-    const opened = await connection.exec(execLine, {
-      stdout: (bytes) => this.#take(this.#parser.stdout(bytes)),
-      stderr: (bytes) => this.#take(this.#parser.stderr(bytes)),
-      closed: (end) => this.#closed(end),
+    const { openShell, render, shown, startMs, runAs } = this.#options;
+    let stub = render();
+    if (!stub.ok) return this.#end(notRunnable(stub.message));
+    const opened = await openShell({
+      shellLine: stub.execLine,
+      signal: this.#opening.signal,
+      handlers: {
+        stdout: (bytes) => this.#take(this.#parser.stdout(bytes)),
+        stderr: (bytes) => this.#take(this.#parser.stderr(bytes)),
+        closed: (end) => this.#closed(end),
+      },
     });
+    if (!opened.ok) return this.#end(opened.outcome);
     if (this.#phase === 'over') return;
-    if (!opened.ok) {
-      const detail = escapeHostText(opened.detail);
-      if (opened.kind === 'refused') {
-        this.#never('channel-refused', `${shown} accepted the login but refused to run anything: ${detail}.`);
-      } else {
-        this.#never(
-          'connection-broken',
-          `The connection to ${shown} broke before the command began: ${detail}.`,
-        );
-      }
-      return;
-    }
+    const { commandOnly } = opened;
+    if (commandOnly !== undefined) stub = render(commandOnly);
+    if (!stub.ok) return this.#end(notRunnable(stub.message));
+    this.#commandOnlyAs = commandOnly === undefined ? undefined : runAs;
     this.#channel = opened.channel;
     this.#phase = 'handed-over';
     this.#setLimit(startMs, () =>
       this.#unknown('start-unconfirmed', `${shown} took the command but did not say that it began.`),
     );
-    opened.channel.write(stdin);
+    opened.channel.write(stub.stdin);
   }
 
   /** Due every third of the stub's silence limit. */
   heartbeat(): void {
-    if (this.#phase === 'ready') this.#channel?.write(encodeHeartbeat());
+    if (this.#phase === 'ready' || this.#phase === 'started') this.#channel?.write(encodeHeartbeat());
   }
 
   /** Ends the command: TERM, then KILL after the grace. */
   terminate(): void {
     if (this.#terminate) return;
     this.#terminate = true;
-    if (this.#phase === 'ready') this.#sendTerminate();
-    else if (this.#phase === 'opening') {
-      this.#end({
-        state: 'killed',
-        reason: 'halt-kill',
-        message: `Halted before the command on ${this.#options.shown} began.`,
-      });
+    switch (this.#phase) {
+      case 'ready':
+      case 'started':
+        return this.#sendTerminate();
+      case 'uploading':
+        // Once the host may have all of it, only `received` tells where to send this.
+        if (!this.#handedScript) this.#uploading.abort();
+        return;
+      case 'opening':
+        this.#opening.abort();
+        return this.#end(haltedBefore(this.#options.shown));
+      case 'handed-over':
+      case 'over':
     }
+  }
+
+  /** The stub's word was recorded: nothing need stay on the host. */
+  acknowledge(): void {
+    this.#channel?.write(encodeAcknowledge());
   }
 
   #take(events: StubEvent[]): void {
@@ -125,19 +164,34 @@ export class CommandRun {
   }
 
   #on(event: StubEvent): void {
-    const { shown, timeoutMs, killGraceMs, onStarted } = this.#options;
+    const { shown, startMs, lockMs, longestRunMs, onStarted, onSettled, timeoutMs } = this.#options;
     switch (event.kind) {
       case 'ready':
         this.#phase = 'ready';
-        this.#setLimit(timeoutMs + killGraceMs + backstopMs, () =>
-          this.#unknown(
-            'kill-unconfirmed',
-            `${shown} did not say how the command ended, though its time limit has passed.`,
-          ),
+        this.#setLimit(lockMs + startMs + backstopMs, () =>
+          this.#unknown('start-unconfirmed', `${shown} did not say that the command began.`),
         );
         if (this.#terminate) this.#sendTerminate();
         return;
+      case 'settled':
+        return onSettled(event);
+      case 'send':
+        void this.#upload(event.offset);
+        return;
+      case 'received':
+        if (this.#phase === 'uploading') this.#phase = 'ready';
+        if (this.#terminate) this.#sendTerminate();
+        return;
       case 'started':
+        this.#phase = 'started';
+        if (!this.#terminate) {
+          this.#setLimit(longestRunMs + backstopMs, () =>
+            this.#unknown(
+              'kill-unconfirmed',
+              `${shown} did not say how the command ended, though its time limit has passed.`,
+            ),
+          );
+        }
         return onStarted();
       case 'stdout':
       case 'stderr':
@@ -145,58 +199,123 @@ export class CommandRun {
       case 'noise':
         this.#noise ||= Buffer.from(event.bytes).toString('utf8').trim();
         return;
-      case 'ended':
-        return this.#end({ ...outcomeOf(event, this.#options, this.#terminate) });
+      case 'ended': {
+        const halted = this.#terminate;
+        const commandOnlyAs = this.#commandOnlyAs;
+        return this.#end(outcomeOfEnd(event, { shown, timeoutMs, halted, commandOnlyAs }), {
+          wantsAcknowledge: true,
+        });
+      }
+      case 'busy': {
+        if (this.#terminate) return this.#end(haltedBefore(shown));
+        const holder =
+          event.holder === undefined
+            ? 'another command of Pogo'
+            : `attempt ${event.holder.attempt} of job ${event.holder.job} (process ${event.holder.pid})`;
+        return this.#end({
+          state: 'unreachable',
+          reason: 'host-busy',
+          message: `${shown} still runs ${holder} under this account, so the command did not begin.`,
+        });
+      }
+      case 'fenced':
+        return this.#end({
+          state: 'denied',
+          reason: 'fenced',
+          message: `${shown} was fenced by a later attempt (log index ${event.index}), so this one did not begin.`,
+        });
+      case 'refused': {
+        if (this.#terminate) return this.#end(haltedBefore(shown));
+        const message = `${shown} did not begin the command: ${escapeHostText(event.message)}`;
+        return event.code.startsWith('upload-')
+          ? this.#end({ state: 'unreachable', reason: 'upload-failed', message })
+          : this.#end({ state: 'denied', reason: 'not-runnable', message });
+      }
       case 'protocol-error':
         if (event.code === 'never-ready') return this.#neverReady({});
-        if (event.code === 'too-much-noise' && this.#phase !== 'ready') {
+        if (event.code === 'too-much-noise' && this.#phase === 'handed-over') {
           return this.#unknown('start-unconfirmed', `${shown}: ${escapeHostText(event.message)}`);
         }
         return this.#unknown('stub-protocol', `${shown}: ${escapeHostText(event.message)}`);
     }
   }
 
+  async #upload(offset: number): Promise<void> {
+    const { scriptFile, scriptBytes, clock, shown, silenceMs, startMs } = this.#options;
+    this.#phase = 'uploading';
+    this.#limit?.cancel();
+    if (this.#terminate || scriptFile === undefined) return this.#end(haltedBefore(shown));
+    this.#handedScript = false;
+    const sent = await uploadScript({
+      file: scriptFile,
+      bytes: scriptBytes,
+      offset,
+      channel: this.#channel!,
+      clock,
+      stallMs: silenceMs + backstopMs,
+      signal: this.#uploading.signal,
+      onLastPiece: () => (this.#handedScript = true),
+    });
+    // While it was on its way the host may have refused it, or the connection may have ended: then that counts.
+    if (this.#phase !== 'uploading') return;
+    if (!sent.ok && this.#handedScript) {
+      return this.#unknown(
+        'start-unconfirmed',
+        `${shown} may have got the whole script, but did not say that it began: ${escapeHostText(sent.detail)}.`,
+      );
+    }
+    if (!sent.ok && this.#terminate) return this.#end(haltedBefore(shown));
+    if (!sent.ok) {
+      // The stub runs nothing that it hasn't got whole.
+      return this.#end({
+        state: 'unreachable',
+        reason: 'upload-failed',
+        message: `The script did not arrive whole on ${shown}, so it never ran: ${escapeHostText(sent.detail)}.`,
+      });
+    }
+    this.#setLimit(silenceMs + startMs + backstopMs, () =>
+      this.#unknown('start-unconfirmed', `${shown} took the script but did not say that it began.`),
+    );
+  }
+
   #output(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
-    const { relay, host, attempt } = this.#options;
-    const digest = this.#digests[stream];
-    const offset = digest.bytes;
-    digest.add(bytes);
-    if (relay.write({ host, attempt, stream, offset, bytes }) || this.#paused) return;
+    const { output } = this.#options;
+    if (output.write(stream, bytes) || this.#paused) return;
     this.#paused = true;
     this.#channel?.pause();
-    relay.whenDrained(() => {
+    output.whenDrained(() => {
       this.#paused = false;
       this.#channel?.resume();
     });
   }
 
   #closed(end: ChannelEnd): void {
+    this.#markClosed();
     if (this.#phase === 'over') return;
     const { shown } = this.#options;
     if (end.lost !== undefined) {
-      this.#unknown(
+      const detail = escapeHostText(end.lost);
+      if (this.#phase === 'uploading' && !this.#handedScript) {
+        return this.#end({
+          state: 'unreachable',
+          reason: 'upload-failed',
+          message: `The connection to ${shown} broke before the script had arrived whole, so it never ran: ${detail}.`,
+        });
+      }
+      return this.#unknown(
         'connection-lost',
-        `The connection to ${shown} broke while the command may have been running: ${escapeHostText(end.lost)}.`,
+        `The connection to ${shown} broke while the command may have been running: ${detail}.`,
       );
-      return;
     }
-    if (this.#phase !== 'ready') return this.#neverReady(end);
+    if (this.#phase === 'handed-over') return this.#neverReady(end);
     this.#take(this.#parser.finish());
   }
 
-  /** The login shell came to its end without the stub's first word. */
-  #neverReady(end: ChannelEnd): void {
-    const { shown } = this.#options;
+  /** The shell came to its end without the stub's first word. */
+  #neverReady(end: Pick<ChannelEnd, 'exitCode' | 'signal'>): void {
     // The parser tells output that looked like the stub's; what was written instead is in its noise.
     for (const event of this.#parser.finish()) if (event.kind === 'noise') this.#on(event);
-    const how =
-      end.exitCode !== undefined
-        ? `exited with status ${end.exitCode}`
-        : end.signal !== undefined
-          ? `was ended by ${escapeHostText(end.signal)}`
-          : 'ended';
-    const said = this.#noise === '' ? '' : `, and said: ${escapeHostText(this.#noise)}`;
-    this.#never('shell-unusable', `The login shell at ${shown} ${how} without running the command${said}.`);
+    this.#end(shellUnusable(this.#options.shown, end, this.#noise));
   }
 
   #sendTerminate(): void {
@@ -207,29 +326,27 @@ export class CommandRun {
     );
   }
 
-  /** The command never began. */
-  #never(
-    reason: ReasonCode & ('channel-refused' | 'connection-broken' | 'shell-unusable'),
-    message: string,
-  ): void {
-    this.#end({ state: 'unreachable', reason, message });
-  }
-
   #unknown(
     reason: ReasonCode & ('connection-lost' | 'kill-unconfirmed' | 'stub-protocol' | 'start-unconfirmed'),
     message: string,
   ): void {
-    this.#end({ state: 'unknown', reason, message });
+    this.#end({ state: 'unknown', reason, message }, { askAgain: true });
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: Outcome, more: { askAgain?: boolean; wantsAcknowledge?: boolean } = {}): void {
     if (this.#phase === 'over') return;
-    const began = this.#phase === 'ready';
+    const began = ['ready', 'uploading', 'started'].includes(this.#phase);
+    const started = this.#phase === 'started';
     this.#phase = 'over';
     this.#limit?.cancel();
+    this.#uploading.abort();
     if (this.#paused) this.#channel?.resume();
-    const digests = { stdout: this.#digests.stdout.finish(), stderr: this.#digests.stderr.finish() };
-    this.#settle({ ...outcome, ...(began ? digests : {}) });
+    this.#resolve({
+      outcome: { ...outcome, ...(began ? this.#options.output.finish() : {}) },
+      askAgain: more.askAgain === true,
+      started,
+      wantsAcknowledge: more.wantsAcknowledge === true,
+    });
   }
 
   #setLimit(ms: number, passed: () => void): void {
@@ -238,73 +355,6 @@ export class CommandRun {
   }
 }
 
-/** What the stub's last word proves. */
-function outcomeOf(
-  event: EndedEvent,
-  { shown, timeoutMs }: Pick<CommandRunOptions, 'shown' | 'timeoutMs'>,
-  halted: boolean,
-): Outcome {
-  const { exit } = event;
-  const known: Partial<Outcome> =
-    exit.kind === 'exited'
-      ? { exitCode: exit.exitCode }
-      : exit.kind === 'signalled'
-        ? { signal: exit.signal }
-        : {};
-  if (event.stopCause !== undefined) {
-    const cause = causes[event.stopCause];
-    if (!event.killConfirmed) {
-      const message = `${shown} ended the command (${cause}) but could not confirm that nothing of it is left.`;
-      return { state: 'unknown', reason: 'kill-unconfirmed', message, ...known };
-    }
-    if (event.timedOut) {
-      const message = `The command on ${shown} ran longer than ${timeoutMs / 1000} s and was killed.`;
-      return { state: 'timed-out', reason: 'command-timeout', message, ...known };
-    }
-    if (halted && (event.stopCause === 'terminate' || event.stopCause === 'kill')) {
-      const message = `The command on ${shown} was killed because the job was halted.`;
-      return { state: 'killed', reason: 'halt-kill', message, ...known };
-    }
-    return {
-      state: 'killed',
-      reason: 'stub-stopped',
-      message: `The command on ${shown} was killed: ${cause}.`,
-      ...known,
-    };
-  }
-  switch (exit.kind) {
-    case 'exited':
-      if (exit.exitCode === 0) return { state: 'succeeded', exitCode: 0 };
-      return {
-        state: 'failed',
-        reason: 'exit-nonzero',
-        message: exit.ambiguous
-          ? `The command on ${shown} exited with status ${exit.exitCode}, or was ended by signal ${exit.exitCode - 128}.`
-          : `The command on ${shown} exited with status ${exit.exitCode}.`,
-        ...known,
-      };
-    case 'signalled':
-      return {
-        state: 'failed',
-        reason: 'signal',
-        message: `The command on ${shown} was ended by ${exit.signal}.`,
-        ...known,
-      };
-    case 'unknown':
-      return {
-        state: 'unknown',
-        reason: 'stub-protocol',
-        message: `${shown} could not tell how the command ended.`,
-      };
-  }
+function notRunnable(message: string): Outcome {
+  return { state: 'denied', reason: 'not-runnable', message };
 }
-
-const causes = {
-  timeout: 'its time limit has passed',
-  terminate: 'it was told to end',
-  kill: 'it was told to end',
-  closed: 'the connection was closed',
-  silence: 'it heard nothing from the worker for too long',
-  'stub-signalled': 'the process that watches over it got a signal on the host',
-  'no-timer': 'the host has no usable `sleep`, so nothing could be timed',
-} as const;

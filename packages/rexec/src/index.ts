@@ -13,13 +13,15 @@ export type {
   Target,
   Transport,
 } from './transport/transport.js';
-export type {
-  AuthMethod,
-  JobCredentials,
-  PreparedMethod,
-  PreparedMethodOutcome,
+export {
+  type AuthMethod,
+  authMethodVersion,
+  type JobCredentials,
+  type MethodNeeds,
+  type PreparedMethod,
+  type PreparedMethodOutcome,
 } from './auth/auth-method.js';
-export type { Login, LoginAction, LoginAnswer, Prompt } from './auth/login.js';
+export type { Login, LoginAction, LoginAnswer, Prompt, PromptAnswers, Typed } from './auth/login.js';
 export type { IdentityKey, KeyAgent, SignatureHash } from './identities/key-agent.js';
 export {
   type Admission,
@@ -28,5 +30,10 @@ export {
   PasswordGate,
   type PasswordTicket,
 } from './auth/password-gate.js';
-export { parseIdentity, type ParsedIdentity, type SealedIdentity } from './identities/parse-identity.js';
+export {
+  type OpenedIdentities,
+  parseIdentity,
+  type ParsedIdentity,
+  type SealedIdentity,
+} from './identities/parse-identity.js';
 export { warmUp } from './warm-up.js';

@@ -50,6 +50,12 @@ export function loginFailure({ shown, login, unusable, detail }: LoginFailureOpt
     message: `${text}${because}${notes === '' ? '' : ` (${notes})`}.`,
     methodsTried,
   });
+  if (login.faulty.length > 0) {
+    return outcome(
+      'credentials-unusable',
+      `${shown} was not logged in to: ${login.faulty.join(', ')} failed by itself, which is a fault of its plug-in`,
+    );
+  }
   if (methodsTried.length > 0) {
     const tried = login.tried
       .map(({ name, shown: credential }) => (credential === '' ? name : `${name} with ${credential}`))
@@ -104,6 +110,7 @@ const clauses: Record<Untried, string> = {
   'password-used': 'would have sent the same password again',
   'host-key-unproven': 'was held back, since the host key is known on first sight only',
   withheld: 'was held back, since other hosts refused the same password',
+  faulty: 'failed by itself',
 };
 
 function noteUntried(login: HostLogin, unusable: UnusableMethods): string {

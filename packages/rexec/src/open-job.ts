@@ -7,12 +7,22 @@
 import { readFile } from 'node:fs/promises';
 import { formatTarget, type Outcome, type ReasonCode, resolveTargets } from '@pogo/core';
 import type { Clock } from '@pogo/lifecycle';
-import { parseKnownHosts, type ResolvedSpec, type RexecOrder, Secret, specDigest } from '@pogo/protocol';
-import type { PreparedMethod } from './auth/auth-method.js';
+import {
+  parseKnownHosts,
+  type ResolvedSpec,
+  type RexecOrder,
+  type SealedPayload,
+  Secret,
+  specDigest,
+} from '@pogo/protocol';
+import type { JobCredentials, PreparedMethod } from './auth/auth-method.js';
 import { loadMethods } from './auth/load-methods.js';
+import type { KeyAgent } from './identities/key-agent.js';
+import { type OpenedIdentities, parseIdentities } from './identities/parse-identity.js';
 import { JobHostKeys } from './known-hosts/job-host-keys.js';
 import { credentialsUnusable, type UnusableMethods } from './login-failure.js';
 import { openSeal } from './open-seal.js';
+import { measureScript } from './script-upload.js';
 import type { Target } from './transport/transport.js';
 
 export type OpenOrder = Extract<RexecOrder, { type: 'open' }>;
@@ -26,6 +36,13 @@ export interface OpenedJob {
   readonly methods: readonly PreparedMethod[];
   readonly unusable: UnusableMethods;
   readonly hostKeys: JobHostKeys;
+  /** Offered to the hosts, where the job asks for that and the worker allows it. */
+  readonly forwardedAgent: KeyAgent | undefined;
+  /** For sudo's prompt. */
+  readonly sudoPassword: Secret | undefined;
+  /** The job's script on the worker: what was in it when the job was opened is what the spec names. */
+  readonly scriptFile: string | undefined;
+  readonly outputLimitBytes: number;
   /** Wall-clock instant after which the credentials may not be used, in milliseconds since 1970. */
   readonly expiresAtMs: number;
 }
@@ -53,6 +70,14 @@ export async function openJob(order: OpenOrder, clock: Clock): Promise<OpenJobOu
   if (!hostKeys.ok) {
     return denied('spec-mismatch', `The sealed host keys cannot be read (${hostKeys.message}).`);
   }
+  if (spec.forwardAgent === true && !order.allowAgentForwarding) {
+    return denied(
+      'agent-forwarding-not-allowed',
+      'The job wants its agent forwarded, which this worker does not allow.',
+    );
+  }
+  const script = await checkScript(spec, order.scriptFile);
+  if (script !== undefined) return denied(script.reason, script.message);
   const sealingKey = await readFile(order.sealingKeyFile).catch(() => undefined);
   if (sealingKey === undefined) {
     return unusable(`The worker cannot read its sealing key ${order.sealingKeyFile}.`);
@@ -63,7 +88,7 @@ export async function openJob(order: OpenOrder, clock: Clock): Promise<OpenJobOu
     const message = `Nothing was sent to any host: ${opened.message}.`;
     return opened.reason === 'spec-mismatch' ? denied('spec-mismatch', message) : unusable(message);
   }
-  const { password, identities, sealedAtMs, lifetimeMs } = opened.payload;
+  const { sealedAtMs, lifetimeMs } = opened.payload;
   if (sealedAtMs > clock.wallMs() + clockToleranceMs) {
     const ahead = Math.round((sealedAtMs - clock.wallMs()) / 1000);
     return denied(
@@ -71,18 +96,19 @@ export async function openJob(order: OpenOrder, clock: Clock): Promise<OpenJobOu
       `The credentials were sealed ${ahead} s in the future: the clocks of client and worker are apart.`,
     );
   }
+  const credentials = credentialsOf(opened.payload);
   const loaded = await loadMethods({
     names: spec.auth.methods,
     plugins: order.authPlugins,
-    credentials: {
-      password: password === undefined ? undefined : new Secret(password),
-      identities: identities ?? [],
-    },
+    credentials,
+    clock,
   });
   if (loaded.methods.length === 0) return { ok: false, outcome: credentialsUnusable(loaded.unusable) };
+  const forwarded = spec.forwardAgent === true ? credentials.openIdentities() : undefined;
+  const warnings = new Set([...loaded.warnings, ...(forwarded?.warnings ?? [])]);
   return {
     ok: true,
-    warnings: loaded.warnings,
+    warnings: [...warnings],
     job: {
       job: order.job,
       spec,
@@ -90,6 +116,10 @@ export async function openJob(order: OpenOrder, clock: Clock): Promise<OpenJobOu
       methods: loaded.methods,
       unusable: loaded.unusable,
       hostKeys: hostKeys.hostKeys,
+      forwardedAgent: forwarded?.agent,
+      sudoPassword: credentials.sudoPassword,
+      scriptFile: order.scriptFile,
+      outputLimitBytes: order.outputLimitBytes,
       expiresAtMs: sealedAtMs + Math.min(lifetimeMs, spec.lifetimeMs) + clockToleranceMs,
     },
   };
@@ -108,6 +138,42 @@ export function credentialsExpired(): Outcome {
   };
 }
 
+/** The seal's contents, as the methods see them. */
+function credentialsOf(
+  payload: SealedPayload,
+): JobCredentials & { readonly sudoPassword: Secret | undefined } {
+  const secretOf = (text: string | undefined) => (text === undefined ? undefined : new Secret(text));
+  const password = secretOf(payload.password);
+  let opened: OpenedIdentities | undefined;
+  return {
+    password,
+    sudoPassword: secretOf(payload.sudoPassword) ?? password,
+    identities: payload.identities ?? [],
+    openIdentities: () => (opened ??= parseIdentities(payload.identities ?? [])),
+    secrets: new Map(Object.entries(payload.secrets ?? {}).map(([name, text]) => [name, new Secret(text)])),
+  };
+}
+
+/** Not the worker's word alone: the script is in the sealed digest by its hash. */
+async function checkScript(
+  { command }: ResolvedSpec,
+  file: string | undefined,
+): Promise<{ reason: 'attachment-unavailable' | 'spec-mismatch'; message: string } | undefined> {
+  if (command.kind !== 'script') return undefined;
+  const measured = file === undefined ? 'the worker has none' : await measureScript(file);
+  if (typeof measured === 'string') {
+    return {
+      reason: 'attachment-unavailable',
+      message: `The script ${command.name} cannot be read on the worker (${measured}).`,
+    };
+  }
+  if (measured.sha256 === command.sha256 && measured.bytes === command.bytes) return undefined;
+  return {
+    reason: 'spec-mismatch',
+    message: `The script ${command.name} on the worker is not the one that the job was sealed for.`,
+  };
+}
+
 function expandTargets(spec: ResolvedSpec): Target[] | undefined {
   const expanded = resolveTargets(spec.targets);
   if (!expanded.ok) return undefined;
@@ -123,7 +189,8 @@ async function readText(file: string): Promise<string> {
 }
 
 function denied(
-  reason: ReasonCode & ('spec-mismatch' | 'credentials-expired'),
+  reason: ReasonCode &
+    ('spec-mismatch' | 'credentials-expired' | 'agent-forwarding-not-allowed' | 'attachment-unavailable'),
   message: string,
 ): OpenJobOutcome {
   return { ok: false, outcome: { state: 'denied', reason, message } };

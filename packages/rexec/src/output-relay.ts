@@ -39,17 +39,35 @@ export class OutputRelay {
         position: 0,
         data: bytes.subarray(start, start + frameDataBytes),
       });
-      if (!taken && !this.#full) {
-        this.#full = true;
-        void this.#link.drained().then(() => this.#drained());
-      }
+      this.#sent(taken);
     }
     return !this.#full;
+  }
+
+  /** Says that bytes of the host's output were dropped. */
+  gap({ host, attempt, bytes }: { host: number; attempt: number; bytes: number }): void {
+    this.#sent(
+      this.#link.output({
+        subscription: 0,
+        kind: 'gap',
+        host,
+        attempt,
+        offset: bytes,
+        position: 0,
+        data: new Uint8Array(),
+      }),
+    );
   }
 
   whenDrained(callback: () => void): void {
     if (this.#full) this.#waiting.push(callback);
     else callback();
+  }
+
+  #sent(taken: boolean): void {
+    if (taken || this.#full) return;
+    this.#full = true;
+    void this.#link.drained().then(() => this.#drained());
   }
 
   #drained(): void {

@@ -1,42 +1,59 @@
 /**
- * One attempt on one host, as steps over one record: connect (resolve, dial, verify the host key, authenticate) →
- * start the stub → relay → end.
+ * One attempt on one host: connect → open a shell → start the stub → relay → end; and the question what became of an
+ * attempt, where that wasn't heard.
  *
  * 1. Every attempt ends with exactly one result, and with its connection closed.
  * 2. A refusal to begin (`refused`) is given only for a host that was never dialled.
+ * 3. A connection that was lost after the command was handed over is made again, and the host asked, before the
+ *    attempt is reported as `unknown`.
+ * 4. The host keeps its word until the worker has recorded it (E4); nobody waits for that for longer than
+ *    {@link recordingMs}.
  */
+import { createHash } from 'node:crypto';
 import { formatJobId, type Outcome } from '@pogo/core';
-import type { Clock } from '@pogo/lifecycle';
-import { renderStub } from '@pogo/stub';
-import { HostLogin } from './auth/host-login.js';
-import type { Lane, PasswordGate } from './auth/password-gate.js';
+import { type Clock, delay } from '@pogo/lifecycle';
+import type { OrderedAttempt } from '@pogo/protocol';
+import { longestRunMs, renderSettle, renderStub, type SettledEvent, type StubCommand } from '@pogo/stub';
+import type { PasswordGate } from './auth/password-gate.js';
 import { CommandRun } from './command-run.js';
-import { escapeHostText } from './escape-text.js';
-import { HostKeyCheck } from './known-hosts/host-key-check.js';
-import { hostKeyFailure, loginFailure } from './login-failure.js';
+import { type Dialled, HostDialler } from './host-dialler.js';
+import { type OpenShell, openPlainShell } from './host-shell.js';
 import { type OpenedJob, showTarget } from './open-job.js';
+import { OutputKeeper } from './output-keeper.js';
 import type { OutputRelay } from './output-relay.js';
-import type { Connection, ConnectFailure, Target, Transport } from './transport/transport.js';
+import { outcomeOfEnd } from './outcome-of-end.js';
+import { type SettleAnswer, SettleRun } from './settle-run.js';
+import { openSudoShell } from './sudo/sudo-shell.js';
+import type { Connection, Target, Transport } from './transport/transport.js';
 
 /** Between TERM and KILL. */
 const killGraceMs = 5000;
 /** Longer limits are beyond what the stub's shells can count to. */
 const maxStubTimeoutMs = 2 ** 31 - 1;
-
-export interface AttemptKey {
-  readonly host: number;
-  readonly attempt: number;
-}
+/** How long the stub waits for another attempt on the host to be over. */
+const lockMs = 10_000;
+/** Before each further connection after one was lost. */
+const reconnectAfterMs = [500, 2000, 5000] as const;
+/** How long the worker may take to record a result. */
+const recordingMs = 30_000;
+/** How long a stub may take to leave once it has been told that it may. */
+const leavingMs = 10_000;
+/** Clocks of hosts that say how long they have been up. */
+const uptimeToleranceMs = 60_000;
 
 export type AttemptResult =
   | { readonly event: 'finished'; readonly outcome: Outcome }
-  | { readonly event: 'refused'; readonly reason: string };
+  | { readonly event: 'refused'; readonly reason: string }
+  /** The host can't tell: nothing changes. */
+  | { readonly event: 'unsettled'; readonly detail: string };
 
 /** What an attempt has to tell before its end. */
 export interface AttemptListener {
   authenticated(): void;
   started(): void;
   hostKeyAccepted(key: { host: string; port: number; key: string }): void;
+  /** Evidence of an earlier attempt on the host. */
+  earlier(found: { job: number; attempt: number; index: number; outcome: Outcome }): void;
 }
 
 /** What the hosts of a job share. */
@@ -45,198 +62,323 @@ export interface HostRunContext {
   readonly clock: Clock;
   readonly transport: Transport;
   readonly gate: PasswordGate;
+  /** For sudo's password: it may be another, and what accepts a login says nothing of it. */
+  readonly sudoGate: PasswordGate;
   readonly relay: OutputRelay;
   readonly newNonce: () => string;
+  /** Longest time for which a stub may hear nothing. */
+  readonly silenceMs: number;
 }
+
+type AttemptOrder = Omit<OrderedAttempt, 'fence'> & { readonly fence?: boolean };
 
 export class HostRun {
   readonly #context: HostRunContext;
-  readonly #key: AttemptKey;
+  readonly #order: AttemptOrder;
   readonly #listener: AttemptListener;
   readonly #target: Target;
   readonly #shown: string;
+  readonly #timeoutMs: number;
   readonly #aborter = new AbortController();
-  #phase: 'waiting' | 'dialling' | 'parked' | 'connected' = 'waiting';
+  readonly #dialler: HostDialler;
+  #stage: 'connecting' | 'running' | 'settling' | 'over' = 'connecting';
   #command: CommandRun | undefined;
+  #probe: SettleRun | undefined;
   #connection: Connection | undefined;
+  #startedMs: number | undefined;
+  /** Waits to be told that the result is recorded. */
+  #unrecorded: CommandRun | SettleRun | undefined;
+  #recorded: (() => void) | undefined;
 
-  constructor(context: HostRunContext, target: Target, key: AttemptKey, listener: AttemptListener) {
+  constructor(context: HostRunContext, target: Target, order: AttemptOrder, listener: AttemptListener) {
     this.#context = context;
-    this.#key = key;
+    this.#order = order;
     this.#listener = listener;
     this.#target = target;
     this.#shown = showTarget(target);
+    this.#timeoutMs = Math.min(context.job.spec.timeouts.commandMs, maxStubTimeoutMs);
+    this.#dialler = new HostDialler({
+      ...context,
+      target,
+      shown: this.#shown,
+      signal: this.#aborter.signal,
+      onHostKeyAccepted: (key) => listener.hostKeyAccepted(key),
+    });
   }
 
+  /** Runs the command. The connection may outlive the result: see {@link left}. */
   async run(): Promise<AttemptResult> {
-    const { clock, gate, job } = this.#context;
-    const startedMs = clock.monotonicMs();
-    let lane: Lane | undefined;
-    if (job.methods[0]?.sendsPassword === true) {
-      lane = await gate.waitForLane(this.#aborter.signal);
-      if (lane === undefined)
-        return { event: 'refused', reason: 'the job was halted before the host was dialled' };
-      if (gate.state === 'stopped') {
-        lane.release();
-        return {
-          event: 'refused',
-          reason: 'the password was refused by other hosts before the host was dialled',
-        };
-      }
+    const { clock } = this.#context;
+    const begunMs = clock.monotonicMs();
+    const dialled = await this.#dialler.dial();
+    if (dialled.kind === 'not-dialled') return { event: 'refused', reason: dialled.reason };
+    const outcome = dialled.kind === 'failed' ? dialled.outcome : await this.#runOn(dialled.dialled);
+    this.#stage = 'over';
+    const durationMs = Math.round(clock.monotonicMs() - begunMs);
+    return { event: 'finished', outcome: { ...outcome, durationMs } };
+  }
+
+  /** Asks what became of the attempt, which somebody else had begun. */
+  async settle(): Promise<AttemptResult> {
+    this.#stage = 'settling';
+    const answer = await this.#askOnce();
+    this.#stage = 'over';
+    if (answer.kind === 'ended') {
+      const outcome = outcomeOfEnd(answer.event, { ...this.#endContext, fetched: true });
+      return { event: 'finished', outcome };
     }
-    const outcome = await this.#attempt(lane);
-    return {
-      event: 'finished',
-      outcome: { ...outcome, durationMs: Math.round(clock.monotonicMs() - startedMs) },
-    };
+    return { event: 'unsettled', detail: this.#notSettled(answer) };
   }
 
   /** Due regularly while the command runs. */
   heartbeat(): void {
     this.#command?.heartbeat();
+    this.#probe?.heartbeat();
   }
 
   /** Ends the attempt if no connection is open or on its way; with `kill`, in any case. */
   halt(kill: boolean): void {
-    if (this.#phase === 'waiting' || this.#phase === 'parked') this.#aborter.abort();
-    else if (kill && this.#command !== undefined) this.#command.terminate();
-    else if (kill) this.#aborter.abort();
+    if (this.#stage === 'connecting' && (kill || this.#dialler.idle)) this.#aborter.abort();
+    else if (this.#stage === 'running' && kill) this.#command?.terminate();
+  }
+
+  /** The worker has the result for good. */
+  recorded(): void {
+    this.#recorded?.();
   }
 
   /** Closes the connection, whatever runs on it: the stub ends the command. */
   abandon(): void {
     this.#aborter.abort();
+    this.#probe?.abort();
+    this.#connection?.close();
+    this.#recorded?.();
+  }
+
+  /** After the result: waits until it was recorded and the stub has left, and closes the connection. */
+  async left(): Promise<void> {
+    const { clock } = this.#context;
+    const { signal } = this.#aborter;
+    const unrecorded = this.#unrecorded;
+    if (unrecorded !== undefined && !signal.aborted) {
+      const recorded = await this.#wasRecorded(clock);
+      if (recorded && !signal.aborted) {
+        unrecorded.acknowledge();
+        const enough = new AbortController();
+        await Promise.race([
+          unrecorded.closed,
+          delay(clock, leavingMs, AbortSignal.any([enough.signal, signal])),
+        ]);
+        enough.abort();
+      }
+    }
     this.#connection?.close();
   }
 
-  async #attempt(lane: Lane | undefined): Promise<Outcome> {
-    const { job, gate } = this.#context;
-    const keys = new HostKeyCheck(job.hostKeys, this.#target);
-    const login = new HostLogin({
-      methods: job.methods,
-      gate,
-      lane,
-      isHostKeyVouchedFor: () => keys.vouchedFor,
+  #wasRecorded(clock: Clock): Promise<boolean> {
+    return new Promise((resolve) => {
+      const limit = clock.setTimer(recordingMs, () => resolve(false));
+      this.#recorded = () => {
+        limit.cancel();
+        resolve(true);
+      };
     });
-    const connected = await this.#connect(login, keys);
-    login.leave();
-    if ('state' in connected) return connected;
-    this.#phase = 'connected';
-    this.#connection = connected;
-    try {
-      this.#listener.authenticated();
-      const outcome = await this.#runCommand(connected);
-      return { ...outcome, methodsTried: login.tried.map(({ name }) => name) };
-    } finally {
-      connected.close();
-    }
   }
 
-  /** Connects, a second time where the first had to make room for others. */
-  async #connect(login: HostLogin, keys: HostKeyCheck): Promise<Connection | Outcome> {
-    const { job, transport, gate } = this.#context;
-    const { connectMs, handshakeMs } = job.spec.timeouts;
-    const { signal } = this.#aborter;
-    for (;;) {
-      this.#phase = 'dialling';
-      const connected = await transport.connect({
-        target: this.#target,
-        connectMs,
-        handshakeMs,
-        knownKeyTypes: keys.knownTypes,
-        verifyHostKey: (key) => keys.verify(key),
-        login,
-        signal,
-      });
-      this.#tellNewKey(login, keys);
-      if (connected.ok) return connected.connection;
-      if (connected.failure.kind !== 'come-back') return this.#failed(connected.failure, login, keys);
-      login.leave();
-      this.#phase = 'parked';
-      const lane = await gate.waitForLane(signal);
-      if (lane === undefined) return this.#failed({ kind: 'aborted' }, login, keys);
-      if (gate.state === 'stopped') {
-        lane.release();
-        login.withhold();
-        return this.#failed({ kind: 'login' }, login, keys);
-      }
-      login.lane = lane;
-    }
+  async #runOn(dialled: Dialled): Promise<Outcome> {
+    const { connection, methodsTried } = dialled;
+    this.#connection = connection;
+    this.#listener.authenticated();
+    const command = this.#commandRun(dialled);
+    this.#command = command;
+    this.#stage = 'running';
+    void command.start();
+    const end = await command.ended;
+    this.#command = undefined;
+    if (end.wantsAcknowledge) this.#unrecorded = command;
+    else connection.close();
+    const outcome = end.askAgain ? await this.#askAgain(end.outcome) : end.outcome;
+    return { ...outcome, methodsTried };
   }
 
-  #failed(failure: ConnectFailure, login: HostLogin, keys: HostKeyCheck): Outcome {
-    const shown = this.#shown;
-    const methodsTried = login.tried.map(({ name }) => name);
-    switch (failure.kind) {
-      case 'unreachable': {
-        const message = `${shown} cannot be reached: ${escapeHostText(failure.detail)}.`;
-        return { state: 'unreachable', reason: failure.reason, message, methodsTried };
-      }
-      case 'host-key':
-        return hostKeyFailure(shown, keys);
-      case 'login': {
-        const { unusable } = this.#context.job;
-        return loginFailure({ shown, login, unusable, detail: failure.detail });
-      }
-      case 'come-back':
-      case 'aborted':
-        return {
-          state: 'killed',
-          reason: 'halt-kill',
-          message: `Halted before the command on ${shown} began.`,
-          methodsTried,
-        };
-    }
-  }
-
-  /** A login begins only after the host has signed with its key: until then the key may be somebody else's. */
-  #tellNewKey(login: HostLogin, keys: HostKeyCheck): void {
-    const { host, port } = this.#target;
-    if (login.begun && keys.newKey !== undefined)
-      this.#listener.hostKeyAccepted({ host, port, key: keys.newKey });
-  }
-
-  async #runCommand(connection: Connection): Promise<Outcome> {
-    const { job, clock, relay, newNonce } = this.#context;
+  #commandRun(dialled: Dialled): CommandRun {
+    const { job, clock, relay, newNonce, silenceMs } = this.#context;
+    const { host, attempt } = this.#order;
     const { spec } = job;
     const nonce = newNonce();
-    const timeoutMs = Math.min(spec.timeouts.commandMs, maxStubTimeoutMs);
-    const stub = renderStub({
-      nonce,
-      command: spec.command,
-      environment: {
-        ...spec.environment,
-        POGO_JOB_ID: formatJobId(job.job),
-        POGO_HOST: this.#target.host,
-        POGO_ATTEMPT: String(this.#key.attempt),
-        POGO_USER: spec.submitter,
-      },
-      timeoutMs,
-      killGraceMs,
-    });
-    if (!stub.ok) return { state: 'denied', reason: 'not-runnable', message: stub.message };
-    if (this.#aborter.signal.aborted) {
-      return {
-        state: 'killed',
-        reason: 'halt-kill',
-        message: `Halted before the command on ${this.#shown} began.`,
-      };
-    }
-    this.#command = new CommandRun({
-      connection,
+    const timeoutMs = this.#timeoutMs;
+    const { retries = 0, command } = spec;
+    return new CommandRun({
+      openShell: this.#openShell(dialled, argvOf(command)),
       clock,
-      relay,
-      ...this.#key,
+      output: new OutputKeeper({ relay, host, attempt, limitBytes: job.outputLimitBytes }),
       shown: this.#shown,
       nonce,
-      execLine: stub.execLine,
-      stdin: stub.stdin,
+      render: (commandOnly) =>
+        renderStub({
+          nonce,
+          command: commandOnly === undefined ? command : { kind: 'argv', argv: commandOnly },
+          environment: {
+            ...spec.environment,
+            POGO_JOB_ID: formatJobId(job.job),
+            POGO_HOST: this.#target.host,
+            POGO_ATTEMPT: String(attempt),
+            POGO_USER: spec.submitter,
+          },
+          timeoutMs,
+          killGraceMs,
+          silenceMs,
+          retries,
+          claim: { ...this.#claim, waitMs: lockMs, fence: this.#order.fence ?? false },
+        }),
+      runAs: spec.runAs,
+      scriptFile: job.scriptFile,
+      scriptBytes: command.kind === 'script' ? command.bytes : 0,
       startMs: spec.timeouts.handshakeMs,
+      lockMs,
+      silenceMs,
       timeoutMs,
       killGraceMs,
-      onStarted: () => this.#listener.started(),
+      longestRunMs: longestRunMs({ timeoutMs, killGraceMs, retries }),
+      onStarted: () => {
+        this.#startedMs = clock.monotonicMs();
+        this.#listener.started();
+      },
+      onSettled: (event) => this.#foundEarlier(event),
     });
-    void this.#command.start();
-    return this.#command.outcome;
+  }
+
+  #foundEarlier({ job, attempt, index, ended }: SettledEvent): void {
+    if (ended === undefined) return;
+    const context = { shown: this.#shown, timeoutMs: this.#timeoutMs, halted: false, fetched: true };
+    this.#listener.earlier({ job, attempt, index, outcome: outcomeOfEnd(ended, context) });
+  }
+
+  /** E1: what the host still knows is better than `unknown`. */
+  async #askAgain(lost: Outcome): Promise<Outcome> {
+    this.#stage = 'settling';
+    const { clock } = this.#context;
+    const { signal } = this.#aborter;
+    const { stdout, stderr, outputCutBytes } = lost;
+    const kept = {
+      ...(stdout && { stdout }),
+      ...(stderr && { stderr }),
+      ...(outputCutBytes !== undefined && { outputCutBytes }),
+    };
+    let answer: SettleAnswer = { kind: 'lost', detail: 'it was not asked' };
+    for (const pauseMs of reconnectAfterMs) {
+      if (!(await delay(clock, pauseMs, signal))) break;
+      answer = await this.#askOnce();
+      if (answer.kind === 'ended') {
+        return { ...outcomeOfEnd(answer.event, { ...this.#endContext, fetched: true }), ...kept };
+      }
+      if (answer.kind === 'live' || answer.kind === 'none') break;
+    }
+    if (answer.kind === 'none' && this.#restartedSince(answer.uptimeSeconds)) {
+      const message = `The command on ${this.#shown} is over: the host was restarted while it ran.`;
+      return { state: 'killed', reason: 'stub-stopped', message, ...kept };
+    }
+    return { ...lost, message: `${lost.message ?? ''} Asked again: ${this.#notSettled(answer)}.` };
+  }
+
+  /** Only of a command that was known to have begun: else its order might still arrive (E1). */
+  #restartedSince(uptimeSeconds: number | undefined): boolean {
+    if (uptimeSeconds === undefined || this.#startedMs === undefined) return false;
+    const sinceMs = this.#context.clock.monotonicMs() - this.#startedMs;
+    return uptimeSeconds * 1000 + uptimeToleranceMs < sinceMs;
+  }
+
+  async #askOnce(): Promise<SettleAnswer> {
+    const { clock, newNonce, silenceMs, job } = this.#context;
+    const dialled = await this.#dialler.dial();
+    if (dialled.kind === 'not-dialled') return { kind: 'lost', detail: dialled.reason };
+    if (dialled.kind === 'failed') return { kind: 'failed', outcome: dialled.outcome };
+    const { connection } = dialled.dialled;
+    this.#connection = connection;
+    const nonce = newNonce();
+    const waitMs = silenceMs + killGraceMs;
+    const probe = new SettleRun({
+      openShell: this.#openShell(dialled.dialled, undefined),
+      clock,
+      shown: this.#shown,
+      nonce,
+      stub: renderSettle({ nonce, ...this.#claim, waitMs, silenceMs }),
+      limitMs: waitMs + job.spec.timeouts.handshakeMs,
+    });
+    this.#probe = probe;
+    const answer = await probe.ask();
+    this.#probe = undefined;
+    if (answer.kind === 'ended') this.#unrecorded = probe;
+    else connection.close();
+    return answer;
+  }
+
+  #openShell(
+    { connection, isHostKeyVouchedFor }: Dialled,
+    command: readonly (Uint8Array | string)[] | undefined,
+  ): OpenShell {
+    const { job, clock, sudoGate, newNonce } = this.#context;
+    const { runAs, timeouts } = job.spec;
+    const common = { connection, clock, shown: this.#shown, limitMs: timeouts.handshakeMs };
+    return async (options) => {
+      if (runAs === undefined) return openPlainShell({ ...common, ...options });
+      const opened = await openSudoShell({
+        ...common,
+        ...options,
+        newNonce,
+        runAs,
+        password: job.sudoPassword,
+        agentForwarded: job.forwardedAgent !== undefined,
+        gate: sudoGate,
+        isHostKeyVouchedFor,
+        ...(command !== undefined && { command }),
+      });
+      // A question about an attempt is asked as the login user where the attempt's own stub must have run so.
+      const asLoginUser = opened.notAllowed === true && this.#stage === 'settling';
+      return asLoginUser ? openPlainShell({ ...common, ...options }) : opened;
+    };
+  }
+
+  get #claim() {
+    const { clock, job } = this.#context;
+    const { host, port } = this.#target;
+    const lockKey = createHash('sha256').update(`${host}:${port}`).digest('hex').slice(0, 16);
+    const { attempt, index } = this.#order;
+    return { lockKey, job: job.job, attempt, index, nowMs: clock.wallMs() };
+  }
+
+  get #endContext() {
+    return { shown: this.#shown, timeoutMs: this.#timeoutMs, halted: false };
+  }
+
+  /** A clause on why there is no evidence. */
+  #notSettled(answer: Exclude<SettleAnswer, { kind: 'ended' }>): string {
+    switch (answer.kind) {
+      case 'live':
+        return 'the command still runs there';
+      case 'none':
+        return answer.uptimeSeconds === undefined
+          ? 'the host knows nothing of it'
+          : `the host, which has been up for ${answer.uptimeSeconds} s, knows nothing of it`;
+      case 'failed':
+        return (answer.outcome.message ?? answer.outcome.reason ?? 'the host cannot be asked').replace(
+          /\.$/,
+          '',
+        );
+      case 'lost':
+        return answer.detail;
+    }
+  }
+}
+
+/** What sudo would be asked to run by itself; a script lies where no rule can name it. */
+function argvOf(command: StubCommand): readonly (Uint8Array | string)[] | undefined {
+  switch (command.kind) {
+    case 'argv':
+      return command.argv;
+    case 'shell':
+      return ['/bin/sh', '-c', command.script];
+    case 'script':
+      return undefined;
   }
 }

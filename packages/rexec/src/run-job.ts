@@ -1,13 +1,15 @@
 /**
  * Serves one job: takes the worker's orders, runs its hosts, and reports.
  *
- * 1. Every attempt that was ordered gets exactly one `finished` or `refused`.
+ * 1. Every attempt that was ordered to run gets exactly one `finished` or `refused`; every one that was asked about
+ *    one `finished` or `unsettled`.
  * 2. A host's output goes out before the report of its end.
- * 3. Once the worker is gone nothing is dialled, every connection is closed, and `ended` resolves.
+ * 3. A connection may outlive its report, until the worker has recorded that, and not for long.
+ * 4. Once the worker is gone nothing is dialled, every connection is closed, and `ended` resolves.
  */
 import type { Outcome } from '@pogo/core';
 import type { Clock, Timer } from '@pogo/lifecycle';
-import { type AttemptReport, keyFingerprint, type RexecOrder } from '@pogo/protocol';
+import { type AttemptReport, keyFingerprint, type OrderedAttempt, type RexecOrder } from '@pogo/protocol';
 import { heartbeatIntervalMs } from '@pogo/stub';
 import { PasswordGate } from './auth/password-gate.js';
 import {
@@ -19,11 +21,13 @@ import {
 } from './open-job.js';
 import { OutputRelay } from './output-relay.js';
 import type { RexecLink } from './rexec-link.js';
-import { type AttemptKey, type AttemptResult, HostRun } from './run-host.js';
+import { type AttemptListener, type AttemptResult, HostRun } from './run-host.js';
 import type { Transport } from './transport/transport.js';
 
-/** Longest time for which a stub may hear nothing: its own default. */
+/** Longest time for which a stub may hear nothing. */
 const silenceMs = 30_000;
+
+type AttemptKey = Omit<OrderedAttempt, 'fence'> & { readonly fence?: boolean };
 
 export interface RunJobOptions {
   readonly link: RexecLink;
@@ -39,7 +43,11 @@ export class RunJob {
   readonly #options: RunJobOptions;
   readonly #relay: OutputRelay;
   readonly #gate: PasswordGate;
+  /** sudo's password has a gate of its own: that a login was accepted doesn't prove it. */
+  readonly #sudoGate: PasswordGate;
   readonly #active = new Set<HostRun>();
+  /** Attempts that are reported and not yet recorded, by host and attempt. */
+  readonly #leaving = new Map<string, HostRun>();
   #end: () => void = () => {};
   #opening: Promise<OpenJobOutcome> | undefined;
   #job: number | undefined;
@@ -54,7 +62,9 @@ export class RunJob {
   constructor(options: RunJobOptions) {
     this.#options = options;
     this.#relay = new OutputRelay(options.link);
-    this.#gate = new PasswordGate({ onStopped: () => options.link.send({ type: 'password-refused' }) });
+    const onStopped = () => options.link.send({ type: 'password-refused' });
+    this.#gate = new PasswordGate({ onStopped });
+    this.#sudoGate = new PasswordGate({ onStopped });
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
@@ -64,7 +74,13 @@ export class RunJob {
         this.#open(order);
         return;
       case 'run':
-        for (const key of order.attempts) void this.#run(key);
+        for (const key of order.attempts) void this.#serve(key, 'run');
+        return;
+      case 'settle':
+        for (const key of order.attempts) void this.#serve(key, 'settle');
+        return;
+      case 'recorded':
+        for (const key of order.attempts) this.#leaving.get(nameOf(key))?.recorded();
         return;
       case 'halt':
         this.#halted = { kill: order.kill || this.#halted?.kill === true };
@@ -82,7 +98,7 @@ export class RunJob {
     this.#abandoned = true;
     this.#flush?.cancel();
     this.#heartbeat?.cancel();
-    for (const host of this.#active) host.abandon();
+    for (const host of [...this.#active, ...this.#leaving.values()]) host.abandon();
     this.#end();
   }
 
@@ -97,13 +113,15 @@ export class RunJob {
     });
   }
 
-  async #run(key: AttemptKey): Promise<void> {
+  async #serve(key: AttemptKey, what: 'run' | 'settle'): Promise<void> {
     this.#ordered++;
-    const result = await this.#attempt(key);
-    this.#ordered--;
+    const result = await (what === 'run' ? this.#attempt(key) : this.#settle(key));
     const { host, attempt } = key;
     if (this.#job === undefined) this.#log('error', `host ${host} was ordered before a job was opened`);
     else this.#report({ job: this.#job, host, attempt, ...onTheWire(result) });
+    await this.#leaving.get(nameOf(key))?.left();
+    this.#leaving.delete(nameOf(key));
+    this.#ordered--;
     this.#endIfDone();
   }
 
@@ -113,30 +131,57 @@ export class RunJob {
     if (this.#halted !== undefined) {
       return { event: 'refused', reason: 'the job was halted before the host was dialled' };
     }
-    if (!opened.ok) return finished(opened.outcome);
+    const host = this.#prepare(opened, key);
+    return host instanceof HostRun ? this.#while(key, host, () => host.run()) : finished(host);
+  }
+
+  async #settle(key: AttemptKey): Promise<AttemptResult> {
+    const opened = await this.#opening;
+    if (opened === undefined) return { event: 'unsettled', detail: 'the job was not opened' };
+    const host = this.#prepare(opened, key);
+    if (host instanceof HostRun) return this.#while(key, host, () => host.settle());
+    return { event: 'unsettled', detail: host.message ?? host.reason ?? 'the host cannot be asked' };
+  }
+
+  /** What is ready to be dialled, or how the attempt ends without that. */
+  #prepare(opened: OpenJobOutcome, key: AttemptKey): HostRun | Outcome {
+    if (!opened.ok) return opened.outcome;
     const { job } = opened;
     const { clock, transport, newNonce } = this.#options;
-    if (clock.wallMs() > job.expiresAtMs) return finished(credentialsExpired());
+    if (clock.wallMs() > job.expiresAtMs) return credentialsExpired();
     const target = job.targets[key.host];
     if (target === undefined) {
-      return finished({
+      return {
         state: 'denied',
         reason: 'spec-mismatch',
         message: `The order names host ${key.host}, but the sealed list has ${job.targets.length}.`,
-      });
+      };
     }
-    const context = { job, clock, transport, gate: this.#gate, relay: this.#relay, newNonce };
-    const host = new HostRun(context, target, key, this.#listener(job, key));
+    const context = {
+      job,
+      clock,
+      transport,
+      gate: this.#gate,
+      sudoGate: this.#sudoGate,
+      relay: this.#relay,
+      newNonce,
+      silenceMs,
+    };
+    return new HostRun(context, target, key, this.#listener(job, key));
+  }
+
+  async #while(key: AttemptKey, host: HostRun, act: () => Promise<AttemptResult>): Promise<AttemptResult> {
     this.#active.add(host);
     this.#heartbeat ??= this.#scheduleHeartbeat();
     try {
-      return await host.run();
+      return await act();
     } finally {
       this.#active.delete(host);
+      this.#leaving.set(nameOf(key), host);
     }
   }
 
-  #listener({ job }: OpenedJob, { host, attempt }: AttemptKey) {
+  #listener({ job }: OpenedJob, { host, attempt }: AttemptKey): AttemptListener {
     const { link } = this.#options;
     return {
       authenticated: () => link.send({ type: 'authenticated', host }),
@@ -144,6 +189,20 @@ export class RunJob {
       hostKeyAccepted: (accepted: { host: string; port: number; key: string }) => {
         const fingerprint = keyFingerprint(accepted.key);
         link.send({ type: 'host-key-accepted', ...accepted, fingerprint });
+      },
+      earlier: (found) => {
+        // An earlier attempt of this job was on the same host. Of another job only its number is known here.
+        if (found.job === job && found.attempt >= attempt) return;
+        if (found.job === job) {
+          const result = finished(found.outcome);
+          this.#report({ job, host, attempt: found.attempt, ...onTheWire(result) });
+        } else {
+          const said = `${found.outcome.state}: ${found.outcome.message ?? ''}`;
+          this.#log(
+            'warn',
+            `host ${host} still knew of attempt ${found.attempt} of job ${found.job}: ${said}`,
+          );
+        }
       },
     };
   }
@@ -182,9 +241,13 @@ export class RunJob {
   }
 }
 
+function nameOf({ host, attempt }: { host: number; attempt: number }): string {
+  return `${host} ${attempt}`;
+}
+
 /** The messages have mutable arrays. */
 function onTheWire(result: AttemptResult) {
-  if (result.event === 'refused') return result;
+  if (result.event !== 'finished') return result;
   const { methodsTried, ...outcome } = result.outcome;
   return { ...result, outcome: { ...outcome, ...(methodsTried && { methodsTried: [...methodsTried] }) } };
 }

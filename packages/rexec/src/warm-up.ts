@@ -41,14 +41,18 @@ export function warmUp(): void {
     kid: '',
     workerKnownHostsFile: '',
     authPlugins: {},
+    outputLimitBytes: 1,
+    allowAgentForwarding: false,
   });
-  rexecOrderSchema.safeParse({ type: 'run', attempts: [{ host: 0, attempt: 1 }] });
+  rexecOrderSchema.safeParse({ type: 'run', attempts: [{ host: 0, attempt: 1, index: 1, fence: false }] });
+  rexecOrderSchema.safeParse({ type: 'recorded', attempts: [{ host: 0, attempt: 1 }] });
   const sealed = { version: 1, digest, sealedAtMs: 0, lifetimeMs: 1, password: '' };
   sealedPayloadSchema.safeParse({ ...sealed, identities: [{ label: '', privateKey: '', passphrase: '' }] });
   resolveTargets('nobody@nowhere[1-2]:22');
   parseKnownHosts('nowhere ssh-ed25519 AAAA').lookup('nowhere', 22);
   const nonce = '0'.repeat(32);
-  renderStub({ nonce, command: { kind: 'argv', argv: ['true'] }, environment: {}, timeoutMs: 1 });
+  const claim = { lockKey: '0'.repeat(16), index: 0, job: 0, attempt: 0, nowMs: 0 };
+  renderStub({ nonce, command: { kind: 'argv', argv: ['true'] }, environment: {}, timeoutMs: 1, claim });
   createStubParser({ nonce }).stdout(Buffer.from('warm'));
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   verify(null, Buffer.of(0), publicKey, sign(null, Buffer.of(0), privateKey));

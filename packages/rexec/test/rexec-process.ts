@@ -58,6 +58,9 @@ export interface JobOptions {
   readonly kid?: string;
   readonly workerKnownHostsFile?: string;
   readonly authPlugins?: Record<string, string>;
+  readonly scriptFile?: string;
+  readonly outputLimitBytes?: number;
+  readonly allowAgentForwarding?: boolean;
 }
 
 export class RexecProcess {
@@ -67,6 +70,10 @@ export class RexecProcess {
   readonly exited: Promise<number | null>;
   readonly frames: PipeFrames;
   readonly #changed = new EventEmitter();
+  /** Whether results are recorded as they come, as a worker does. */
+  records = true;
+  /** Bytes that were cut, by host. */
+  readonly gaps = new Map<number, number>();
   readonly #output = new Map<string, Buffer[]>();
   readonly #outputBytes = new Map<string, number>();
   readonly #socket: Socket;
@@ -86,6 +93,10 @@ export class RexecProcess {
     this.frames = new PipeFrames(this.#socket, {
       json: (value) => this.#take(rexecMessageSchema.parse(value)),
       output: ({ host, kind, offset, data }) => {
+        if (kind === 'gap') {
+          this.gaps.set(host, offset);
+          return;
+        }
         const key = `${host} ${kind}`;
         const chunks = this.#output.get(key) ?? [];
         const bytes = this.#outputBytes.get(key) ?? 0;
@@ -115,6 +126,9 @@ export class RexecProcess {
       kid: options.kid ?? sealingKey.kid,
       workerKnownHostsFile: options.workerKnownHostsFile ?? '/nonexistent',
       authPlugins: options.authPlugins ?? {},
+      ...(options.scriptFile !== undefined && { scriptFile: options.scriptFile }),
+      outputLimitBytes: options.outputLimitBytes ?? 1024 ** 3,
+      allowAgentForwarding: options.allowAgentForwarding ?? false,
     });
   }
 
@@ -123,7 +137,19 @@ export class RexecProcess {
   }
 
   run(...hosts: number[]): void {
-    this.order({ type: 'run', attempts: hosts.map((host) => ({ host, attempt: 1 })) });
+    this.runAttempts(...hosts.map((host) => ({ host, attempt: 1, index: 1 })));
+  }
+
+  runAttempts(...attempts: { host: number; attempt: number; index: number; fence?: boolean }[]): void {
+    this.order({ type: 'run', attempts: attempts.map((one) => ({ fence: false, ...one })) });
+  }
+
+  settle(...attempts: { host: number; attempt: number; index: number }[]): void {
+    this.order({ type: 'settle', attempts });
+  }
+
+  recorded(...attempts: { host: number; attempt: number }[]): void {
+    this.order({ type: 'recorded', attempts });
   }
 
   /** Resolves once `found` gives a value for what has come. */
@@ -183,7 +209,11 @@ export class RexecProcess {
 
   #take(message: RexecMessage): void {
     this.messages.push(message);
-    if (message.type === 'report') this.reports.push(...message.reports);
+    if (message.type === 'report') {
+      this.reports.push(...message.reports);
+      const finished = message.reports.filter(({ event }) => event === 'finished');
+      if (this.records && finished.length > 0) this.recorded(...finished);
+    }
     this.#changed.emit('changed');
   }
 }

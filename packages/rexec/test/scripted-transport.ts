@@ -34,6 +34,11 @@ export class ScriptedHost {
       ok: true,
       channel: {
         write: (bytes) => void this.written.push(Buffer.from(bytes).toString('latin1')),
+        send: async (bytes) => {
+          this.written.push(Buffer.from(bytes).toString('latin1'));
+          return true;
+        },
+        close: () => handlers.closed({}),
         pause: () => (this.paused = true),
         resume: () => (this.paused = false),
       },

@@ -23,7 +23,7 @@ export function createSealingKey(file: string, kid = 'sha256:test'): SealingKey 
   return { file, publicPem, kid };
 }
 
-export type Credentials = Pick<SealedPayload, 'password' | 'identities'>;
+export type Credentials = Pick<SealedPayload, 'password' | 'sudoPassword' | 'secrets' | 'identities'>;
 
 /** Seals as the client does: one content key, wrapped for each worker, bound to the digest. */
 export async function seal(

@@ -9,7 +9,7 @@
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { delay, systemClock } from '@pogo/lifecycle';
 import { createKey, type KeyType } from './key.js';
 import { writeKnownHosts } from './known-hosts.js';
@@ -34,6 +34,8 @@ export interface SshdOptions extends SshdSettings {
   namespace?: NetworkNamespace;
   /** A port below 32768 is taken at random when absent. */
   port?: number;
+  /** The PAM service that it asks, instead of `sshd`; needs PAM, of course. */
+  pamService?: string;
   /** `ed25519`, `ecdsa` and `rsa` by default. */
   hostKeyTypes?: readonly KeyType[];
 }
@@ -84,6 +86,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const everywhere = options.namespace !== undefined || inNetworkNamespace();
   const listenAddresses = everywhere ? ['0.0.0.0', '::1'] : ['127.0.0.1'];
 
+  // sshd's PAM service is called as the program is.
+  const called = options.pamService === undefined ? program : directory.file(options.pamService);
+  if (called !== program) symlinkSync(program, called);
+
   const launch = async (port: number) => {
     writeFileSync(
       directory.file('sshd_config'),
@@ -93,7 +99,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
         hostKeyFiles: hostKeys.map((key) => key.privatePath),
       }),
     );
-    const args = ['--pdeathsig', 'KILL', program, '-D', '-f', directory.file('sshd_config'), '-E', logFile];
+    const args = ['--pdeathsig', 'KILL', called, '-D', '-f', directory.file('sshd_config'), '-E', logFile];
     const inside = options.namespace?.command('setpriv', args) ?? { file: 'setpriv', args };
     const child = spawn(inside.file, inside.args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let complaint = '';

@@ -8,7 +8,7 @@
  * 3. The password is handed to a host once, by whichever method, and never to one whose key nobody has vouched for.
  */
 import type { PreparedMethod } from './auth-method.js';
-import type { Login, LoginAction, LoginAnswer, Prompt } from './login.js';
+import type { Login, LoginAction, LoginAnswer, Prompt, PromptAnswers } from './login.js';
 import type { Admission, Lane, PasswordGate, PasswordTicket } from './password-gate.js';
 
 /** Why a method of the job wasn't tried. */
@@ -20,7 +20,9 @@ export type Untried =
   /** The host's key was accepted on first sight only. */
   | 'host-key-unproven'
   /** Other hosts refused the password. */
-  | 'withheld';
+  | 'withheld'
+  /** A plug-in's fault: it threw, or gave what is no action. */
+  | 'faulty';
 
 export interface HostLoginOptions {
   readonly methods: readonly PreparedMethod[];
@@ -35,6 +37,7 @@ export class HostLogin implements Login {
   readonly #options: HostLoginOptions;
   readonly #tried: PreparedMethod[] = [];
   readonly #untried = new Map<string, Untried>();
+  readonly #faulty = new Set<PreparedMethod>();
   #begun = false;
   #passwordSent = false;
   #ticket: PasswordTicket | undefined;
@@ -62,6 +65,11 @@ export class HostLogin implements Login {
     return this.#untried;
   }
 
+  /** Methods that failed by themselves, whatever the host would have said. */
+  get faulty(): readonly string[] {
+    return [...this.#faulty].map(({ name }) => name);
+  }
+
   /** Whether the host was handed the password. */
   get passwordSent(): boolean {
     return this.#passwordSent;
@@ -80,10 +88,14 @@ export class HostLogin implements Login {
     this.#untried.clear();
     for (const method of methods) {
       if (this.#tried.includes(method)) continue;
+      if (this.#faulty.has(method)) {
+        this.#untried.set(method.name, 'faulty');
+        continue;
+      }
       if (answer.offered !== undefined && !answer.offered.includes(method.sshName)) {
         this.#untried.set(method.name, 'not-offered');
       } else if (!method.sendsPassword) {
-        return this.#try(method, undefined);
+        return this.#try(method, undefined, answer);
       } else if (!isHostKeyVouchedFor()) {
         this.#untried.set(method.name, 'host-key-unproven');
       } else if (this.#passwordSent) {
@@ -133,7 +145,7 @@ export class HostLogin implements Login {
     const { signal } = this.#thinking;
     const enter = (admission: Admission): LoginAction | Promise<LoginAction> => {
       if (admission.kind === 'withheld') return this.next(answer);
-      if (!signal.aborted) return this.#try(method, admission.ticket);
+      if (!signal.aborted) return this.#try(method, admission.ticket, answer);
       // The connection broke in the moment in which its turn came.
       admission.ticket.unused();
       return { kind: 'give-up' };
@@ -142,19 +154,41 @@ export class HostLogin implements Login {
     return admission instanceof Promise ? admission.then(enter) : enter(admission);
   }
 
-  #try(method: PreparedMethod, ticket: PasswordTicket | undefined): LoginAction {
+  #try(
+    method: PreparedMethod,
+    ticket: PasswordTicket | undefined,
+    said: LoginAnswer,
+  ): LoginAction | Promise<LoginAction> {
+    const action = actionOf(method);
+    if (action === undefined) {
+      ticket?.unused();
+      this.#faulty.add(method);
+      return this.next(said);
+    }
     this.#tried.push(method);
     this.#ticket = ticket;
-    const action = method.action();
     if (action.kind !== 'prompts') {
       this.#passwordSent ||= method.sendsPassword;
       return action;
     }
     // Here the password goes out only if the questions are such that it may.
-    const answer = (prompts: readonly Prompt[]) => {
-      const answers = action.answer(prompts);
+    const given = (answers: PromptAnswers) => {
       this.#passwordSent ||= answers !== undefined && method.sendsPassword;
       return answers;
+    };
+    const failed = () => {
+      this.#faulty.add(method);
+      return undefined;
+    };
+    const answer = (prompts: readonly Prompt[]) => {
+      try {
+        const answers = action.answer(prompts);
+        return answers instanceof Promise
+          ? answers.then(checked).then(given, failed)
+          : given(checked(answers));
+      } catch {
+        return failed();
+      }
     };
     return { kind: 'prompts', answer };
   }
@@ -164,4 +198,24 @@ export class HostLogin implements Login {
     else this.#ticket?.unused();
     this.#ticket = undefined;
   }
+}
+
+/** Undefined where a plug-in fails; its text may hold anything, and is not looked at. */
+function actionOf(method: PreparedMethod): LoginAction | undefined {
+  try {
+    const action: LoginAction | undefined = method.action();
+    return ['keys', 'password', 'prompts'].includes(String(action?.kind)) ? action : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws for what can't be typed. */
+function checked(answers: PromptAnswers): PromptAnswers {
+  if (answers === undefined) return undefined;
+  if (!Array.isArray(answers)) throw new TypeError('no list of answers');
+  for (const answer of answers) {
+    if (typeof answer !== 'string' && typeof answer?.reveal !== 'function') throw new TypeError('no answer');
+  }
+  return answers;
 }

@@ -3,7 +3,9 @@
  *
  * 1. The order is the job's, and nothing is added to it.
  */
-import type { AuthMethod, JobCredentials, PreparedMethod } from './auth-method.js';
+import type { Clock } from '@pogo/lifecycle';
+import type { AuthMethod, JobCredentials, PreparedMethod, PreparedMethodOutcome } from './auth-method.js';
+import { preparePlugin } from './load-plugin.js';
 import { keyboardInteractive } from './methods/keyboard-interactive.js';
 import { password } from './methods/password.js';
 import { publickey } from './methods/publickey.js';
@@ -12,9 +14,10 @@ const builtIn: readonly AuthMethod[] = [publickey, password, keyboardInteractive
 
 export interface LoadMethodsOptions {
   readonly names: readonly string[];
-  /** Name to module path; a module's `authMethod` export is the method. */
+  /** Name to the path of its module. */
   readonly plugins: Readonly<Record<string, string>>;
   readonly credentials: JobCredentials;
+  readonly clock: Clock;
 }
 
 export interface LoadedMethods {
@@ -30,12 +33,10 @@ export async function loadMethods(options: LoadMethodsOptions): Promise<LoadedMe
   const unusable = new Map<string, string>();
   const warnings: string[] = [];
   for (const name of options.names) {
-    const found = builtIn.find((method) => method.name === name) ?? (await loadPlugin(name, options.plugins));
-    const prepared =
-      typeof found === 'string' ? { ok: false as const, message: found } : prepare(found, options);
+    const prepared = await prepare(name, options);
     if (prepared.ok) {
       methods.push(prepared.method);
-      warnings.push(...prepared.warnings);
+      warnings.push(...(prepared.warnings ?? []));
     } else {
       unusable.set(name, prepared.message);
     }
@@ -43,40 +44,13 @@ export async function loadMethods(options: LoadMethodsOptions): Promise<LoadedMe
   return { methods, unusable, warnings };
 }
 
-function prepare(method: AuthMethod, { credentials }: LoadMethodsOptions) {
-  try {
-    return method.prepare(credentials);
-  } catch {
-    // A plug-in's fault; its text may hold anything.
-    return { ok: false as const, message: 'the method failed while it was being prepared' };
-  }
-}
-
-async function loadPlugin(
+function prepare(
   name: string,
-  plugins: Readonly<Record<string, string>>,
-): Promise<AuthMethod | string> {
+  { plugins, credentials, clock }: LoadMethodsOptions,
+): PreparedMethodOutcome | Promise<PreparedMethodOutcome> {
+  const own = builtIn.find((method) => method.name === name);
+  if (own !== undefined) return own.prepare(credentials);
   const path = Object.hasOwn(plugins, name) ? plugins[name] : undefined;
-  if (path === undefined) return "no such method: it is neither built in nor in the worker's authPlugins";
-  let loaded: unknown;
-  try {
-    loaded = await import(path);
-  } catch (error) {
-    const cause = error instanceof Error && 'code' in error ? String(error.code) : 'it throws when loaded';
-    return `its plug-in ${path} cannot be loaded (${cause})`;
-  }
-  return isPlugin(loaded)
-    ? loaded.authMethod
-    : `its plug-in ${path} has no export \`authMethod\` with \`prepare\``;
-}
-
-function isPlugin(loaded: unknown): loaded is { authMethod: AuthMethod } {
-  if (typeof loaded !== 'object' || loaded === null || !('authMethod' in loaded)) return false;
-  const { authMethod } = loaded;
-  return (
-    typeof authMethod === 'object' &&
-    authMethod !== null &&
-    'prepare' in authMethod &&
-    typeof authMethod.prepare === 'function'
-  );
+  if (path !== undefined) return preparePlugin({ name, path, credentials, clock });
+  return { ok: false, message: "no such method: it is neither built in nor in the worker's authPlugins" };
 }

@@ -9,17 +9,27 @@ export interface Prompt {
   readonly echo: boolean;
 }
 
+/** What is typed; plain text where a method has made it itself, such as a one-time code. */
+export type Typed = Secret | string;
+
+export function revealTyped(typed: Typed): string {
+  return typeof typed === 'string' ? typed : typed.reveal();
+}
+
+/** One for each prompt; undefined when the questions must not be answered. */
+export type PromptAnswers = readonly Typed[] | undefined;
+
 /** One step of a login. */
 export type LoginAction =
   /** Ask which methods the host offers; no credential is in the question. */
   | { readonly kind: 'learn-methods' }
   /** Offer the agent's keys, one after the other. */
   | { readonly kind: 'keys'; readonly agent: KeyAgent }
-  | { readonly kind: 'password'; readonly password: Secret }
-  /** Start `keyboard-interactive`; `answer` gives undefined when the questions must not be answered. */
+  | { readonly kind: 'password'; readonly password: Typed }
+  /** Start `keyboard-interactive`; `answer` is called for each round of questions. */
   | {
       readonly kind: 'prompts';
-      answer(prompts: readonly Prompt[]): readonly Secret[] | undefined;
+      answer(prompts: readonly Prompt[]): PromptAnswers | Promise<PromptAnswers>;
     }
   /** Hang up: nothing is left that may be tried. */
   | { readonly kind: 'give-up' }

@@ -14,4 +14,5 @@ export interface IdentityKey {
   sign(data: Buffer, hash: SignatureHash | undefined): Buffer;
 }
 
-export type SignatureHash = 'sha256' | 'sha512';
+/** SHA-1 only for what asks a forwarded agent and knows nothing newer; never to log in. */
+export type SignatureHash = 'sha1' | 'sha256' | 'sha512';

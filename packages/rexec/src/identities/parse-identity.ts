@@ -7,7 +7,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { keyFingerprint, publicKeyText, type SealedPayload } from '@pogo/protocol';
 import ssh2 from 'ssh2';
-import type { IdentityKey, SignatureHash } from './key-agent.js';
+import type { IdentityKey, KeyAgent, SignatureHash } from './key-agent.js';
+import { integer, strings } from './ssh-strings.js';
 
 export type SealedIdentity = NonNullable<SealedPayload['identities']>[number];
 
@@ -28,6 +29,21 @@ export function parseIdentity(identity: SealedIdentity): ParsedIdentity {
   return { ok: true, key: identityKey(identity.label, result, blob) };
 }
 
+export interface OpenedIdentities {
+  readonly agent: KeyAgent;
+  /** Of keys that can't be used, a clause each. */
+  readonly warnings: readonly string[];
+}
+
+/** All identities that came with a job; those that can't be used are left out. */
+export function parseIdentities(identities: readonly SealedIdentity[]): OpenedIdentities {
+  const parsed = identities.map(parseIdentity);
+  return {
+    agent: { keys: parsed.flatMap((one) => (one.ok ? [one.key] : [])) },
+    warnings: parsed.flatMap((one) => (one.ok ? [] : [one.message])),
+  };
+}
+
 function identityKey(label: string, privateKey: KeyObject, blob: Buffer): IdentityKey {
   const isRsa = privateKey.asymmetricKeyType === 'rsa';
   const ownHash = curveHashes[privateKey.asymmetricKeyDetails?.namedCurve ?? ''];
@@ -40,10 +56,18 @@ function identityKey(label: string, privateKey: KeyObject, blob: Buffer): Identi
   };
 }
 
+/** Of an OpenSSH key's KDF; some ten seconds. `ssh-keygen` takes 16 or 24 unless it is told otherwise. */
+const maxKdfRounds = 1024;
+
+const damaged = 'it is not a private key, or damaged';
 const noPassphrase = 'it is encrypted and no passphrase came with it';
 const wrongPassphrase = 'the passphrase is wrong, or the file is damaged';
 
 function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | string {
+  // A damaged count could keep this process busy for weeks.
+  if (passphrase !== undefined && kdfRounds(text) > maxKdfRounds) {
+    return `its passphrase takes more than ${maxKdfRounds} rounds; encrypt it anew with \`ssh-keygen -p -a 64\``;
+  }
   const parsed = ssh2.utils.parseKey(text, passphrase);
   if (parsed instanceof Error) {
     if (/no passphrase/i.test(parsed.message)) return noPassphrase;
@@ -51,7 +75,7 @@ function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | 
       return 'its cipher is not supported; encrypt it anew with `ssh-keygen -p -Z aes256-ctr`';
     }
     if (/unsupported.*(key|type|format)/i.test(parsed.message)) return unsupportedType;
-    return passphrase === undefined ? 'it is not a private key, or damaged' : wrongPassphrase;
+    return passphrase === undefined ? damaged : wrongPassphrase;
   }
   // The format can hold several keys; the tools write one.
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
@@ -60,6 +84,22 @@ function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | 
   } catch {
     return unsupportedType;
   }
+}
+
+/** Rounds of the KDF that an OpenSSH key names, 0 when it names none (openssh-portable, PROTOCOL.key). */
+function kdfRounds(text: string): number {
+  const bytes = Buffer.from(text.slice(text.indexOf('\n'), text.lastIndexOf('\n')), 'base64');
+  let at = 'openssh-key-v1\0'.length;
+  /** Begins to read a length-prefixed string: its length, or infinity. */
+  const enter = (): number => {
+    const length = at + 4 <= bytes.length ? bytes.readUInt32BE(at) : Infinity;
+    at += 4;
+    return length;
+  };
+  for (let name = 0; name < 2; name++) at += enter();
+  if (enter() === 0) return 0;
+  at += enter();
+  return at + 4 <= bytes.length ? bytes.readUInt32BE(at) : 0;
 }
 
 function readPem(text: string, passphrase: string | undefined): KeyObject | string {
@@ -93,8 +133,10 @@ const curveHashes: Record<string, string> = {
 /** The public half as SSH writes it (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4), or why there is none. */
 function publicBlob(key: KeyObject): Buffer | string {
   if (!['ed25519', 'ec', 'rsa'].includes(key.asymmetricKeyType ?? '')) return unsupportedType;
-  // Of the public half only: no private part is exported on the way.
-  const jwk = createPublicJwk(key);
+  const curve = curves[key.asymmetricKeyDetails?.namedCurve ?? ''];
+  if (key.asymmetricKeyType === 'ec' && curve === undefined) return unsupportedType;
+  const jwk = publicJwk(key);
+  if (jwk === undefined) return damaged;
   const bytes = (value: string | undefined) => Buffer.from(value ?? '', 'base64url');
   switch (key.asymmetricKeyType) {
     case 'ed25519':
@@ -102,29 +144,17 @@ function publicBlob(key: KeyObject): Buffer | string {
     case 'rsa':
       return strings(Buffer.from('ssh-rsa'), integer(bytes(jwk.e)), integer(bytes(jwk.n)));
     default: {
-      const curve = curves[key.asymmetricKeyDetails?.namedCurve ?? ''];
-      if (curve === undefined) return unsupportedType;
       const point = Buffer.concat([Buffer.of(4), bytes(jwk.x), bytes(jwk.y)]);
-      return strings(Buffer.from(`ecdsa-sha2-${curve}`), Buffer.from(curve), point);
+      return strings(Buffer.from(`ecdsa-sha2-${curve}`), Buffer.from(curve!), point);
     }
   }
 }
 
-function createPublicJwk(key: KeyObject) {
-  return createPublicKey(key).export({ format: 'jwk' });
-}
-
-function strings(...parts: Buffer[]): Buffer {
-  return Buffer.concat(
-    parts.flatMap((part) => {
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(part.length);
-      return [length, part];
-    }),
-  );
-}
-
-/** Positive, so that a leading one bit gets a zero byte before it. */
-function integer(bytes: Buffer): Buffer {
-  return (bytes[0] ?? 0) & 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes;
+/** Of the public half only: no private part is exported on the way. Undefined when the key holds no usable one. */
+function publicJwk(key: KeyObject) {
+  try {
+    return createPublicKey(key).export({ format: 'jwk' });
+  } catch {
+    return undefined;
+  }
 }

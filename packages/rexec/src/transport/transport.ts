@@ -8,6 +8,7 @@
  */
 import type { ReasonCode } from '@pogo/core';
 import type { Login } from '../auth/login.js';
+import type { KeyAgent } from '../identities/key-agent.js';
 
 export interface Target {
   readonly host: string;
@@ -26,6 +27,8 @@ export interface ConnectOptions {
   /** Told the blob of the host's key, also at each new key exchange; false ends the connection. */
   verifyHostKey(key: Buffer): boolean;
   readonly login: Login;
+  /** Offered to the host with each command line, to sign and to list only; absent: no agent is forwarded. */
+  readonly forwardedAgent?: KeyAgent;
   /** Ends the attempt at once, with failure `aborted`. */
   readonly signal: AbortSignal;
 }
@@ -63,7 +66,12 @@ export interface ChannelEnd {
 }
 
 export interface ExecChannel {
+  /** Queues a few bytes. */
   write(bytes: Uint8Array): void;
+  /** For many bytes: resolves once the host's window has taken them; false when the channel is gone. */
+  send(bytes: Uint8Array): Promise<boolean>;
+  /** Ends this command line's channel alone. */
+  close(): void;
   /** Stops reading; the host feels it once its window is used up. */
   pause(): void;
   resume(): void;

@@ -6,6 +6,7 @@ import type { AuthMethod } from '../auth-method.js';
  */
 export const keyboardInteractive: AuthMethod = {
   name: 'keyboard-interactive',
+  needs: { password: true },
   prepare({ password: secret }) {
     if (secret === undefined) return { ok: false, message: 'no password came with the job' };
     return {

@@ -2,6 +2,7 @@ import type { AuthMethod } from '../auth-method.js';
 
 export const password: AuthMethod = {
   name: 'password',
+  needs: { password: true },
   prepare({ password: secret }) {
     if (secret === undefined) return { ok: false, message: 'no password came with the job' };
     return {

@@ -1,21 +1,13 @@
-import type { IdentityKey } from '../../identities/key-agent.js';
-import { parseIdentity } from '../../identities/parse-identity.js';
 import type { AuthMethod } from '../auth-method.js';
 
 /** Keys are read and decrypted here, once per job, and stay in this process. */
 export const publickey: AuthMethod = {
   name: 'publickey',
-  prepare({ identities }) {
+  needs: { identities: true },
+  prepare({ identities, openIdentities }) {
     if (identities.length === 0) return { ok: false, message: 'no key came with the job' };
-    const keys: IdentityKey[] = [];
-    const warnings: string[] = [];
-    for (const identity of identities) {
-      const parsed = parseIdentity(identity);
-      if (parsed.ok) keys.push(parsed.key);
-      else warnings.push(parsed.message);
-    }
-    if (keys.length === 0) return { ok: false, message: warnings.join('; ') };
-    const agent = { keys };
+    const { agent, warnings } = openIdentities();
+    if (agent.keys.length === 0) return { ok: false, message: warnings.join('; ') };
     return {
       ok: true,
       warnings,
@@ -23,7 +15,7 @@ export const publickey: AuthMethod = {
         name: 'publickey',
         sshName: 'publickey',
         sendsPassword: false,
-        shown: keys.map(({ label, fingerprint }) => `${label} ${fingerprint}`).join(', '),
+        shown: agent.keys.map(({ label, fingerprint }) => `${label} ${fingerprint}`).join(', '),
         action: () => ({ kind: 'keys', agent }),
       },
     };

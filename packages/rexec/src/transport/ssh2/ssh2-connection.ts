@@ -50,6 +50,8 @@ export class Ssh2Connection implements Connection {
             ok: true,
             channel: {
               write: (bytes) => void channel.write(bytes),
+              send: (bytes) => this.#send(channel, bytes),
+              close: () => channel.close(),
               pause: () => this.#reading.pause(streams),
               resume: () => this.#reading.resume(streams),
             },
@@ -68,6 +70,19 @@ export class Ssh2Connection implements Connection {
     this.#reading.stop();
     this.#client.end();
     this.#socket.destroySoon();
+  }
+
+  #send(channel: ClientChannel, bytes: Uint8Array): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.#lost !== undefined || !channel.writable) return resolve(false);
+      // The callback of a write that never finds a window isn't called.
+      const gone = () => resolve(false);
+      channel.once('close', gone);
+      channel.write(bytes, (error) => {
+        channel.off('close', gone);
+        resolve(error === undefined || error === null);
+      });
+    });
   }
 
   #relay(channel: ClientChannel, streams: Pausable, handlers: ExecHandlers): void {

@@ -8,9 +8,10 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { AnyAuthMethod, Client, ClientErrorExtensions } from 'ssh2';
-import type { LoginAction } from '../../auth/login.js';
+import { type LoginAction, type PromptAnswers, revealTyped } from '../../auth/login.js';
 import type { KeyAgent } from '../../identities/key-agent.js';
 import type { ConnectFailure, ConnectOptions } from '../transport.js';
+import { ForwardedAgent } from './forwarded-agent.js';
 import { hostKeyOrder } from './host-key-order.js';
 import { QuietClient } from './quiet-client.js';
 import { Ssh2Agent } from './ssh2-agent.js';
@@ -69,7 +70,7 @@ class Handshake {
   }
 
   start(): void {
-    const { target, knownKeyTypes, verifyHostKey, signal } = this.#options;
+    const { target, knownKeyTypes, verifyHostKey, forwardedAgent, signal } = this.#options;
     signal.addEventListener('abort', this.#onAbort, { once: true });
     this.#runTimer();
     const client = this.#client;
@@ -89,6 +90,10 @@ class Handshake {
       keepaliveInterval: this.#keepaliveMs,
       keepaliveCountMax: keepalivesUnanswered,
       ...(serverHostKey === undefined ? {} : { algorithms: { serverHostKey } }),
+      // Asks for forwarding with each command line. What is tried at login is `authHandler`'s alone.
+      ...(forwardedAgent === undefined
+        ? {}
+        : { agent: new ForwardedAgent(forwardedAgent), agentForward: true }),
       hostVerifier: (key: Buffer) => {
         const accepted = verifyHostKey(key);
         this.#hostKeyRefused ||= !accepted;
@@ -129,19 +134,23 @@ class Handshake {
         return { type: 'agent', username, agent };
       }
       case 'password':
-        return { type: 'password', username, password: action.password.reveal() };
+        return { type: 'password', username, password: revealTyped(action.password) };
       case 'prompts':
         return {
           type: 'keyboard-interactive',
           username,
           prompt: (_name, _instructions, _language, prompts, finish) => {
+            const answered = (answers: PromptAnswers) => {
+              // The method can't be left but by hanging up: an empty answer would count as a wrong password.
+              if (answers === undefined)
+                this.#fail({ kind: 'login', detail: 'its questions cannot be answered' });
+              else if (this.#phase !== 'over') finish(answers.map(revealTyped));
+            };
             const answers = action.answer(
               prompts.map(({ prompt, echo }) => ({ text: prompt, echo: echo ?? true })),
             );
-            // The method can't be left but by hanging up: an empty answer would count as a wrong password.
-            if (answers === undefined)
-              this.#fail({ kind: 'login', detail: 'its questions cannot be answered' });
-            else finish(answers.map((answer) => answer.reveal()));
+            if (answers instanceof Promise) void answers.then(answered);
+            else answered(answers);
           },
         };
       case 'give-up':
