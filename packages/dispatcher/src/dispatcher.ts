@@ -8,9 +8,9 @@ import { X509Certificate } from 'node:crypto';
 import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
 import { type Secret, specLimits } from '@pogo/protocol';
 import type { Store } from '@pogo/store';
-import { PeerListener } from '@pogo/wire';
+import { PeerListener, type PeerListenerOptions } from '@pogo/wire';
 import type { Logger } from 'pino';
-import { ApiServer } from './api/api-server.js';
+import { ApiServer, type ApiServerOptions } from './api/api-server.js';
 import { BearerToken } from './api/bearer-token.js';
 import type { ApiContext } from './api/context.js';
 import { openApiRoute } from './api/openapi.js';
@@ -53,6 +53,15 @@ export interface DispatcherOptions {
   /** It can't go on, and should be stopped. */
   fatal: (error: Error) => void;
   limits?: Partial<DispatcherLimits>;
+  /** What it serves through; TLS listeners and the directory `attachments` unless told otherwise. */
+  serveApi?: (options: ApiServerOptions) => Listener;
+  listenForWorkers?: (options: PeerListenerOptions) => Listener;
+  attachmentStore?: AttachmentStore;
+}
+
+/** Something that listens once it is started. */
+export interface Listener extends Service {
+  readonly address: ListenAddress;
 }
 
 /** Durations in milliseconds. */
@@ -109,8 +118,8 @@ export class Dispatcher implements Service {
   readonly #vault: MemoryVault;
   readonly #keeper: CredentialsKeeper;
   readonly #links: WorkerLinks;
-  readonly #listener: PeerListener;
-  readonly #api: ApiServer;
+  readonly #listener: Listener;
+  readonly #api: Listener;
   readonly #archivist: JobArchivist;
   readonly #attachments: AttachmentStore;
   readonly #sweeper: AttachmentSweeper;
@@ -175,12 +184,14 @@ export class Dispatcher implements Service {
       retentionMs: options.jobRetentionMs,
       everyMs: limits.archiveEveryMs,
     });
-    this.#attachments = new AttachmentStore({
-      directory: options.attachments,
-      clock,
-      maxBytes: specLimits.maxScriptBytes,
-      idleMs: limits.uploadIdleMs,
-    });
+    this.#attachments =
+      options.attachmentStore ??
+      new AttachmentStore({
+        directory: options.attachments,
+        clock,
+        maxBytes: specLimits.maxScriptBytes,
+        idleMs: limits.uploadIdleMs,
+      });
     const attachments = this.#attachments;
     this.#sweeper = new AttachmentSweeper({
       store: attachments,
@@ -216,14 +227,16 @@ export class Dispatcher implements Service {
       metrics,
     };
     const routes = apiRoutes(context);
-    this.#api = new ApiServer({
+    const serveApi = options.serveApi ?? ((given) => new ApiServer(given));
+    this.#api = serveApi({
       listen: options.listen,
       tls: { key: tls.key.reveal(), cert: tls.certificate },
       token: new BearerToken(options.token),
       routes: [...routes, openApiRoute(routes)],
       logger,
     });
-    this.#listener = new PeerListener({
+    const listenForWorkers = options.listenForWorkers ?? ((given) => new PeerListener(given));
+    this.#listener = listenForWorkers({
       listen: options.workerListen,
       tls: { key: tls.key.reveal(), cert: tls.certificate, ca: tls.linkRoot },
       expectRole: 'worker',

@@ -10,4 +10,6 @@ export {
 export { dialBackoff, linkLimits } from './limits.js';
 export { type LinkTls, PeerListener, type PeerListenerOptions } from './peer-listener.js';
 export { PeerDialer, type PeerDialerOptions } from './peer-dialer.js';
+export { Heartbeat } from './heartbeat.js';
+export { RpcSession, type RpcSessionOptions } from './rpc-session.js';
 export { PipeFrames, type PipeFramesHandlers } from './pipe-frames.js';

@@ -31,6 +31,9 @@ export interface ResponseDocumentation {
   contentType?: string;
 }
 
+/** What of an HTTP request a route reads. */
+export type RouteRequest = Pick<FastifyRequest, 'params' | 'query' | 'body' | 'headers'>;
+
 interface RouteDocumentation {
   summary: string;
   description?: string;
@@ -51,7 +54,7 @@ export interface Route extends RouteDocumentation {
   rawBody?: boolean;
   /** Whether a bearer token is needed. */
   open?: boolean;
-  serve(request: FastifyRequest, signal: AbortSignal): Promise<Answer>;
+  serve(request: RouteRequest, signal: AbortSignal): Promise<Answer>;
 }
 
 /** A route with its types; without a schema a part is not looked at. */
