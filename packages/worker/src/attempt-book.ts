@@ -1,45 +1,59 @@
 /**
  * What became of every attempt that was ordered here.
  *
- * 1. An attempt is taken once, whatever is sent twice (A6): also after its report was acknowledged, and after its job
- *    was closed, until an order of a later term has come (A4).
+ * 1. An attempt is taken once, whatever is sent twice (A6): also after its report was acknowledged, also after a restart,
+ *    until an order of a later term than the acknowledging one has come (A4).
  * 2. `held` is every attempt between order and acknowledged report; nothing else.
  */
-import { type HostSet, toHostSet } from '@pogo/core';
-import { type Attempt, attemptNumber, type JobAttempt } from './attempt.js';
+import { type Attempt, attemptNumber, attemptOfNumber, type JobAttempt } from './attempt.js';
+import { HostRanges } from './host-ranges.js';
+import type { JournalState } from './journal/journal-state.js';
 
 interface JobPage {
-  held: Map<number, Attempt>;
-  /** Acknowledged ones, while the job is open. */
-  settled: Set<number>;
-  /** Acknowledged ones by attempt, once it is closed: a few bytes a job. */
-  closed?: { term: number; hosts: Map<number, HostSet> };
+  held: Set<number>;
+  /** Acknowledged ones, by attempt: a few bytes a job. */
+  settled: Map<number, HostRanges>;
+  /** The term under which the last of them was acknowledged. */
+  settledTerm: number;
 }
 
 export class AttemptBook {
   readonly #pages = new Map<number, JobPage>();
   #heldCount = 0;
 
+  /** As the journal has it at the start of a worker. */
+  static from(journal: JournalState): AttemptBook {
+    const book = new AttemptBook();
+    for (const attempt of journal.held()) book.take(attempt.job, [attempt]);
+    for (const { job, groups, term } of journal.settled()) {
+      const page = book.#page(job);
+      page.settledTerm = term;
+      for (const { attempt, hosts } of groups) page.settled.set(attempt, HostRanges.of(hosts));
+    }
+    return book;
+  }
+
   /** Notes the new ones among these as held, and returns them. */
-  take(job: number, attempts: readonly Attempt[]): Attempt[] {
+  take<A extends Attempt>(job: number, attempts: readonly A[]): A[] {
     const page = this.#page(job);
     return attempts.filter((attempt) => {
       const number = attemptNumber(attempt);
-      if (page.held.has(number) || page.settled.has(number) || isClosed(page, attempt)) return false;
-      page.held.set(number, attempt);
+      if (page.held.has(number) || page.settled.get(attempt.attempt)?.has(attempt.host)) return false;
+      page.held.add(number);
       this.#heldCount++;
       return true;
     });
   }
 
-  /** The final report of this attempt is in a dispatcher's log. */
-  settle({ job, host, attempt }: JobAttempt): void {
+  /** The final report of this attempt is in a dispatcher's log, under this term or an older one. */
+  settle({ job, host, attempt }: JobAttempt, term: number): void {
     const page = this.#pages.get(job);
-    const number = attemptNumber({ host, attempt });
-    if (page === undefined || !page.held.delete(number)) return;
+    if (page === undefined || !page.held.delete(attemptNumber({ host, attempt }))) return;
     this.#heldCount--;
-    page.settled.add(number);
-    if (page.closed !== undefined) this.#fold(page);
+    let settled = page.settled.get(attempt);
+    if (settled === undefined) page.settled.set(attempt, (settled = new HostRanges()));
+    settled.add(host);
+    page.settledTerm = Math.max(page.settledTerm, term);
   }
 
   get heldCount(): number {
@@ -49,58 +63,25 @@ export class AttemptBook {
   held(): JobAttempt[] {
     const held: JobAttempt[] = [];
     for (const [job, page] of this.#pages) {
-      for (const { host, attempt } of page.held.values()) held.push({ job, host, attempt });
+      for (const number of page.held) held.push({ job, ...attemptOfNumber(number) });
     }
     return held;
   }
 
-  /** The job was closed under this term: its settled attempts shrink to a few ranges. */
-  close(job: number, term: number): void {
-    const page = this.#pages.get(job);
-    if (page === undefined) return;
-    page.closed = { term, hosts: page.closed?.hosts ?? new Map() };
-    this.#fold(page);
-  }
-
-  /** A later term protects from older orders: closed jobs with nothing held are forgotten. */
+  /** A later term protects from older orders: what was acknowledged under an earlier one is forgotten (1). */
   forgetBefore(term: number): void {
     for (const [job, page] of this.#pages) {
-      if (page.closed !== undefined && page.closed.term < term && page.held.size === 0)
-        this.#pages.delete(job);
+      if (page.settledTerm < term) page.settled.clear();
+      if (page.held.size === 0 && page.settled.size === 0) this.#pages.delete(job);
     }
   }
 
   #page(job: number): JobPage {
     let page = this.#pages.get(job);
     if (page === undefined) {
-      page = { held: new Map(), settled: new Set() };
+      page = { held: new Set(), settled: new Map(), settledTerm: 0 };
       this.#pages.set(job, page);
     }
     return page;
   }
-
-  #fold(page: JobPage): void {
-    if (page.closed === undefined || page.held.size > 0) return;
-    const byAttempt = new Map<number, number[]>();
-    for (const number of page.settled) {
-      const attempt = Math.floor(number / 2 ** 32);
-      const hosts = byAttempt.get(attempt) ?? [];
-      hosts.push(number % 2 ** 32);
-      byAttempt.set(attempt, hosts);
-    }
-    for (const [attempt, hosts] of byAttempt) {
-      for (const item of page.closed.hosts.get(attempt) ?? []) {
-        if (typeof item === 'number') hosts.push(item);
-        else for (let host = item[0]; host <= item[1]; host++) hosts.push(host);
-      }
-      page.closed.hosts.set(attempt, toHostSet(hosts));
-    }
-    page.settled.clear();
-  }
-}
-
-function isClosed(page: JobPage, { host, attempt }: Attempt): boolean {
-  const set = page.closed?.hosts.get(attempt);
-  if (set === undefined) return false;
-  return set.some((item) => (typeof item === 'number' ? item === host : item[0] <= host && host <= item[1]));
 }

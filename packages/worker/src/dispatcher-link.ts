@@ -1,6 +1,6 @@
 /**
  * The link to one dispatcher: dials it, greets it with everything that is held here, serves its orders, and is a way
- * for reports while it is up.
+ * for reports while it is up. Sealed credentials that the dispatcher has lost go back to it here (V2).
  */
 import { type Clock, type Service } from '@pogo/lifecycle';
 import {
@@ -18,6 +18,8 @@ import {
   pingParamsSchema,
   productVersion,
   type ReportParams,
+  type ReturnCredentialsParams,
+  settleParamsSchema,
   workerMethods,
 } from '@pogo/protocol';
 import { type LinkTls, method, type Peer, PeerDialer, type PeerHandlers, type Schema } from '@pogo/wire';
@@ -28,6 +30,7 @@ import { OutputDesk } from './output-desk.js';
 import type { Spool } from './spool.js';
 
 const helloLimitMs = 10_000;
+const returnLimitMs = 30_000;
 /** A dispatcher may need to append to a slow log first (L7); what isn't answered is said again. */
 const reportLimitMs = 30_000;
 
@@ -98,12 +101,27 @@ export class DispatcherLink implements Service {
       return;
     }
     this.#lastFailure = '';
-    await desk.noteTerm(greeting.value.term);
+    for (const job of greeting.value.wanted) void this.#returnCredentials(peer, job);
+    if (!(await desk.noteTerm(greeting.value.term))) return;
     const link: ReportLink = { report: (params) => report(peer, params) };
     log.info({ url, ...greeting.value }, 'linked to a dispatcher');
     onLinked(link, greeting.value);
     await peer.closed;
     onUnlinked(link);
+  }
+
+  /** (V2) */
+  async #returnCredentials(peer: Peer, job: number): Promise<void> {
+    const { desk, log, url } = this.#options;
+    const order = desk.openingOf(job);
+    // Closed since the greeting: nobody needs them any more.
+    if (order === undefined) return;
+    const params: ReturnCredentialsParams = { job, digest: order.digest, credentials: order.credentials };
+    const answer = await peer.call(dispatcherMethods.returnCredentials, params, anyAnswer, {
+      timeoutMs: returnLimitMs,
+    });
+    if (answer.kind === 'ok') log.info({ url, job }, 'sealed credentials were given back to a dispatcher');
+    else log.warn({ url, job, reason: describe(answer) }, 'sealed credentials were not taken back');
   }
 
   #handlers(peer: Peer): PeerHandlers {
@@ -113,6 +131,7 @@ export class DispatcherLink implements Service {
       methods: {
         [workerMethods.openJob]: method(openJobParamsSchema, (order) => desk.openJob(order)),
         [workerMethods.assign]: method(assignParamsSchema, (order) => desk.assign(order)),
+        [workerMethods.settle]: method(settleParamsSchema, (order) => desk.settle(order)),
         [workerMethods.haltJob]: method(haltJobParamsSchema, (order) => desk.haltJob(order)),
         [workerMethods.closeJob]: method(closeJobParamsSchema, (order) => desk.closeJob(order)),
         [workerMethods.openOutput]: method(openOutputParamsSchema, async (order) => {

@@ -3,21 +3,27 @@
  *
  * 1. `begun` is journaled and then reported before rexec hears of an attempt (A4); after the journal's answer the job may have
  *    been halted: then it is refused, truthfully, since rexec never got it.
- * 2. Every attempt ends in exactly one final report: rexec's, a refusal, or `unknown` when rexec died with it (E1).
+ * 2. Every attempt ends in exactly one final report: rexec's, a refusal, or `unknown` when rexec died with it and the
+ *    host has no evidence (E1); evidence may still come after that (E2).
  * 3. A report of the end leaves only after the output before it is in the spool: who hears of the end can read it all.
- * 4. Sealed credentials are kept until the job is closed, in memory alone; a second rexec needs them if the first
- *    dies. There is no third.
+ * 4. A refusal is said only when it is journaled (A3). Results are said at once: what the journal misses after a crash is
+ *    reported as `unknown`, and the host keeps its outcome until rexec hears that it is recorded (E4).
  */
 import type { Clock, Timer } from '@pogo/lifecycle';
-import type { AttemptReport, OpenJobParams, OutputFrame, RexecMessage } from '@pogo/protocol';
+import type { AttemptReport, OpenJobParams, OrderedAttempt, OutputFrame, RexecMessage } from '@pogo/protocol';
 import type { AcceptedHostKeys } from './accepted-host-keys.js';
 import type { Attempt } from './attempt.js';
+import type { AttachmentCache } from './attachment-cache.js';
 import type { Claimant, ConnectionSlots } from './connection-slots.js';
 import type { DispatcherContact } from './dispatcher-contact.js';
+import { JobRexec, type RexecSettings } from './job-rexec.js';
+import { JobScript } from './job-script.js';
 import type { JobSpool } from './job-spool.js';
-import type { Journal } from './journal.js';
+import type { FinalReport, Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 import type { Outbox } from './outbox.js';
+import { Questions, type SettledAttempt } from './questions.js';
+import { RecordedResults } from './recorded-results.js';
 import type { RexecPool } from './rexec-pool.js';
 import type { RexecEnd, RexecProcess } from './rexec-process.js';
 
@@ -25,21 +31,12 @@ import type { RexecEnd, RexecProcess } from './rexec-process.js';
 export const closeLimitMs = 10_000;
 /** While fewer run, their ends don't wait for output to gather. */
 const fewRunning = 16;
-/** A job's rexec may be lost once; then what is left is refused (4). */
-const mostLostRexecs = 2;
-
-/** What every rexec of this worker is told. */
-export interface RexecSettings {
-  sealingKeyFile: string;
-  kid: string;
-  workerKnownHostsFile: string;
-  authPlugins: Record<string, string>;
-}
 
 export interface JobRunnerOptions {
   order: OpenJobParams;
   spool: JobSpool;
   settings: RexecSettings;
+  attachments: AttachmentCache;
   pool: RexecPool;
   slots: ConnectionSlots;
   contact: DispatcherContact;
@@ -51,7 +48,7 @@ export interface JobRunnerOptions {
 }
 
 interface Running {
-  attempt: number;
+  ordered: OrderedAttempt;
   /** Holds a handshake slot: not authenticated yet. */
   dialling: boolean;
   /** The rexec that was told to run it; undefined while `begun` is on its way to the journal. */
@@ -61,49 +58,86 @@ interface Running {
 export class JobRunner implements Claimant {
   readonly job: number;
   readonly #options: JobRunnerOptions;
-  #order: OpenJobParams | undefined;
-  #queue: Attempt[] = [];
+  readonly #rexec: JobRexec;
+  readonly #script: JobScript;
+  readonly #questions: Questions;
+  readonly #recorded = new RecordedResults();
+  #queue: OrderedAttempt[] = [];
   /** By host: a host has one attempt at a time. */
   readonly #running = new Map<number, Running>();
-  #rexec: RexecProcess | undefined;
-  #lostRexecs = 0;
-  #lastEnd = 'was not started';
   /** Set once nothing more may begin, to the reason. */
   #refusal: string | undefined;
   #closing = false;
-  #killTimer: Timer | undefined;
   /** Reports on their way to the outbox. */
   #settling = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: JobRunnerOptions) {
+    const { order, spool, slots, clock, attachments } = options;
     this.#options = options;
-    this.#order = options.order;
-    this.job = options.order.job;
-    options.spool.onPressure((isFull) => (isFull ? this.#rexec?.pause() : this.#rexec?.resume()));
-    options.slots.join(this);
+    this.job = order.job;
+    this.#rexec = new JobRexec({
+      ...options,
+      message: (message) => this.#receive(message),
+      output: (frame) => this.#output(frame),
+      ended: (rexec, end) => this.#lost(rexec, end),
+    });
+    this.#script = new JobScript({ command: order.spec.command, attachments });
+    this.#questions = new Questions({
+      job: this.job,
+      clock,
+      answered: (reports) => this.#answered(reports),
+      release: (slot) => slots.release(this, slot),
+    });
+    spool.onPressure((isFull) => (isFull ? this.#rexec.current?.pause() : this.#rexec.current?.resume()));
+    slots.join(this);
   }
 
-  /** Hands the job to a rexec, so that it can open the credentials before the first host comes. */
+  /** Sealed credentials that are held here, as they came (V2). */
+  get order(): OpenJobParams | undefined {
+    return this.#rexec.order;
+  }
+
+  /** Hands the job to a rexec, so that it can open the credentials before the first host comes; the script comes first. */
   open(): void {
-    this.#ensureRexec();
-  }
-
-  /** Attempts that were journaled as received. */
-  enqueue(attempts: readonly Attempt[]): void {
-    const refusal = this.#refusal ?? (this.#ensureRexec() ? undefined : this.#rexecRefusal);
-    if (refusal !== undefined) {
-      this.#refuse(attempts, refusal);
+    if (this.#script.state !== 'coming') {
+      this.#rexec.ensure();
       return;
     }
-    for (const attempt of attempts) this.#queue.push(attempt);
-    this.#options.slots.distribute();
+    void this.#script.fetched().then((path) => {
+      if (path !== undefined) this.#rexec.scriptFile = path;
+      if (!this.#closing) this.#rexec.ensure();
+      const queue = this.#queue.splice(0);
+      if (queue.length > 0) this.enqueue(queue);
+      this.#options.slots.distribute();
+    });
+  }
+
+  /** Attempts that the journal was told of. */
+  enqueue(attempts: readonly OrderedAttempt[]): void {
+    const canRun = this.#script.state === 'coming' || this.#rexec.ensure() !== undefined;
+    const refusal = this.#refusal ?? (canRun ? undefined : this.#rexec.refusal);
+    if (refusal !== undefined) {
+      this.#refuse(attempts, refusal);
+    } else if (this.#script.state === 'missing') {
+      this.#deny(attempts);
+    } else {
+      for (const attempt of attempts) this.#queue.push(attempt);
+      this.#options.slots.distribute();
+    }
+  }
+
+  /** Asks hosts what became of attempts; what this runner runs itself is reported anyway. */
+  ask(attempts: readonly SettledAttempt[]): void {
+    const open = attempts.filter(({ host, attempt }) => this.#running.get(host)?.ordered.attempt !== attempt);
+    this.#questions.ask(open);
+    this.#distributeQuestions();
   }
 
   /** Nothing of this job begins any more; with `kill` what runs is ended. */
   halt(kill: boolean): void {
     this.refuseFurther('the job was halted');
-    this.#rexec?.send({ type: 'halt', kill });
+    this.#rexec.current?.send({ type: 'halt', kill });
   }
 
   /** What hasn't begun never will (A3). */
@@ -114,12 +148,13 @@ export class JobRunner implements Claimant {
 
   /** Ends what runs, as far as hosts confirm it. */
   kill(): void {
-    this.#rexec?.send({ type: 'halt', kill: true });
+    this.#rexec.current?.send({ type: 'halt', kill: true });
   }
 
-  /** Ends rexec itself: what it runs becomes `unknown`. */
+  /** Ends rexec itself, and starts no other: what it runs becomes `unknown`. */
   killRexec(): void {
-    this.#rexec?.kill();
+    this.#rexec.close();
+    this.#rexec.current?.kill();
   }
 
   /** Resolves once nothing runs and everything was handed to the outbox. */
@@ -130,78 +165,77 @@ export class JobRunner implements Claimant {
 
   /** The job is over: credentials go, rexec ends, the output is complete. Resolves when all of that is so. */
   async close(): Promise<void> {
-    const { slots, spool, clock, log } = this.#options;
+    const { slots, spool } = this.#options;
     this.refuseFurther('the job was closed');
     this.#closing = true;
-    this.#order = undefined;
-    const rexec = this.#rexec;
-    rexec?.send({ type: 'close' });
+    const rexec = this.#rexec.current;
+    this.#rexec.close();
     if (this.#isIdle) await spool.close();
-    if (rexec !== undefined) {
-      this.#killTimer = clock.setTimer(closeLimitMs, () => {
-        log.warn(
-          { job: this.job, rexec: rexec.pid },
-          'rexec did not exit after its job was closed, and was ended',
-        );
-        rexec.kill();
-      });
-      await rexec.ended;
-      this.#killTimer.cancel();
-    }
+    if (rexec !== undefined) await this.#endWithin(closeLimitMs, rexec);
+    this.#questions.giveUp('the job was closed');
     await this.idle();
     slots.leave(this, 0);
     await spool.close();
+    await this.#script.release();
   }
 
   wants(): number {
-    if (this.#refusal !== undefined || !this.#options.contact.isRecent) return 0;
-    return this.#queue.length;
+    const { waiting } = this.#questions;
+    if (this.#script.state === 'coming') return 0;
+    if (this.#refusal !== undefined || !this.#options.contact.isRecent) return waiting;
+    return waiting + this.#queue.length;
   }
 
   grant(slots: number): void {
-    const batch = this.#queue.splice(0, slots);
-    for (let unused = batch.length; unused < slots; unused++) {
+    const asked = this.#ask(slots);
+    const canBegin = this.#refusal === undefined && this.#options.contact.isRecent;
+    const batch = canBegin ? this.#queue.splice(0, slots - asked.length) : [];
+    for (let unused = asked.length + batch.length; unused < slots; unused++) {
       this.#options.slots.release(this, { dialling: true });
     }
     if (batch.length === 0) return;
-    for (const { host, attempt } of batch) {
-      this.#running.set(host, { attempt, dialling: true, rexec: undefined });
+    for (const ordered of batch) {
+      this.#running.set(ordered.host, { ordered, dialling: true, rexec: undefined });
     }
     void this.#begin(batch);
   }
 
+  /** At most so many of the questions that wait. Returns those that are asked now. */
+  #ask(slots: number): SettledAttempt[] {
+    if (this.#questions.waiting === 0) return [];
+    const rexec = this.#rexec.ensure();
+    if (rexec === undefined) {
+      this.#questions.giveUp(this.#rexec.refusal);
+      return [];
+    }
+    const attempts = this.#questions
+      .take(slots)
+      .map(({ host, attempt, index }) => ({ host, attempt, index }));
+    rexec.send({ type: 'settle', attempts });
+    return attempts;
+  }
+
   /** (1) */
-  async #begin(batch: readonly Attempt[]): Promise<void> {
+  async #begin(batch: readonly OrderedAttempt[]): Promise<void> {
     const { journal, outbox } = this.#options;
-    await journal.begun(batch.map(({ host, attempt }) => ({ job: this.job, host, attempt })));
-    const refusal = this.#refusal ?? (this.#ensureRexec() ? undefined : this.#rexecRefusal);
-    if (refusal !== undefined || this.#rexec === undefined) {
+    const attempts = batch.map(({ host, attempt }) => ({ job: this.job, host, attempt }));
+    let isDurable = await journal.begun(attempts);
+    let rexec = this.#rexec.ensure();
+    // The one that gets them must be known to the journal too; another may have taken its place meanwhile.
+    for (let known: RexecProcess | undefined; isDurable && rexec !== known && rexec !== undefined;) {
+      known = rexec;
+      isDurable = await this.#rexec.journaled();
+      rexec = this.#rexec.ensure();
+    }
+    const refusal = this.#refusal ?? (rexec === undefined ? this.#rexec.refusal : undefined);
+    if (!isDurable || refusal !== undefined || rexec === undefined) {
       for (const { host } of batch) this.#end(host);
-      this.#refuse(batch, refusal ?? this.#rexecRefusal);
+      this.#refuse(batch, refusal ?? 'the worker is stopping');
       return;
     }
-    outbox.add(batch.map(({ host, attempt }) => ({ event: 'begun', job: this.job, host, attempt })));
-    for (const { host } of batch) this.#running.get(host)!.rexec = this.#rexec;
-    this.#rexec.send({
-      type: 'run',
-      attempts: batch.map(({ host, attempt }) => ({ host, attempt })),
-    });
-  }
-
-  #ensureRexec(): boolean {
-    if (this.#rexec !== undefined) return true;
-    if (this.#lostRexecs >= mostLostRexecs || this.#order === undefined) return false;
-    const { job, digest, spec, credentials } = this.#order;
-    const rexec = this.#options.pool.take();
-    this.#rexec = rexec;
-    rexec.serve({ message: (message) => this.#receive(message), output: (frame) => this.#output(frame) });
-    rexec.send({ type: 'open', job, digest, spec, credentials, ...this.#options.settings });
-    void rexec.ended.then((end) => this.#lost(rexec, end));
-    return true;
-  }
-
-  get #rexecRefusal(): string {
-    return `the worker's rexec ${this.#lastEnd}`;
+    outbox.add(attempts.map((attempt) => ({ ...attempt, event: 'begun' })));
+    for (const { host } of batch) this.#running.get(host)!.rexec = rexec;
+    rexec.send({ type: 'run', attempts: [...batch] });
   }
 
   #receive(message: RexecMessage): void {
@@ -212,8 +246,8 @@ export class JobRunner implements Claimant {
         return;
       case 'authenticated': {
         const running = this.#running.get(message.host);
-        if (running?.dialling !== true) return;
-        running.dialling = false;
+        if (running?.dialling === true && running.rexec !== undefined) running.dialling = false;
+        else if (!this.#questions.authenticated(message.host)) return;
         slots.authenticated();
         return;
       }
@@ -222,12 +256,9 @@ export class JobRunner implements Claimant {
         return;
       case 'host-key-accepted':
         void hostKeys.add(message).then((error) => {
-          if (error === undefined) {
-            log.info(
-              { job: this.job, host: message.host, fingerprint: message.fingerprint },
-              'new host key recorded',
-            );
-          } else log.error({ host: message.host, error }, 'a new host key could not be recorded');
+          const { host, fingerprint } = message;
+          if (error === undefined) log.info({ job: this.job, host, fingerprint }, 'new host key recorded');
+          else log.error({ host, error }, 'a new host key could not be recorded');
         });
         return;
       case 'ready':
@@ -238,23 +269,33 @@ export class JobRunner implements Claimant {
 
   #reported(reports: readonly AttemptReport[]): void {
     const begun: AttemptReport[] = [];
-    const ends: AttemptReport[] = [];
+    const ends: FinalReport[] = [];
     for (const report of reports) {
       const running = this.#running.get(report.host);
-      if (report.job !== this.job || running?.attempt !== report.attempt || running.rexec === undefined) {
-        this.#options.log.warn(
-          { job: report.job, host: report.host },
-          'rexec reported an attempt that it does not hold',
-        );
-      } else if (report.event === 'started') {
-        begun.push(report);
-      } else if (report.event !== 'begun') {
-        this.#end(report.host);
-        ends.push(report);
+      const isOurs = report.job === this.job;
+      if (isOurs && running?.ordered.attempt === report.attempt && running.rexec !== undefined) {
+        if (report.event === 'started') begun.push(report);
+        else if (report.event === 'finished' || report.event === 'refused') {
+          this.#end(report.host);
+          ends.push(report);
+        }
+      } else if (!isOurs || !this.#questions.takeAnswer(report)) {
+        const { job, host, event } = report;
+        this.#options.log.warn({ job, host, event }, 'rexec reported an attempt that it does not hold');
       }
     }
     if (begun.length > 0) this.#options.outbox.add(begun);
-    if (ends.length > 0) void this.#settle(ends);
+    if (ends.length > 0) void this.#settle(ends, this.#rexec.current);
+    this.#tellIdle();
+  }
+
+  /** What comes of questions. */
+  #answered(reports: readonly AttemptReport[]): void {
+    const ends = reports.filter((report) => report.event === 'finished');
+    const others = reports.filter((report) => report.event !== 'finished');
+    if (ends.length > 0) void this.#settle(ends, this.#rexec.current);
+    if (others.length > 0) this.#options.outbox.add(others);
+    this.#tellIdle();
   }
 
   /** Its slot is free again. */
@@ -265,20 +306,24 @@ export class JobRunner implements Claimant {
     this.#options.slots.release(this, { dialling: running.dialling });
   }
 
-  /** Journals ends, and hands them to the outbox once their output is in the spool (3). */
-  async #settle(ends: readonly AttemptReport[]): Promise<void> {
+  /** Journals ends, and hands them to the outbox once their output is in the spool (3); refusals only when journaled (4). */
+  async #settle(ends: readonly FinalReport[], rexec: RexecProcess | undefined): Promise<void> {
     const { journal, outbox, spool } = this.#options;
     this.#settling++;
     const hurry = this.#running.size < fewRunning;
     // Of these rexec says that it never dialled: as good as never handed over.
     const refused = ends.filter(({ event }) => event === 'refused');
-    const results = ends.filter(({ event }) => event !== 'refused');
-    await Promise.all([
-      refused.length > 0 && journal.refused(refused, 'refused by rexec'),
-      results.length > 0 && journal.result(results),
+    const results = ends.filter(({ event }) => event === 'finished');
+    if (results.length > 0) {
+      void journal.finished(results).then((isDurable) => {
+        if (isDurable && rexec !== undefined) this.#recorded.add(rexec, results);
+      });
+    }
+    const [isRefusalDurable] = await Promise.all([
+      refused.length === 0 || journal.refused(refused, 'refused by rexec'),
       spool.flushed({ hurry }),
     ]);
-    outbox.add(ends);
+    outbox.add(isRefusalDurable ? ends : results);
     this.#settling--;
     this.#tellIdle();
   }
@@ -291,42 +336,79 @@ export class JobRunner implements Claimant {
     const { journal, outbox } = this.#options;
     this.#settling++;
     const refused = attempts.map(({ host, attempt }) => ({ job: this.job, host, attempt }));
-    void journal.refused(refused, reason).then(() => {
-      outbox.add(refused.map((attempt) => ({ ...attempt, event: 'refused', reason })));
+    void journal.refused(refused, reason).then((isDurable) => {
+      if (isDurable) outbox.add(refused.map((attempt) => ({ ...attempt, event: 'refused', reason })));
       this.#settling--;
       this.#tellIdle();
     });
   }
 
+  /** There is no script to send: nothing is dialled. */
+  #deny(attempts: readonly Attempt[]): void {
+    const message = this.#script.failure;
+    const outcome = { state: 'denied', reason: 'attachment-unavailable', message } as const;
+    const denied = attempts.map(({ host, attempt }): FinalReport => ({
+      event: 'finished',
+      job: this.job,
+      host,
+      attempt,
+      outcome,
+    }));
+    void this.#settle(denied, undefined);
+  }
+
   /**
-   * rexec is gone, and all that it said was heard: what it held can't be known any more (2). One that never said that
-   * it was up has read no order: what was on its way to it hasn't begun.
+   * rexec is gone, and all that it said was heard: of what it held only the hosts can tell more (2). One that never said
+   * that it was up has read no order: what was on its way to it hasn't begun.
    */
   #lost(rexec: RexecProcess, end: RexecEnd): void {
-    this.#rexec = undefined;
-    this.#lastEnd = end.description;
-    const lost: Attempt[] = [];
-    for (const [host, running] of this.#running) {
-      if (running.rexec === rexec) lost.push({ host, attempt: running.attempt });
+    const lost: OrderedAttempt[] = [];
+    for (const running of this.#running.values()) {
+      if (running.rexec === rexec) lost.push(running.ordered);
     }
     if (lost.length > 0 || !this.#closing) {
-      this.#lostRexecs++;
+      this.#rexec.countLoss();
       const fields = { job: this.job, rexec: rexec.pid, end: end.description, lost: lost.length };
       this.#options.log.error(fields, 'rexec ended early');
     }
     for (const { host } of lost) this.#end(host);
+    this.#questions.askAgain();
     if (!rexec.isReady) this.#queue.unshift(...lost);
-    else if (lost.length > 0) void this.#settle(lost.map((attempt) => this.#unknown(attempt, end)));
+    else if (lost.length > 0) {
+      this.#questions.askAboutLost(
+        lost.map((subject) => ({ subject, otherwise: this.#unknown(subject, end) })),
+      );
+    }
+    this.#distributeQuestions();
     const refusal =
-      this.#refusal ?? (this.#queue.length === 0 || this.#ensureRexec() ? undefined : this.#rexecRefusal);
+      this.#refusal ??
+      (this.#queue.length === 0 || this.#rexec.ensure() !== undefined ? undefined : this.#rexec.refusal);
     if (refusal !== undefined) this.#refuseQueue(refusal);
     this.#tellIdle();
   }
 
-  #unknown(attempt: Attempt, end: RexecEnd): AttemptReport {
+  #distributeQuestions(): void {
+    if (this.#questions.waiting === 0) return;
+    if (this.#script.state === 'coming') return;
+    if (this.#rexec.ensure() === undefined) this.#questions.giveUp(this.#rexec.refusal);
+    else this.#options.slots.distribute();
+  }
+
+  #unknown({ host, attempt }: Attempt, end: RexecEnd): FinalReport {
     const message = `The process on the worker that ran the command ${end.description}.`;
     const outcome = { state: 'unknown', reason: 'rexec-lost', message } as const;
-    return { event: 'finished', job: this.job, ...attempt, outcome };
+    return { event: 'finished', job: this.job, host, attempt, outcome };
+  }
+
+  async #endWithin(limitMs: number, rexec: RexecProcess): Promise<void> {
+    const { clock, log } = this.#options;
+    const timer: Timer = clock.setTimer(limitMs, () => {
+      const fields = { job: this.job, rexec: rexec.pid };
+      log.warn(fields, 'rexec did not exit after its job was closed, and was ended');
+      rexec.kill();
+    });
+    await rexec.ended;
+    timer.cancel();
   }
 
   #output(frame: OutputFrame): void {
@@ -334,7 +416,12 @@ export class JobRunner implements Claimant {
   }
 
   get #isIdle(): boolean {
-    return this.#running.size === 0 && this.#settling === 0 && this.#queue.length === 0;
+    return (
+      this.#running.size === 0 &&
+      this.#settling === 0 &&
+      this.#queue.length === 0 &&
+      this.#questions.size === 0
+    );
   }
 
   #tellIdle(): void {

@@ -8,7 +8,7 @@ import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
 import { Command, InvalidArgumentError } from 'commander';
 import { destination, pino } from 'pino';
-import { MemoryJournal } from './journal.js';
+import { FileJournal } from './journal/file/file-journal.js';
 import { Worker } from './worker.js';
 import { loadWorkerConfiguration } from './worker-configuration.js';
 
@@ -50,6 +50,13 @@ async function run(options: RunOptions): Promise<void> {
     { level: options.logLevel, base: { part: 'worker', name: configuration.name } },
     destination({ dest: 2, sync: true }),
   );
+  const opened = await FileJournal.open({
+    directory: configuration.journal,
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+  if (opened.kind === 'failed') fail(exitCodes.error, opened.failure.code, opened.failure.message);
   const worker = new Worker({
     dispatchers,
     pools: configuration.pools,
@@ -58,11 +65,18 @@ async function run(options: RunOptions): Promise<void> {
     sealingKeyFile: configuration.sealingKey,
     knownHostsFile: configuration.knownHosts,
     authPlugins: configuration.authPlugins,
-    spool: { directory: configuration.spool.dir, retentionMs: configuration.spool.retentionMs },
+    allowAgentForwarding: configuration.allowAgentForwarding,
+    spool: {
+      directory: configuration.spool.dir,
+      retentionMs: configuration.spool.retentionMs,
+      maxBytesPerHost: configuration.spool.maxBytesPerHost,
+    },
+    attachmentsDirectory: configuration.attachments,
     maxConnections: configuration.maxConnections,
     maxHandshakes: configuration.maxHandshakes,
     rexec: { argv: [process.execPath, ...rexecFlags, rexec], environment: environmentOfRexec() },
-    journal: new MemoryJournal(),
+    journal: opened.journal,
+    endProcess: (pid) => process.kill(pid, 'SIGKILL'),
     incarnation: randomUUID(),
     clock: systemClock,
     random: Math.random,

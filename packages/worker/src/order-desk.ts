@@ -5,8 +5,16 @@
  * 2. Orders are worked off one by one, in the order in which they came: an assignment never overtakes the opening of
  *    its job.
  * 3. Orders are idempotent: what was taken before is answered as taken, and done once (A6).
+ * 4. An assignment is answered when it is journaled (A4); what follows it doesn't wait for that.
  */
-import type { AssignParams, CloseJobParams, HaltJobParams, OpenJobParams, OrderResult } from '@pogo/protocol';
+import type {
+  AssignParams,
+  CloseJobParams,
+  HaltJobParams,
+  OpenJobParams,
+  OrderResult,
+  SettleParams,
+} from '@pogo/protocol';
 import type { AttemptBook } from './attempt-book.js';
 import { JobRunner, type JobRunnerOptions } from './job-runner.js';
 import type { Log } from './log.js';
@@ -24,16 +32,27 @@ export class OrderDesk {
   /** Jobs that were closed and aren't over yet, until they are. */
   readonly #closing = new Map<number, { runner: JobRunner; closed: Promise<void> }>();
   readonly #uses = new Map<JobRunner, SpoolUse>();
-  #term = 0;
+  #term: number;
   #turn: Promise<unknown> = Promise.resolve();
   #refusal: string | undefined;
 
   constructor(options: OrderDeskOptions) {
     this.#options = options;
+    this.#term = options.journal.state.term;
   }
 
   get term(): number {
     return this.#term;
+  }
+
+  /** Jobs whose sealed credentials are held (V2). */
+  jobsWithCredentials(): number[] {
+    return [...this.#open.values()].filter(({ order }) => order !== undefined).map(({ job }) => job);
+  }
+
+  /** What came with the opening of the job, while it is open. */
+  openingOf(job: number): OpenJobParams | undefined {
+    return this.#open.get(job)?.order;
   }
 
   openJob(order: OpenJobParams): Promise<OrderResult> {
@@ -50,15 +69,29 @@ export class OrderDesk {
     });
   }
 
-  assign(order: AssignParams): Promise<OrderResult> {
+  async assign(order: AssignParams): Promise<OrderResult> {
+    const { book, journal } = this.#options;
+    let journaled: Promise<boolean> = Promise.resolve(true);
+    const result = await this.#inTurn(order.term, async () => {
+      const runner = this.#open.get(order.job);
+      if (runner === undefined) return { kind: 'unknown-job' };
+      const fresh = book.take(order.job, order.attempts);
+      if (fresh.length > 0) {
+        // Its beginning is journaled behind this, and both with one sync.
+        journaled = journal.received(fresh.map(({ host, attempt }) => ({ job: order.job, host, attempt })));
+        runner.enqueue(fresh);
+      }
+      return { kind: 'taken' };
+    });
+    if (await journaled) return result;
+    throw new Error('the worker stopped before the order was journaled');
+  }
+
+  settle(order: SettleParams): Promise<OrderResult> {
     return this.#inTurn(order.term, async () => {
       const runner = this.#open.get(order.job);
       if (runner === undefined) return { kind: 'unknown-job' };
-      const fresh = this.#options.book.take(order.job, order.attempts);
-      if (fresh.length > 0) {
-        await this.#options.journal.received(fresh.map((attempt) => ({ job: order.job, ...attempt })));
-        runner.enqueue(fresh);
-      }
+      runner.ask(order.attempts);
       return { kind: 'taken' };
     });
   }
@@ -77,16 +110,18 @@ export class OrderDesk {
       const runner = this.#open.get(order.job);
       if (runner === undefined) return { kind: 'unknown-job' };
       this.#open.delete(order.job);
-      this.#options.book.close(order.job, order.term);
       const closed = this.#end(runner).finally(() => this.#closing.delete(order.job));
       this.#closing.set(order.job, { runner, closed });
       return { kind: 'taken' };
     });
   }
 
-  /** The term that a dispatcher names in its greeting (A2). */
-  noteTerm(term: number): Promise<void> {
-    return this.#inTurn(term, async () => ({ kind: 'taken' })).then(() => undefined);
+  /** The term that a dispatcher names in its greeting (A2). Resolves to whether it is journaled. */
+  noteTerm(term: number): Promise<boolean> {
+    return this.#inTurn(term, async () => ({ kind: 'taken' })).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Resolves once the orders that came so far are worked off. */
@@ -139,7 +174,8 @@ export class OrderDesk {
     const acted = this.#turn.then(async (): Promise<OrderResult> => {
       if (term < this.#term) return { kind: 'stale-term', term: this.#term };
       if (term > this.#term) {
-        await this.#options.journal.term(term);
+        if (!(await this.#options.journal.term(term)))
+          throw new Error('the worker stopped before the term was journaled');
         this.#term = term;
         this.#options.book.forgetBefore(term);
       }

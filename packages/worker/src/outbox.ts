@@ -10,12 +10,16 @@
 import { backoffDelayMs, type Clock, type Timer } from '@pogo/lifecycle';
 import type { AttemptReport, ReportParams } from '@pogo/protocol';
 import type { AttemptBook } from './attempt-book.js';
-import type { Journal } from './journal.js';
+import type { FinalReport, Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 
 /** One way to a dispatcher. Resolves to undefined when the reports are in the log, otherwise to why not. */
 export interface ReportLink {
   report(params: ReportParams): Promise<string | undefined>;
+}
+
+function isFinal(report: AttemptReport): report is FinalReport {
+  return report.event === 'finished' || report.event === 'refused';
 }
 
 /** Reports in one call: about a megabyte of outcomes. */
@@ -97,7 +101,7 @@ export class Outbox {
     const reports = this.#queue.slice(0, batchReports);
     const passwordRefused = [...this.#passwordRefused];
     const refusal = link === undefined ? 'not linked' : await link.report({ reports, passwordRefused });
-    if (refusal === undefined) await this.#acknowledge(reports, passwordRefused);
+    if (refusal === undefined) this.#acknowledge(reports, passwordRefused);
     this.#sending = false;
     if (refusal !== undefined) {
       this.#putOff(refusal);
@@ -108,15 +112,15 @@ export class Outbox {
     this.#schedule();
   }
 
-  async #acknowledge(reports: readonly AttemptReport[], passwordRefused: readonly number[]): Promise<void> {
+  /** Nobody waits for the journal: what it doesn't keep of this is said once more after a restart (3). */
+  #acknowledge(reports: readonly AttemptReport[], passwordRefused: readonly number[]): void {
     const { journal, book } = this.#options;
     this.#failures = 0;
-    await journal.acknowledged(reports);
     this.#queue.splice(0, reports.length);
     for (const job of passwordRefused) this.#passwordRefused.delete(job);
-    for (const report of reports) {
-      if (report.event === 'finished' || report.event === 'refused') book.settle(report);
-    }
+    const ends = reports.filter(isFinal);
+    journal.acknowledged(ends);
+    for (const report of ends) book.settle(report, journal.state.term);
   }
 
   #putOff(refusal: string): void {

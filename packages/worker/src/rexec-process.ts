@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream';
 import { type OutputFrame, type RexecMessage, rexecMessageSchema, type RexecOrder } from '@pogo/protocol';
 import { PipeFrames } from '@pogo/wire';
 import type { Log } from './log.js';
+import { type ProcessIdentity, startTimeOf } from './process-identity.js';
 
 /** How to start rexec. */
 export interface RexecCommand {
@@ -36,6 +37,8 @@ export class RexecProcess {
   readonly ended: Promise<RexecEnd>;
   /** Resolves to whether it came up. */
   readonly ready: Promise<boolean>;
+  /** For whoever has to find it again; undefined when it could not be started. */
+  readonly identity: ProcessIdentity | undefined;
   readonly #child: ChildProcess;
   readonly #log: Log;
   #frames: PipeFrames | undefined;
@@ -55,6 +58,9 @@ export class RexecProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       detached: true,
     });
+    const { pid } = this.#child;
+    const startTime = pid === undefined ? undefined : startTimeOf(pid);
+    this.identity = pid === undefined || startTime === undefined ? undefined : { pid, startTime };
     this.ended = this.#watch();
     if (this.#child.pid === undefined) return;
     this.#frames = new PipeFrames(this.#child.stdio[3] as Duplex, {

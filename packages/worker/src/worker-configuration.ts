@@ -1,14 +1,16 @@
 /** Reads a worker's configuration file and the files that it names. Errors name file, line, cause and what to do. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Recipient, type WorkerConfiguration, workerConfigurationSchema } from '@pogo/protocol';
 import type { LinkTls } from '@pogo/wire';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 
+/** As used: paths are absolute, and those that may be left out are there. */
+export type WorkerSettings = WorkerConfiguration & { journal: string; attachments: string };
+
 export interface LoadedConfiguration {
-  /** Paths are absolute. */
-  configuration: WorkerConfiguration;
+  configuration: WorkerSettings;
   tls: LinkTls;
   recipient: Recipient;
 }
@@ -65,8 +67,10 @@ function parse(
   }
 }
 
-function withAbsolutePaths(configuration: WorkerConfiguration, directory: string): WorkerConfiguration {
+function withAbsolutePaths(configuration: WorkerConfiguration, directory: string): WorkerSettings {
   const at = (path: string) => resolve(directory, path);
+  const spoolDirectory = at(configuration.spool.dir);
+  const beside = (name: string) => join(dirname(spoolDirectory), name);
   return {
     ...configuration,
     linkKey: at(configuration.linkKey),
@@ -75,14 +79,17 @@ function withAbsolutePaths(configuration: WorkerConfiguration, directory: string
     sealingKey: at(configuration.sealingKey),
     sealingCertificate: at(configuration.sealingCertificate),
     knownHosts: at(configuration.knownHosts),
-    spool: { ...configuration.spool, dir: at(configuration.spool.dir) },
+    spool: { ...configuration.spool, dir: spoolDirectory },
+    journal: configuration.journal === undefined ? beside('journal') : at(configuration.journal),
+    attachments:
+      configuration.attachments === undefined ? beside('attachments') : at(configuration.attachments),
     authPlugins: Object.fromEntries(
       Object.entries(configuration.authPlugins).map(([name, module]) => [name, at(module)]),
     ),
   };
 }
 
-async function loadFiles(configuration: WorkerConfiguration): Promise<LoadOutcome> {
+async function loadFiles(configuration: WorkerSettings): Promise<LoadOutcome> {
   // The sealing key's contents are rexec's business alone: only its mode is looked at here.
   for (const key of [configuration.linkKey, configuration.sealingKey]) {
     const problem = await privateFileProblem(key);

@@ -5,14 +5,16 @@ import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { type HelloParams, productVersion, protocolVersion, type Recipient } from '@pogo/protocol';
 import type { LinkTls } from '@pogo/wire';
 import { AcceptedHostKeys } from './accepted-host-keys.js';
+import { AttachmentCache } from './attachment-cache.js';
 import { AttemptBook } from './attempt-book.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { DispatcherContact } from './dispatcher-contact.js';
 import { DispatcherLink } from './dispatcher-link.js';
-import type { Journal } from './journal.js';
+import type { Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 import { OrderDesk } from './order-desk.js';
 import { Outbox, type ReportLink } from './outbox.js';
+import { recover } from './recovery.js';
 import { RexecPool } from './rexec-pool.js';
 import type { RexecCommand } from './rexec-process.js';
 import { Spool, type SpoolOptions } from './spool.js';
@@ -20,6 +22,8 @@ import { Spool, type SpoolOptions } from './spool.js';
 /** How long a stopping worker waits for kills to be confirmed, and for its last reports to be taken. */
 const killLimitMs = 5_000;
 const lastReportsLimitMs = 5_000;
+/** How long a stopping worker waits for a journal that takes nothing. */
+const journalLimitMs = 5_000;
 
 export interface WorkerOptions {
   /** `wss://HOST:PORT` of every dispatcher. */
@@ -33,11 +37,21 @@ export interface WorkerOptions {
   /** known_hosts of this worker; grows by what `accept-new` meets. */
   knownHostsFile: string;
   authPlugins: Record<string, string>;
-  spool: Pick<SpoolOptions, 'directory' | 'retentionMs' | 'openFile'>;
+  /** Offers of a job's agent to hosts are allowed. */
+  allowAgentForwarding: boolean;
+  spool: Pick<SpoolOptions, 'directory' | 'retentionMs' | 'openFile'> & {
+    /** Output of one attempt that is kept, both streams together. */
+    maxBytesPerHost: number;
+  };
+  /** Where scripts that came with jobs are kept while these are open. */
+  attachmentsDirectory: string;
   maxConnections: number;
   maxHandshakes: number;
   rexec: RexecCommand;
+  /** What an earlier process left is reported first; closed with the worker. */
   journal: Journal;
+  /** Ends exactly this process, at once. */
+  endProcess: (pid: number) => void;
   /** Changes with every start. */
   incarnation: string;
   clock: Clock;
@@ -50,12 +64,13 @@ export interface WorkerOptions {
 export class Worker implements Service {
   readonly #options: WorkerOptions;
   readonly #state = new ServiceState();
-  readonly #book = new AttemptBook();
+  readonly #book: AttemptBook;
   readonly #contact: DispatcherContact;
   readonly #slots: ConnectionSlots;
   readonly #outbox: Outbox;
   readonly #pool: RexecPool;
   readonly #spool: Spool;
+  readonly #attachments: AttachmentCache;
   readonly #desk: OrderDesk;
   readonly #links: DispatcherLink[];
   #wasLinked = false;
@@ -63,11 +78,13 @@ export class Worker implements Service {
   constructor(options: WorkerOptions) {
     const { clock, random, log, journal } = options;
     this.#options = options;
+    this.#book = AttemptBook.from(journal.state);
     this.#contact = new DispatcherContact(clock);
     this.#slots = new ConnectionSlots(options);
     this.#outbox = new Outbox({ book: this.#book, journal, clock, random, log });
     this.#pool = new RexecPool({ command: options.rexec, clock, random, log });
     this.#spool = new Spool({ ...options.spool, clock, log });
+    this.#attachments = new AttachmentCache({ ...options, directory: options.attachmentsDirectory });
     this.#desk = new OrderDesk({
       book: this.#book,
       spool: this.#spool,
@@ -76,7 +93,10 @@ export class Worker implements Service {
         kid: options.recipient.kid,
         workerKnownHostsFile: options.knownHostsFile,
         authPlugins: options.authPlugins,
+        outputLimitBytes: options.spool.maxBytesPerHost,
+        allowAgentForwarding: options.allowAgentForwarding,
       },
+      attachments: this.#attachments,
       pool: this.#pool,
       slots: this.#slots,
       contact: this.#contact,
@@ -92,6 +112,8 @@ export class Worker implements Service {
   start(): Promise<void> {
     return this.#state.start(async () => {
       await this.#spool.start();
+      await this.#attachments.start();
+      await recover({ ...this.#options, outbox: this.#outbox });
       for (const link of this.#links) await link.start();
     });
   }
@@ -104,12 +126,12 @@ export class Worker implements Service {
     const { log } = this.#options;
     log.info({ held: this.#book.heldCount, limitMs }, 'stopping: nothing more begins, what runs may end');
     this.#desk.refuseFurther('the worker is stopping');
-    await this.#desk.upToDate();
+    await this.#within(journalLimitMs, this.#desk.upToDate());
     if (!(await this.#within(limitMs, this.#desk.idle()))) {
       log.warn({ held: this.#book.heldCount }, 'stopping: what still runs is killed');
       this.#desk.kill();
       if (!(await this.#within(killLimitMs, this.#desk.idle()))) this.#desk.killRexecs();
-      await this.#desk.idle();
+      await this.#within(journalLimitMs, this.#desk.idle());
     }
     if (!(await this.#within(lastReportsLimitMs, this.#outbox.emptied()))) {
       log.error(
@@ -125,7 +147,12 @@ export class Worker implements Service {
       this.#desk.refuseFurther('the worker is stopping');
       this.#desk.killRexecs();
       await this.#pool.stop();
-      await this.#desk.stop();
+      const closed = this.#desk.stop();
+      await this.#within(journalLimitMs, closed);
+      // What still waits for the journal is answered now, if only by that nothing came of it.
+      await this.#options.journal.close();
+      await closed;
+      await this.#attachments.stop();
       await Promise.all(this.#links.map((link) => link.stop()));
       this.#outbox.stop();
       await this.#spool.stop();
@@ -163,7 +190,7 @@ export class Worker implements Service {
   }
 
   #hello(): HelloParams {
-    const { incarnation, pools, maxConnections, recipient } = this.#options;
+    const { incarnation, pools, maxConnections, recipient, journal } = this.#options;
     return {
       protocol: protocolVersion,
       version: productVersion,
@@ -172,6 +199,8 @@ export class Worker implements Service {
       capacity: maxConnections,
       recipient,
       held: this.#book.held(),
+      journal: journal.id,
+      credentials: this.#desk.jobsWithCredentials(),
     };
   }
 

@@ -22,6 +22,8 @@ import {
   type OpenOutputParams,
   reportParamsSchema,
   type ReportParams,
+  returnCredentialsParamsSchema,
+  type ReturnCredentialsParams,
   type ResolvedSpec,
   type SealedCredentials,
   specDigest,
@@ -30,7 +32,7 @@ import { method, MethodError, type Peer, PeerListener } from '@pogo/wire';
 import { Worker, MemoryJournal, type WorkerOptions } from '@pogo/worker';
 import { build } from 'esbuild';
 import { CertificateAuthority, linkTls } from '../../wire/test/certificate-authority.js';
-import type { Act } from './scripted-rexec.js';
+import type { Script } from './scripted-rexec.js';
 
 export const authority = new CertificateAuthority('test link root');
 const workerTls = linkTls(authority, 'worker', 'w1');
@@ -108,6 +110,9 @@ export class Dispatcher {
   readonly reports: AttemptReport[] = [];
   readonly calls: ReportParams[] = [];
   readonly frames: OutputFrame[] = [];
+  readonly returned: ReturnCredentialsParams[] = [];
+  /** Jobs whose credentials it asks for in its answer to a greeting. */
+  wanted: number[] = [];
   term = 1;
   answer: ReportAnswer = 'acknowledge';
   peer: Peer | undefined;
@@ -127,9 +132,14 @@ export class Dispatcher {
             this.peer = peer;
             this.hellos.push(hello);
             this.#tell();
-            return { dispatcher: 'd1', version: '0', term: this.term };
+            return { dispatcher: 'd1', version: '0', term: this.term, wanted: this.wanted };
           }),
           'worker.report': method(reportParamsSchema, (params) => this.#take(params)),
+          'worker.credentials': method(returnCredentialsParamsSchema, (params) => {
+            this.returned.push(params);
+            this.#tell();
+            return {};
+          }),
         },
         binary: (bytes) => {
           const frame = decodeOutputFrame(bytes)!;
@@ -157,7 +167,7 @@ export class Dispatcher {
     while (!holds()) await new Promise<void>((resolve) => this.#changed.push(resolve));
   }
 
-  async order(name: 'open' | 'assign' | 'halt' | 'close', params: object): Promise<OrderResult> {
+  async order(name: 'open' | 'assign' | 'settle' | 'halt' | 'close', params: object): Promise<OrderResult> {
     const answer = await this.peer!.call(
       `job.${name}`,
       { term: this.term, ...params },
@@ -168,7 +178,7 @@ export class Dispatcher {
     return answer.value;
   }
 
-  open(job: number, script: Record<string, Act>): Promise<OrderResult> {
+  open(job: number, script: Script): Promise<OrderResult> {
     return this.openSpec(job, specOf(script), sealedCredentials);
   }
 
@@ -177,8 +187,18 @@ export class Dispatcher {
   }
 
   assign(job: number, hosts: readonly number[], attempt = 1): Promise<OrderResult> {
-    const attempts: AssignParams['attempts'] = hosts.map((host) => ({ host, attempt }));
+    const attempts: AssignParams['attempts'] = hosts.map((host) => ({
+      host,
+      attempt,
+      index: 100 + attempt,
+      fence: false,
+    }));
     return this.order('assign', { job, attempts });
+  }
+
+  settle(job: number, hosts: readonly number[], attempt = 1): Promise<OrderResult> {
+    const attempts = hosts.map((host) => ({ host, attempt, index: 100 + attempt }));
+    return this.order('settle', { job, attempts });
   }
 
   async openOutput(
@@ -229,7 +249,7 @@ export class Dispatcher {
   }
 }
 
-export function specOf(script: Record<string, Act>): ResolvedSpec {
+export function specOf(script: Script): ResolvedSpec {
   return {
     version: 1,
     namespace: 'default',
@@ -248,7 +268,7 @@ export function specOf(script: Record<string, Act>): ResolvedSpec {
 
 /** A marker that must turn up nowhere but in the orders. */
 export const credentialsMarker = 'SEALED-CREDENTIALS-MARKER';
-const sealedCredentials: SealedCredentials = {
+export const sealedCredentials: SealedCredentials = {
   protected: 'p',
   iv: 'i',
   ciphertext: credentialsMarker,
@@ -286,11 +306,14 @@ export async function startCluster(
     sealingKeyFile: join(directory, 'sealing.key'),
     knownHostsFile: join(directory, 'known_hosts'),
     authPlugins: {},
-    spool: { directory: join(directory, 'spool'), retentionMs: 3_600_000 },
+    allowAgentForwarding: false,
+    spool: { directory: join(directory, 'spool'), retentionMs: 3_600_000, maxBytesPerHost: 1024 ** 3 },
+    attachmentsDirectory: join(directory, 'attachments'),
     maxConnections: 100,
     maxHandshakes: 50,
     rexec: { argv: [process.execPath, program], environment: { PATH: process.env['PATH'] ?? '', LANG: 'C' } },
     journal: new MemoryJournal(),
+    endProcess: (pid) => process.kill(pid, 'SIGKILL'),
     incarnation: randomUUID(),
     clock: systemClock,
     random: () => 0,

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '@pogo/lifecycle';
-import { type JobAttempt, MemoryJournal } from '@pogo/worker';
+import { type FinalReport, type JobAttempt, MemoryJournal } from '@pogo/worker';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { removePrograms, startCluster, stopClusters } from './cluster.js';
 
@@ -27,12 +27,14 @@ class WatchedJournal extends MemoryJournal {
     this.sawResult = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  override async begun(attempts: readonly JobAttempt[]): Promise<void> {
+  override begun(attempts: readonly JobAttempt[]): Promise<boolean> {
     this.begunHosts.push(...attempts.map(({ host }) => host));
+    return super.begun(attempts);
   }
 
-  override async result(): Promise<void> {
+  override finished(reports: readonly FinalReport[]): Promise<boolean> {
     this.#resolve();
+    return super.finished(reports);
   }
 }
 

@@ -22,8 +22,13 @@ export async function runCleanups(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 }
 
-export async function startDaemon(...extra: string[]): Promise<Daemon> {
-  const [program, rexec] = await Promise.all([programOf('../src/main.ts'), programOf('scripted-rexec.ts')]);
+/** What a worker has on its disk: more than one process may come and go on it. */
+export interface WorkerHome {
+  directory: string;
+  config: string;
+}
+
+export async function makeHome(extraConfiguration = ''): Promise<WorkerHome> {
   const directory = await mkdtemp(join(tmpdir(), 'pogo-worker-daemon-'));
   cleanups.push(() => rm(directory, { recursive: true }));
   const { key, cert, ca } = linkTls(authority, 'worker', 'w1');
@@ -39,17 +44,37 @@ export async function startDaemon(...extra: string[]): Promise<Daemon> {
   await writeFile(
     config,
     'name: w1\nlinkKey: link.key\nlinkCertificate: link.crt\nlinkRoot: root.crt\nsealingKey: sealing.key\n' +
-      'sealingCertificate: link.crt\nknownHosts: known_hosts\nspool: { dir: spool }\n',
+      'sealingCertificate: link.crt\nknownHosts: known_hosts\nspool: { dir: spool }\n' +
+      extraConfiguration,
   );
+  return { directory, config };
+}
+
+export async function startDispatcher(): Promise<Dispatcher> {
   const dispatcher = new Dispatcher();
   await dispatcher.start();
   cleanups.push(() => dispatcher.stop());
+  return dispatcher;
+}
+
+export async function startDaemon(...extra: string[]): Promise<Daemon> {
+  return startOn(await makeHome(), await startDispatcher(), { extra });
+}
+
+/** Resolves when it serves, or has ended before that. `program` is relative to this folder. */
+export async function startOn(
+  { config }: WorkerHome,
+  dispatcher: Dispatcher,
+  options: { program?: string; extra?: readonly string[]; environment?: Record<string, string> } = {},
+): Promise<Daemon> {
+  const { program: source = '../src/main.ts', extra = [], environment = {} } = options;
+  const [program, rexec] = await Promise.all([programOf(source), programOf('scripted-rexec.ts')]);
   const argv = [process.execPath, program, 'run', '--config', config, '--dispatcher', dispatcher.url];
   // Core dumps are allowed as far as this machine lets them, so that it shows whether rexec forbids its own.
   const child = spawn(
     '/bin/sh',
     ['-c', 'ulimit -S -c "$(ulimit -H -c)"; exec "$@"', 'sh', ...argv, '--rexec', rexec, ...extra],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
+    { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } },
   );
   cleanups.push(async () => {
     if (child.exitCode === null && child.signalCode === null) {
@@ -60,7 +85,9 @@ export async function startDaemon(...extra: string[]): Promise<Daemon> {
   const log: string[] = [];
   child.stderr!.on('data', (chunk: Buffer) => log.push(chunk.toString()));
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const [line] = (await once(createInterface(child.stdout!), 'line')) as [string];
-  daemonReadySchema.parse(JSON.parse(line));
+  const ready = once(createInterface(child.stdout!), 'line') as Promise<[string]>;
+  const line = await Promise.race([ready, exited]);
+  if (Array.isArray(line)) daemonReadySchema.parse(JSON.parse(line[0]));
+  else void ready.catch(() => undefined);
   return { child, dispatcher, log: () => log.join(''), exited, rexecs: () => childrenOf(child.pid!, rexec) };
 }

@@ -95,7 +95,9 @@ test('an end is reported only once the output before it can be read', async () =
       if (++writes > 1) await held;
       return write();
     });
-  const { dispatcher } = await startCluster({ spool: { directory, retentionMs: 1000, openFile } });
+  const { dispatcher } = await startCluster({
+    spool: { directory, retentionMs: 1000, maxBytesPerHost: 1024 ** 3, openFile },
+  });
   await dispatcher.open(1, {});
   await dispatcher.assign(1, [0]);
   await dispatcher.until(() => dispatcher.eventsOf(0).includes('started'));

@@ -3,6 +3,7 @@
  * command is `['script', JSON]`: what each host index does, `*` for the others.
  */
 import { execFileSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { Socket } from 'node:net';
 import { type Outcome } from '@pogo/core';
@@ -22,34 +23,56 @@ export type Act =
   | 'exit-3'
   /** Does nothing, and doesn't exit when told to. */
   | 'ignore'
+  /** Doesn't end with its worker. */
+  | 'outlive'
   | 'garbage'
   | 'accept-key'
   | 'password-refused'
   /** Prints what it can see of its surroundings. */
   | 'surroundings'
   | { exit: number }
+  /** Writes `job host attempt` into a file first, as a command that leaves a trace. */
+  | { trace: string; then: 'ok' | 'hold' }
+  /** Says that this many bytes of its output were not kept. */
+  | { cut: number }
   | { flood: number; first?: string };
 
+/** What a host says when it is asked what became of an attempt; `silent` is no answer, `late` one after SIGUSR2. */
+export type Evidence = 'ok' | 'exit-3' | 'none' | 'silent' | 'late';
+
+/** By host, `*` for the others; `settle HOST` when it is asked afterwards, where `none` is the rule. */
+export type Script = Record<string, Act | Evidence>;
+
+/** Descriptor 3 says nothing of this: orders that the test wants to see are written here, one JSON a line. */
+const ordersFile = process.env['SCRIPTED_ORDERS'];
 const held = new Map<number, AttemptReport & { event: 'started' }>();
 const waiting = new Map<number, { job: number; host: number; attempt: number }>();
-let script: Record<string, Act> = {};
+let script: Script = {};
+const late: (() => void)[] = [];
 let job = 0;
 let ignoring = false;
+let outliving = false;
 let killed = false;
 
 const frames = new PipeFrames(new Socket({ fd: 3, readable: true, writable: true }), {
   json: (value) => obey(value as RexecOrder),
   output: () => undefined,
-  closed: () => process.exit(0),
+  closed: () => {
+    if (!outliving) process.exit(0);
+    setInterval(() => undefined, 1000);
+  },
 });
 frames.sendJson({ type: 'ready', version: productVersion });
 
 process.on('SIGUSR2', () => {
   for (const [host, { attempt }] of held) finish(host, attempt, { state: 'succeeded', exitCode: 0 });
   held.clear();
+  for (const answer of late.splice(0)) answer();
 });
 
 function obey(order: RexecOrder): void {
+  if (ordersFile !== undefined && ordersFile !== '')
+    appendFileSync(ordersFile, `${JSON.stringify({ pid: process.pid, ...order })}\n`);
   switch (order.type) {
     case 'open': {
       job = order.job;
@@ -59,6 +82,11 @@ function obey(order: RexecOrder): void {
     }
     case 'run':
       for (const { host, attempt } of order.attempts) void act(host, attempt);
+      break;
+    case 'settle':
+      for (const { host, attempt } of order.attempts) settle(host, attempt);
+      break;
+    case 'recorded':
       break;
     case 'halt':
       frames.sendJson({
@@ -81,6 +109,22 @@ function obey(order: RexecOrder): void {
   }
 }
 
+function settle(host: number, attempt: number): void {
+  const doing = script[`settle ${host}`] ?? script['settle *'] ?? 'none';
+  if (doing === 'silent') return;
+  if (doing === 'late') {
+    late.push(() => finish(host, attempt, { state: 'succeeded', exitCode: 0 }));
+    return;
+  }
+  frames.sendJson({ type: 'authenticated', host });
+  if (doing === 'ok') return finish(host, attempt, { state: 'succeeded', exitCode: 0 });
+  if (doing === 'exit-3') {
+    return finish(host, attempt, { state: 'failed', reason: 'exit-nonzero', exitCode: 3 });
+  }
+  const detail = 'the host knows nothing of it';
+  frames.sendJson({ type: 'report', reports: [{ event: 'unsettled', job, host, attempt, detail }] });
+}
+
 async function act(host: number, attempt: number): Promise<void> {
   const doing = script[host] ?? script['*'] ?? 'ok';
   if (doing === 'die') process.kill(process.pid, 'SIGKILL');
@@ -89,6 +133,7 @@ async function act(host: number, attempt: number): Promise<void> {
   if (doing === 'dial') return;
   if (doing === 'wait') return void waiting.set(host, { job, host, attempt });
   if (doing === 'ignore') return void (ignoring = true);
+  if (doing === 'outlive') return void (outliving = true);
   if (doing === 'password-refused') {
     frames.sendJson({ type: 'password-refused' });
     finish(host, attempt, { state: 'auth-failed', reason: 'password-refused' });
@@ -107,9 +152,27 @@ async function act(host: number, attempt: number): Promise<void> {
   const started = { event: 'started', job, host, attempt } as const;
   frames.sendJson({ type: 'report', reports: [started] });
   if (doing === 'hold') return void held.set(host, started);
+  if (typeof doing === 'object' && 'trace' in doing) {
+    appendFileSync(doing.trace, `${job} ${host} ${attempt}\n`);
+    if (doing.then === 'hold') return void held.set(host, started);
+    return finish(host, attempt, { state: 'succeeded', exitCode: 0 });
+  }
   if (typeof doing === 'object' && 'exit' in doing) {
     finish(host, attempt, { state: 'failed', reason: 'exit-nonzero', exitCode: doing.exit });
     return;
+  }
+  if (typeof doing === 'object' && 'cut' in doing) {
+    await print(host, attempt, 0, Buffer.from(`hello ${host}\n`));
+    frames.sendOutput({
+      subscription: 0,
+      kind: 'gap',
+      host,
+      attempt,
+      offset: doing.cut,
+      position: 0,
+      data: Buffer.alloc(0),
+    });
+    return finish(host, attempt, { state: 'succeeded', exitCode: 0, outputCutBytes: doing.cut });
   }
   if (typeof doing === 'object') return flood(host, attempt, doing);
   const text = doing === 'surroundings' ? surroundings() : `hello ${host}\n`;
