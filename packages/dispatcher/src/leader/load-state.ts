@@ -15,10 +15,22 @@ const batchesPerRead = 1000;
 /** The fold of everything that the log holds, from its snapshot on (L1, L5). Rejects when the store fails. */
 export async function loadState(log: Log, documents: Documents): Promise<ClusterState> {
   for (;;) {
-    const { snapshot } = await log.pointer();
-    const state = snapshot === null ? createState() : restored(await readSnapshot(documents, snapshot));
-    if (await foldRest(log, state)) return state;
+    const state = await snapshotState(log, documents);
+    if (state !== undefined && (await foldRest(log, state))) return state;
     // Pruned while it was read: the newer snapshot has it all.
+  }
+}
+
+/** What the pointer names; undefined when the pointer has moved on meanwhile, and that was deleted. */
+async function snapshotState(log: Log, documents: Documents): Promise<ClusterState | undefined> {
+  const { snapshot, version } = await log.pointer();
+  if (snapshot === null) return createState();
+  try {
+    return restored(await readSnapshot(documents, snapshot));
+  } catch (error) {
+    const isGone = error instanceof StoreError && error.code === 'store-corrupt';
+    if (isGone && (await log.pointer()).version !== version) return undefined;
+    throw error;
   }
 }
 
