@@ -196,6 +196,18 @@ describe('a retry of a host whose worker went away', () => {
     expect(recordOf(leader, job).hosts[0]).toMatchObject({ fence: false, earlier: undefined });
   });
 
+  it('fences off nothing on hosts where there is nothing to fence off', () => {
+    const leader = new Leader();
+    const job = leader.accept({ hosts: 2 });
+    leader.plan();
+    report(leader, job, 0, failed);
+    leader.append(decideWorkerLoss(assignedAttempts(leader.state, 'a'), 'away'));
+    leader.plan();
+    decide(leader, retry(leader, job, [0, 1], true));
+    leader.plan({ workers: [workerB] });
+    expect(assignedAttempts(leader.state, 'b').map(({ fence }) => fence)).toEqual([false, true]);
+  });
+
   it('is plain once that worker has said itself that it does not know', () => {
     const { leader, job } = withUnknown({ state: 'unknown', reason: 'worker-lost' });
     expect(retry(leader, job, [0]).kind).toBe('worker-may-return');

@@ -151,7 +151,14 @@ export class Dispatcher implements Service {
       changed: () => leader.wake(),
     });
     const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
-    this.#keeper = new CredentialsKeeper({ vault, leader, specs, clock, refillMs: limits.vaultRefillMs });
+    this.#keeper = new CredentialsKeeper({
+      vault,
+      leader,
+      specs,
+      clock,
+      openable: (kids) => registry.mayOpen(kids),
+      refillMs: limits.vaultRefillMs,
+    });
     const keeper = this.#keeper;
     this.#links = new WorkerLinks({
       name,

@@ -197,11 +197,11 @@ const cases: Case[] = [
   {
     what: 'an unknown member',
     path: '/v1/plans',
-    options: request({ retries: 3 }),
+    options: request({ repeats: 3 }),
     status: 400,
     code: 'invalid-request',
-    says: 'retries',
-    names: 'retries',
+    says: 'repeats',
+    names: 'repeats',
   },
   {
     what: 'an unknown member further in',

@@ -1,6 +1,8 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { jobHostListSchema, jobSpecSchema, verbResponseSchema } from '@pogo/protocol';
 import { MemoryBacking } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { issueCertificate } from '../src/instance/issue-certificate.js';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, type RunningDispatcher, sealFor, submit } from './support/cluster.js';
 import { begin, type ScriptedWorker, silence, succeed } from './support/scripted-worker.js';
@@ -150,6 +152,43 @@ describe('a job that needs credentials', () => {
     await api.call('/v1/jobs/last/resume', { body: { credentials: sealFor(spec) } });
     expect(await finished(api, 'last')).toMatchObject({ state: 'succeeded', counts: { succeeded: 3 } });
     expect(back.orders.find(({ host }) => host === 0)).toMatchObject({ attempt: 1 });
+  });
+
+  it('is also one whose only worker has another sealing key now (V3)', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const first = await cluster.worker(dispatcher, { script: begin, capacity });
+    await submit(api, jobRequest('a[1-2]'));
+    await first.until(() => first.assigned.length === 1);
+    await first.stop();
+    const { layout, read } = cluster.instance;
+    const { privateKey } = generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    });
+    const sealingCertificate = issueCertificate({
+      name: 'worker-1',
+      role: 'sealing',
+      privateKey,
+      issuer: {
+        certificate: read(layout.instance.sealingRootCertificate),
+        privateKey: read(layout.instance.sealingRootKey),
+      },
+      notBeforeMs: Date.now() - 100_000,
+      notAfterMs: Date.now() + 1_000_000,
+      serial: randomBytes(16),
+    });
+    const other = await cluster.worker(dispatcher, {
+      capacity,
+      incarnation: 'other',
+      journal: 'other',
+      sealingCertificate,
+    });
+    await until(api, 'needs-credentials');
+    const spec = jobSpecSchema.parse((await api.call('/v1/jobs/last/spec')).json());
+    await api.call('/v1/jobs/last/resume', { body: { credentials: sealFor(spec) } });
+    expect(await finished(api, 'last')).toMatchObject({ counts: { succeeded: 1, unknown: 1 } });
+    expect(other.assigned).toEqual([{ job: 1, host: 1, attempt: 1 }]);
   });
 
   it('that is halted leaves unknown what could not be handed over, and ends', async () => {

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
+import { workerLinkPath } from '@pogo/protocol';
 import { afterEach, expect, test } from 'vitest';
 import { CertificateAuthority, linkTls } from './certificate-authority.js';
 import { authority, dial, dispatcherTls, listen, socketsClosed, stopLinks, workerTls } from './links.js';
@@ -139,3 +142,31 @@ async function ending(socket: TLSSocket): Promise<string> {
   await new Promise((resolve) => socket.once('close', resolve));
   return error;
 }
+
+test('a listener serves plain requests to peers with the expected role alone, and none unless it was told to', async () => {
+  const ask = async (port: number, tls: typeof workerTls, path: string) => {
+    const { key, cert, ca } = tls;
+    const request = httpsRequest({ host: '127.0.0.1', port, path, key, cert, ca, agent: false, ...anyHost });
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+    return response.statusCode;
+  };
+  const anyHost = { checkServerIdentity: () => undefined };
+  const names: string[] = [];
+  const serving = await listen(undefined, {
+    onRequest(request, response, identity) {
+      names.push(`${identity.name} ${request.url}`);
+      response.writeHead(204).end();
+    },
+  });
+  const { port } = serving.listener.address;
+  expect(await ask(port, workerTls, '/files/1')).toBe(204);
+  expect(await ask(port, workerTls, workerLinkPath)).toBe(426);
+  expect(await ask(port, dispatcherTls, '/files/1')).toBe(403);
+  expect(await serving.refused.next()).toContain('not one of a worker');
+  expect(names).toEqual(['w1 /files/1']);
+  const plain = await listen();
+  expect(await ask(plain.listener.address.port, workerTls, '/files/1')).toBe(426);
+});

@@ -69,11 +69,17 @@ export function decideRetry(
   const entries: LogEntry[] = [];
   if (isEnded(job.state)) entries.push({ type: 'job-reopened', job: job.job, by, cause: 'retry' });
   entries.push(...renewal);
+  // A fence stays on a host, so it is put only where something is to be fenced off.
+  const fenced = (host: HostRecord) => fence && (mayBeginYet(host) || host.earlier !== undefined);
   for (const keepsPermit of [true, false]) {
-    const some = hosts.filter((host) => isDisturbed(job.hosts[host]!) === keepsPermit);
-    if (some.length > 0) {
+    for (const withFence of [true, false]) {
+      const some = hosts.filter((index) => {
+        const host = job.hosts[index]!;
+        return isDisturbed(host) === keepsPermit && fenced(host) === withFence;
+      });
+      if (some.length === 0) continue;
       const set = toHostSet(some);
-      entries.push({ type: 'hosts-retried', job: job.job, hosts: set, by, keepsPermit, fence });
+      entries.push({ type: 'hosts-retried', job: job.job, hosts: set, by, keepsPermit, fence: withFence });
     }
   }
   return { kind: 'decided', entries, hosts };

@@ -4,7 +4,8 @@
  *
  * 1. A dispatcher that begins to lead has an empty vault: jobs without credentials start nothing until the workers that
  *    the log knows had the time to bring theirs back (V2). Only then is a job said to need credentials.
- * 2. Credentials that a worker brings back are taken for an open job, its digest, and exactly its recipients, from one of
+ * 2. Credentials that no worker of theirs could open any more are as good as gone (V3).
+ * 3. Credentials that a worker brings back are taken for an open job, its digest, and exactly its recipients, from one of
  *    these (V3).
  */
 import { type ClusterState, type FoldedBatch, isEnded, type JobRecord, type LogEntry } from '@pogo/core';
@@ -19,6 +20,8 @@ export interface CredentialsKeeperOptions {
   leader: Leader;
   specs: Specs;
   clock: Clock;
+  /** Whether a worker with one of these keys may still open what is sealed for it. */
+  openable: (kids: readonly string[]) => boolean;
   /** How long workers have to bring back what a new leader lacks, in milliseconds. */
   refillMs: number;
 }
@@ -73,7 +76,7 @@ export class CredentialsKeeper implements LogObserver {
     for (const number of state.open) {
       const job = state.jobs.get(number)!;
       if (job.halt !== undefined) continue;
-      const held = this.#holds(job);
+      const held = this.#holds(job) && this.#options.openable(job.recipients);
       if (job.state === 'needs-credentials') {
         if (held) entries.push({ type: 'credentials-renewed', job: number, recipients: job.recipients });
       } else if (!held && this.#refill === undefined && this.#needs(job)) {
@@ -101,7 +104,7 @@ export class CredentialsKeeper implements LogObserver {
     return jobs;
   }
 
-  /** Takes what a worker brings back (2); `refused` says that it isn't what is looked for. */
+  /** Takes what a worker brings back (3); `refused` says that it isn't what is looked for. */
   async take(
     worker: string,
     kid: string,

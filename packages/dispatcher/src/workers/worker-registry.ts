@@ -75,6 +75,19 @@ export class WorkerRegistry {
     return record?.session !== undefined && kids.includes(record.recipient.kid);
   }
 
+  /**
+   * Whether a worker with one of these keys is here, or may come back. While no worker at all is connected nobody can
+   * tell.
+   */
+  mayOpen(kids: readonly string[]): boolean {
+    let connected = false;
+    for (const { recipient, session } of this.#records.values()) {
+      if (kids.includes(recipient.kid)) return true;
+      connected ||= session !== undefined;
+    }
+    return !connected;
+  }
+
   /** Whether a worker with that sealing key has been here. */
   knows(kid: string): boolean {
     for (const { recipient } of this.#records.values()) if (recipient.kid === kid) return true;
