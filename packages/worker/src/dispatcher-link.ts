@@ -22,7 +22,15 @@ import {
   settleParamsSchema,
   workerMethods,
 } from '@pogo/protocol';
-import { type LinkTls, method, type Peer, PeerDialer, type PeerHandlers, type Schema } from '@pogo/wire';
+import {
+  type LinkTls,
+  method,
+  type Peer,
+  PeerDialer,
+  type PeerDialerOptions,
+  type PeerHandlers,
+  type Schema,
+} from '@pogo/wire';
 import type { Log } from './log.js';
 import type { OrderDesk } from './order-desk.js';
 import type { ReportLink } from './outbox.js';
@@ -40,6 +48,9 @@ const anyAnswer: Schema<unknown> = {
   safeParse: (value) => ({ success: true, data: value }),
 };
 
+/** Keeps one connection to a dispatcher up. */
+export type Dial = (options: PeerDialerOptions) => Service;
+
 export interface DispatcherLinkOptions {
   /** `wss://HOST:PORT` */
   url: string;
@@ -49,6 +60,8 @@ export interface DispatcherLinkOptions {
   clock: Clock;
   random: () => number;
   log: Log;
+  /** Keeps the connection up; by TLS unless told otherwise. */
+  dial?: Dial | undefined;
   /** Made anew for each connection: what is held changes. */
   hello(): HelloParams;
   /** The dispatcher has answered the greeting. */
@@ -58,13 +71,14 @@ export interface DispatcherLinkOptions {
 
 export class DispatcherLink implements Service {
   readonly #options: DispatcherLinkOptions;
-  readonly #dialer: PeerDialer;
+  readonly #dialer: Service;
   #lastFailure = '';
 
   constructor(options: DispatcherLinkOptions) {
     const { url, tls, clock, random, log } = options;
     this.#options = options;
-    this.#dialer = new PeerDialer({
+    const dial = options.dial ?? ((given) => new PeerDialer(given));
+    this.#dialer = dial({
       url,
       tls,
       expectRole: 'dispatcher',

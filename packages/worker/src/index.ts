@@ -11,5 +11,8 @@ export type { JournalFailure, JournalFailureCode } from './journal/file/journal-
 export type { ProcessIdentity } from './process-identity.js';
 export type { JobAttempt } from './attempt.js';
 export type { Log } from './log.js';
-export type { RexecCommand } from './rexec-process.js';
+export type { Rexec, RexecCommand, RexecEnd, RexecHandlers } from './rexec-process.js';
+export type { Dial } from './dispatcher-link.js';
+export { AttachmentCache } from './attachment-cache.js';
+export { RecordingJournal, type Urgency } from './journal/recording-journal.js';
 export { type LoadedConfiguration, loadWorkerConfiguration } from './worker-configuration.js';

@@ -8,7 +8,7 @@ import type { OpenJobParams, OutputFrame, RexecMessage } from '@pogo/protocol';
 import type { Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 import type { RexecPool } from './rexec-pool.js';
-import type { RexecEnd, RexecProcess } from './rexec-process.js';
+import type { Rexec, RexecEnd } from './rexec-process.js';
 
 /** A job's rexec may be lost once; then what is left is refused. */
 const mostLostRexecs = 2;
@@ -32,13 +32,13 @@ export interface JobRexecOptions {
   message: (message: RexecMessage) => void;
   output: (frame: OutputFrame) => void;
   /** It is gone, and all that it said was heard. */
-  ended: (rexec: RexecProcess, end: RexecEnd) => void;
+  ended: (rexec: Rexec, end: RexecEnd) => void;
 }
 
 export class JobRexec {
   readonly #options: JobRexecOptions;
   #order: OpenJobParams | undefined;
-  #current: RexecProcess | undefined;
+  #current: Rexec | undefined;
   #isJournaled: Promise<boolean> = Promise.resolve(true);
   #scriptFile: string | undefined;
   #losses = 0;
@@ -49,7 +49,7 @@ export class JobRexec {
     this.#order = options.order;
   }
 
-  get current(): RexecProcess | undefined {
+  get current(): Rexec | undefined {
     return this.#current;
   }
 
@@ -74,7 +74,7 @@ export class JobRexec {
   }
 
   /** The one that has the job, or a further one; undefined when there may be none. */
-  ensure(): RexecProcess | undefined {
+  ensure(): Rexec | undefined {
     if (this.#current !== undefined) return this.#current;
     if (this.#losses >= mostLostRexecs || this.#order === undefined) return undefined;
     const { job, digest, spec, credentials } = this.#order;

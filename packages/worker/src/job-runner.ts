@@ -25,7 +25,7 @@ import type { Outbox } from './outbox.js';
 import { Questions, type SettledAttempt } from './questions.js';
 import { RecordedResults } from './recorded-results.js';
 import type { RexecPool } from './rexec-pool.js';
-import type { RexecEnd, RexecProcess } from './rexec-process.js';
+import type { Rexec, RexecEnd } from './rexec-process.js';
 
 /** How long rexec may take to exit after its job was closed. */
 export const closeLimitMs = 10_000;
@@ -52,7 +52,7 @@ interface Running {
   /** Holds a handshake slot: not authenticated yet. */
   dialling: boolean;
   /** The rexec that was told to run it; undefined while `begun` is on its way to the journal. */
-  rexec: RexecProcess | undefined;
+  rexec: Rexec | undefined;
 }
 
 export class JobRunner implements Claimant {
@@ -222,7 +222,7 @@ export class JobRunner implements Claimant {
     let isDurable = await journal.begun(attempts);
     let rexec = this.#rexec.ensure();
     // The one that gets them must be known to the journal too; another may have taken its place meanwhile.
-    for (let known: RexecProcess | undefined; isDurable && rexec !== known && rexec !== undefined;) {
+    for (let known: Rexec | undefined; isDurable && rexec !== known && rexec !== undefined;) {
       known = rexec;
       isDurable = await this.#rexec.journaled();
       rexec = this.#rexec.ensure();
@@ -307,7 +307,7 @@ export class JobRunner implements Claimant {
   }
 
   /** Journals ends, and hands them to the outbox once their output is in the spool (3); refusals only when journaled (4). */
-  async #settle(ends: readonly FinalReport[], rexec: RexecProcess | undefined): Promise<void> {
+  async #settle(ends: readonly FinalReport[], rexec: Rexec | undefined): Promise<void> {
     const { journal, outbox, spool } = this.#options;
     this.#settling++;
     const hurry = this.#running.size < fewRunning;
@@ -361,7 +361,7 @@ export class JobRunner implements Claimant {
    * rexec is gone, and all that it said was heard: of what it held only the hosts can tell more (2). One that never said
    * that it was up has read no order: what was on its way to it hasn't begun.
    */
-  #lost(rexec: RexecProcess, end: RexecEnd): void {
+  #lost(rexec: Rexec, end: RexecEnd): void {
     const lost: OrderedAttempt[] = [];
     for (const running of this.#running.values()) {
       if (running.rexec === rexec) lost.push(running.ordered);
@@ -400,7 +400,7 @@ export class JobRunner implements Claimant {
     return { event: 'finished', job: this.job, host, attempt, outcome };
   }
 
-  async #endWithin(limitMs: number, rexec: RexecProcess): Promise<void> {
+  async #endWithin(limitMs: number, rexec: Rexec): Promise<void> {
     const { clock, log } = this.#options;
     const timer: Timer = clock.setTimer(limitMs, () => {
       const fields = { job: this.job, rexec: rexec.pid };

@@ -1,11 +1,11 @@
 import type { Attempt } from './attempt.js';
-import type { RexecProcess } from './rexec-process.js';
+import type { Rexec } from './rexec-process.js';
 
 /** Tells a rexec which results are journaled, so that hosts need not keep them (E4): in one order for what comes together. */
 export class RecordedResults {
-  #gathered: { rexec: RexecProcess; attempts: Attempt[] } | undefined;
+  #gathered: { rexec: Rexec; attempts: Attempt[] } | undefined;
 
-  add(rexec: RexecProcess, attempts: readonly Attempt[]): void {
+  add(rexec: Rexec, attempts: readonly Attempt[]): void {
     if (this.#gathered !== undefined && this.#gathered.rexec !== rexec) this.#send();
     if (this.#gathered === undefined) {
       this.#gathered = { rexec, attempts: [] };

@@ -26,6 +26,8 @@ export interface RecoveryOptions {
   log: Log;
   /** Ends exactly this process, at once. */
   endProcess: (pid: number) => void;
+  /** Whether that process is still there; asks the system unless told otherwise. */
+  isProcessAlive?: ((process: ProcessIdentity) => boolean) | undefined;
 }
 
 export const restartRefusal = 'the worker was restarted before the command began';
@@ -65,11 +67,11 @@ function unknownAfterRestart(attempt: JobAttempt): FinalReport {
 
 /** (1) */
 async function ended(rexec: ProcessIdentity, options: RecoveryOptions): Promise<void> {
-  const { log, endProcess } = options;
+  const { log, endProcess, isProcessAlive = isAlive } = options;
   if (await isGoneWithin(rexec, endLimitMs, options)) return;
   log.warn({ rexec: rexec.pid }, 'a rexec of the earlier worker had not ended, and is killed');
   try {
-    if (isAlive(rexec)) endProcess(rexec.pid);
+    if (isProcessAlive(rexec)) endProcess(rexec.pid);
   } catch (error) {
     // It may have ended between the look and the signal.
     log.warn({ rexec: rexec.pid, error: (error as Error).message }, 'the signal did not reach it');
@@ -82,10 +84,10 @@ async function ended(rexec: ProcessIdentity, options: RecoveryOptions): Promise<
 async function isGoneWithin(
   rexec: ProcessIdentity,
   limitMs: number,
-  { clock }: RecoveryOptions,
+  { clock, isProcessAlive = isAlive }: RecoveryOptions,
 ): Promise<boolean> {
   const untilMs = clock.monotonicMs() + limitMs;
-  while (isAlive(rexec)) {
+  while (isProcessAlive(rexec)) {
     if (clock.monotonicMs() >= untilMs) return false;
     await delay(clock, lookEachMs);
   }

@@ -8,7 +8,7 @@
  */
 import { backoffDelayMs, type Clock, type Service, ServiceState, type Timer } from '@pogo/lifecycle';
 import type { Log } from './log.js';
-import { type RexecCommand, RexecProcess } from './rexec-process.js';
+import { type Rexec, type RexecCommand, RexecProcess } from './rexec-process.js';
 
 /** How long after a job took the spare the next is started, if the job hasn't ended by then (2). */
 const spareDelayMs = 2_000;
@@ -18,6 +18,8 @@ const backoff = { firstMs: 500, maxMs: 30_000 } as const;
 
 export interface RexecPoolOptions {
   command: RexecCommand;
+  /** Starts one; a child process unless told otherwise. */
+  startRexec?: (() => Rexec) | undefined;
   clock: Clock;
   random: () => number;
   log: Log;
@@ -26,8 +28,8 @@ export interface RexecPoolOptions {
 export class RexecPool implements Service {
   readonly #options: RexecPoolOptions;
   readonly #state = new ServiceState();
-  readonly #taken = new Set<RexecProcess>();
-  #spare: RexecProcess | undefined;
+  readonly #taken = new Set<Rexec>();
+  #spare: Rexec | undefined;
   #timer: Timer | undefined;
   #failures = 0;
 
@@ -50,7 +52,7 @@ export class RexecPool implements Service {
   }
 
   /** The spare, or a fresh one that is still starting; orders may be sent to it at once. */
-  take(): RexecProcess {
+  take(): Rexec {
     const rexec = this.#spare ?? this.#spawn();
     this.#spare = undefined;
     this.#taken.add(rexec);
@@ -70,9 +72,9 @@ export class RexecPool implements Service {
     return this.#spare?.isReady === true;
   }
 
-  #spawn(): RexecProcess {
-    const { command, log } = this.#options;
-    return new RexecProcess({ command, log });
+  #spawn(): Rexec {
+    const { command, log, startRexec } = this.#options;
+    return startRexec?.() ?? new RexecProcess({ command, log });
   }
 
   #startSpareIn(waitMs: number): void {

@@ -33,6 +33,22 @@ export interface RexecEnd {
   description: string;
 }
 
+/** One rexec, whatever carries its orders and messages. */
+export type Rexec = Pick<
+  RexecProcess,
+  | 'identity'
+  | 'ended'
+  | 'ready'
+  | 'pid'
+  | 'isReady'
+  | 'isOver'
+  | 'serve'
+  | 'send'
+  | 'pause'
+  | 'resume'
+  | 'kill'
+>;
+
 export class RexecProcess {
   readonly ended: Promise<RexecEnd>;
   /** Resolves to whether it came up. */

@@ -3,8 +3,15 @@ import type { Log } from './log.js';
 import { behind, type SpoolIndex } from './spool-index.js';
 import { decodeRecordHeader, recordHeaderBytes, spoolMagic } from './spool-record.js';
 
-/** What of a file is used; a seam for disks that are full. */
-export type SpoolFile = Pick<FileHandle, 'read' | 'write' | 'truncate' | 'stat' | 'utimes' | 'close'>;
+/** What of a file is used; a seam for disks that are full, or none at all. */
+export interface SpoolFile {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+  write(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>;
+  truncate(length: number): Promise<void>;
+  stat(): Promise<{ size: number }>;
+  utimes(accessedSeconds: number, modifiedSeconds: number): Promise<void>;
+  close(): Promise<void>;
+}
 export type OpenFile = (path: string, flags: number, mode: number) => Promise<SpoolFile>;
 
 /** Read at once while an existing file is scanned. */

@@ -18,10 +18,19 @@ export interface SpoolUse {
   release(): Promise<void>;
 }
 
+/** What of the directory is used; the file system's own unless told otherwise. */
+export interface SpoolFolder {
+  mkdir(path: string, options: { recursive: true; mode: number }): Promise<unknown>;
+  readdir(path: string): Promise<string[]>;
+  stat(path: string): Promise<{ mtimeMs: number }>;
+  unlink(path: string): Promise<void>;
+}
+
 export interface SpoolOptions {
   directory: string;
   retentionMs: number;
   openFile?: OpenFile;
+  folder?: SpoolFolder;
   clock: Clock;
   log: Log;
 }
@@ -37,15 +46,17 @@ export class Spool implements Service {
   readonly #options: SpoolOptions;
   readonly #state = new ServiceState();
   readonly #entries = new Map<number, Entry>();
+  readonly #folder: SpoolFolder;
   #sweeping: Promise<void> = Promise.resolve();
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    this.#folder = options.folder ?? { mkdir, readdir, stat, unlink };
   }
 
   start(): Promise<void> {
     return this.#state.start(async () => {
-      await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+      await this.#folder.mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
       this.#sweeping = this.#sweepRegularly();
     });
   }
@@ -85,13 +96,13 @@ export class Spool implements Service {
   async sweep(): Promise<number> {
     const { directory, retentionMs, clock, log } = this.#options;
     let removed = 0;
-    for (const name of await readdir(directory)) {
+    for (const name of await this.#folder.readdir(directory)) {
       const match = /^p(\d{10})\.spool$/.exec(name);
       if (match === null || this.#entries.has(Number(match[1]))) continue;
       const path = join(directory, name);
-      const { mtimeMs } = await stat(path);
+      const { mtimeMs } = await this.#folder.stat(path);
       if (clock.wallMs() - mtimeMs < retentionMs || this.#entries.has(Number(match[1]))) continue;
-      await unlink(path);
+      await this.#folder.unlink(path);
       removed++;
     }
     if (removed > 0) log.info({ removed }, 'spool files past their retention were removed');

@@ -9,14 +9,15 @@ import { AttachmentCache } from './attachment-cache.js';
 import { AttemptBook } from './attempt-book.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { DispatcherContact } from './dispatcher-contact.js';
-import { DispatcherLink } from './dispatcher-link.js';
+import { type Dial, DispatcherLink } from './dispatcher-link.js';
 import type { Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 import { OrderDesk } from './order-desk.js';
 import { Outbox, type ReportLink } from './outbox.js';
 import { recover } from './recovery.js';
+import type { ProcessIdentity } from './process-identity.js';
 import { RexecPool } from './rexec-pool.js';
-import type { RexecCommand } from './rexec-process.js';
+import type { Rexec, RexecCommand } from './rexec-process.js';
 import { Spool, type SpoolOptions } from './spool.js';
 
 /** How long a stopping worker waits for kills to be confirmed, and for its last reports to be taken. */
@@ -39,7 +40,7 @@ export interface WorkerOptions {
   authPlugins: Record<string, string>;
   /** Offers of a job's agent to hosts are allowed. */
   allowAgentForwarding: boolean;
-  spool: Pick<SpoolOptions, 'directory' | 'retentionMs' | 'openFile'> & {
+  spool: Pick<SpoolOptions, 'directory' | 'retentionMs' | 'openFile' | 'folder'> & {
     /** Output of one attempt that is kept, both streams together. */
     maxBytesPerHost: number;
   };
@@ -52,11 +53,17 @@ export interface WorkerOptions {
   journal: Journal;
   /** Ends exactly this process, at once. */
   endProcess: (pid: number) => void;
+  /** Whether that process is still there; asks the system unless told otherwise. */
+  isProcessAlive?: (process: ProcessIdentity) => boolean;
   /** Changes with every start. */
   incarnation: string;
   clock: Clock;
   random: () => number;
   log: Log;
+  /** What it works through; TLS, child processes and the directory of attachments unless told otherwise. */
+  dial?: Dial;
+  startRexec?: () => Rexec;
+  attachmentCache?: AttachmentCache;
   /** A dispatcher has answered for the first time. */
   onFirstLinked?(): void;
 }
@@ -82,9 +89,16 @@ export class Worker implements Service {
     this.#contact = new DispatcherContact(clock);
     this.#slots = new ConnectionSlots(options);
     this.#outbox = new Outbox({ book: this.#book, journal, clock, random, log });
-    this.#pool = new RexecPool({ command: options.rexec, clock, random, log });
+    this.#pool = new RexecPool({
+      command: options.rexec,
+      startRexec: options.startRexec,
+      clock,
+      random,
+      log,
+    });
     this.#spool = new Spool({ ...options.spool, clock, log });
-    this.#attachments = new AttachmentCache({ ...options, directory: options.attachmentsDirectory });
+    this.#attachments =
+      options.attachmentCache ?? new AttachmentCache({ ...options, directory: options.attachmentsDirectory });
     this.#desk = new OrderDesk({
       book: this.#book,
       spool: this.#spool,
@@ -160,10 +174,11 @@ export class Worker implements Service {
   }
 
   #link(url: string): DispatcherLink {
-    const { tls, clock, random, log } = this.#options;
+    const { tls, dial, clock, random, log } = this.#options;
     return new DispatcherLink({
       url,
       tls,
+      dial,
       desk: this.#desk,
       spool: this.#spool,
       clock,
