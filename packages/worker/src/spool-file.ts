@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import type { Log } from './log.js';
 import { behind, type SpoolIndex } from './spool-index.js';
 import { decodeRecordHeader, recordHeaderBytes, spoolMagic } from './spool-record.js';
