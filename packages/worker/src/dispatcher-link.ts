@@ -117,7 +117,12 @@ export class DispatcherLink implements Service {
     this.#lastFailure = '';
     for (const job of greeting.value.wanted) void this.#returnCredentials(peer, job);
     if (!(await desk.noteTerm(greeting.value.term))) return;
-    const link: ReportLink = { report: (params) => report(peer, params) };
+    const { term } = greeting.value;
+    const link: ReportLink = {
+      // What a later leader has ordered is unknown to this one, and the unknown it would take for settled (L7).
+      report: (params) =>
+        term < desk.term ? Promise.resolve('a later term has come') : report(peer, params),
+    };
     log.info({ url, ...greeting.value }, 'linked to a dispatcher');
     onLinked(link, greeting.value);
     await peer.closed;
