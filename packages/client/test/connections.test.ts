@@ -56,6 +56,25 @@ describe('a run whose connections break', () => {
     expect(code).toBe(0);
   });
 
+  it('reads on where the events end in the middle, however often the job had ended before', async () => {
+    let reads = 0;
+    const dispatcher: ScriptedDispatcher = await client.dispatcherWith({
+      intercept({ path }, response) {
+        if (!path.includes('/events') || reads++ > 0) return false;
+        const at = { atMs: 1, type: 'job-state', counts: {} };
+        response.writeHead(200);
+        response.write(`${JSON.stringify({ ...at, id: '5.0', state: 'failed' })}\n`);
+        response.end(`${JSON.stringify({ ...at, id: '6.0', state: 'running' })}\n`);
+        return true;
+      },
+    });
+    const { code, stderr } = await client.pogo.run(['run', '-h', 'web1', '--identity', key, 'true']);
+    expect(stderr).toContain('1 host: 1 succeeded');
+    expect(code).toBe(0);
+    const again = dispatcher.requests.filter(({ path }) => path.includes('/events'));
+    expect(again.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '6.0']);
+  });
+
   it('halts the job on Ctrl-C without a terminal, and exits with 130', async () => {
     const dispatcher = await client.dispatcherWith({ hold: true });
     const running = client.pogo.start(['run', '-h', 'web1', '--identity', key, 'sleep', '60']);

@@ -51,6 +51,39 @@ describe('the progress of a job', () => {
     expect(progress.hostsIn('halted')).toEqual(['web3', 'web4', 'web5']);
   });
 
+  it('forgets how a host had ended once it runs again, and why the job had stopped once it goes on', () => {
+    const progress = new JobProgress(2);
+    const job = (state: 'running' | 'halted', detail?: string) =>
+      progress.take({ id: '1.0', atMs: 0, type: 'job-state', state, counts: {}, ...(detail && { detail }) });
+    progress.take(finished('web1', { state: 'failed', reason: 'exit-nonzero', exitCode: 1 }));
+    progress.take(finished('web2', { state: 'succeeded' }));
+    job('halted', 'halt: request');
+    expect(progress.details).toEqual(['halt: request']);
+    job('running', 'retry by me');
+    progress.take({ id: '1.0', atMs: 0, type: 'hosts-state', state: 'waiting', hosts: 'web1', count: 1 });
+    expect(progress.details).toEqual(['retry by me']);
+    expect([...progress.finished].map(({ host }) => host)).toEqual(['web2']);
+  });
+
+  it('takes for news only what was not known before, and evidence for what was unknown', () => {
+    const known = [
+      { host: 'web1', state: 'failed', attempt: 2, outcome: { state: 'failed' } },
+      { host: 'web2', state: 'unknown', attempt: 1, outcome: { state: 'unknown' } },
+      { host: 'web3', state: 'running', attempt: 1 },
+    ] as const;
+    const progress = new JobProgress(3, known);
+    const news = [
+      finished('web1', { state: 'failed' }, 1),
+      finished('web1', { state: 'failed' }, 2),
+      finished('web2', { state: 'unknown' }),
+      finished('web1', { state: 'succeeded' }, 3),
+      finished('web2', { state: 'killed' }),
+      finished('web2', { state: 'unknown' }),
+      finished('web3', { state: 'succeeded' }),
+    ].map((event) => progress.take(event));
+    expect(news).toEqual([false, false, false, true, true, false, true]);
+  });
+
   it('ends in a summary that names every host that did not succeed', () => {
     const progress = new JobProgress(6);
     progress.take({ id: '1.0', atMs: 0, type: 'hosts-state', state: 'halted', hosts: 'web[5-6]', count: 2 });

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { specDigest } from '@pogo/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -20,7 +20,6 @@ async function submit(hosts = 'web[1-3]'): Promise<void> {
 
 /** The file that remembers digests of submitted jobs. */
 async function memory(): Promise<string> {
-  const { readdir } = await import('node:fs/promises');
   const directory = join(client.pogo.home, 'client');
   const [name] = (await readdir(directory)).filter((file) => file.startsWith('submitted-'));
   return join(directory, name!);
@@ -345,34 +344,5 @@ describe('pogo skip and release', () => {
     expect(byState).toMatch(/^ {2}unknown \(worker-lost\) +1 +web2$/m);
     const rows = (await client.pogo.run(['status', 'last', '--hosts'])).stdout.toString();
     expect(rows).toMatch(/^ {2}web1 +unknown \(worker-lost\), released/m);
-  });
-});
-
-describe('the memory of submitted jobs', () => {
-  it('is private, one line a job, and bounded', async () => {
-    const dispatcher = await client.dispatcherWith();
-    await submit('web1');
-    const path = await memory();
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
-    const line = `p0000000012 ${dispatcher.submitted!.digest}\n`;
-    expect((await readFile(path, 'utf8')).endsWith(line)).toBe(true);
-    await writeFile(path, `p0000000011 sha256:${'0'.repeat(64)}\n`.repeat(4001));
-    await submit('web1');
-    const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
-    expect(lines).toHaveLength(2000);
-    expect(`${lines.at(-1)!}\n`).toBe(line);
-  });
-
-  it('that can not be written costs a word, and no job', async () => {
-    await client.dispatcherWith();
-    await submit('web1');
-    const path = await memory();
-    const { mkdir, rm } = await import('node:fs/promises');
-    await rm(path);
-    await mkdir(path);
-    const { code, stderr } = await client.pogo.run(['run', '-h', 'web1', '--identity', key, 'true']);
-    await rm(path, { recursive: true });
-    expect(stderr).toContain('pogo: not-remembered: the digest of p0000000012');
-    expect(code).toBe(0);
   });
 });
