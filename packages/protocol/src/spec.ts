@@ -54,7 +54,10 @@ export const commandSchema = z.discriminatedUnion('kind', [
     /** File name on the host, and what the command is called in messages. */
     name: z.string().regex(/^[A-Za-z0-9_+@%][A-Za-z0-9._+@%-]{0,127}$/, 'not a plain file name'),
     sha256: attachmentHashSchema,
-    bytes: z.int().min(0).max(specLimits.maxScriptBytes, 'script-too-large: a script may have at most 100 MiB'),
+    bytes: z
+      .int()
+      .min(0)
+      .max(specLimits.maxScriptBytes, 'script-too-large: a script may have at most 100 MiB'),
     args: z.array(commandText).max(specLimits.maxArguments),
   }),
 ]);
@@ -69,6 +72,8 @@ export const knownHostKeysSchema = z.strictObject({
   keys: z.array(z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/, 'not an SSH public key')).max(32),
 });
 export type KnownHostKeys = z.infer<typeof knownHostKeysSchema>;
+
+const variableName = 'a variable must be named POGO_ and capital letters, digits or _';
 
 /** What reaches hosts: everything here is under the seal. */
 const sealedParts = {
@@ -106,12 +111,15 @@ const sealedParts = {
   /** How often the command is run again on a host where it exited non-zero, 5 s apart (S11); absent: never. */
   retries: z.int().min(1).max(specLimits.maxRetries).optional(),
   /** Variables of the command's environment besides Pogo's own. Only `POGO_*`: others could steer the stub itself. */
-  environment: z.record(
-    z
-      .string()
-      .regex(/^POGO_[A-Z0-9_]{1,120}$/, 'a variable must be named POGO_ and capital letters, digits or _'),
-    z.string().max(32_768).refine(withoutNul, 'nul-byte'),
-  ),
+  environment: z
+    // A record drops a member of this name without a word.
+    .custom<unknown>((value) => !Object.hasOwn(Object(value), '__proto__'), variableName)
+    .pipe(
+      z.record(
+        z.string().regex(/^POGO_[A-Z0-9_]{1,120}$/, variableName),
+        z.string().max(32_768).refine(withoutNul, 'nul-byte'),
+      ),
+    ),
 };
 
 /** What `pogo alter` may change later; outside of the seal. */

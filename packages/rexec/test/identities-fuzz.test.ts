@@ -103,7 +103,8 @@ const marks = [
 
 function generate(random: SeededRandom): SealedIdentity {
   const samples = random.once(25) ? rsa : random.once(25) ? encrypted : plain;
-  const chosen = random.pick(samples);
+  // The first two are in OpenSSH's format; OpenSSL takes its time with what isn't PEM after all.
+  const chosen = samples === plain && !random.once(4) ? random.pick(plain.slice(0, 2)) : random.pick(samples);
   const corpus = [chosen.body, random.pick(plain).body];
   const privateKey = random.once(8)
     ? mutateText(random, { corpus: [chosen.text, random.pick(plain).text], tokens: marks, changes: 3 })

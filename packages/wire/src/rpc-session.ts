@@ -131,7 +131,7 @@ export class RpcSession {
         ? { kind: 'closed' }
         : { kind: 'error', code: 'frame-too-large', message: error.message };
     }
-    return { kind: 'error', code: stableCode(error), message: String(error.message).slice(0, 2000) };
+    return { kind: 'error', code: stableCode(error), message: textOf(error.message) };
   }
 
   #serve(name: string, served: Method, params: unknown): unknown {
@@ -189,6 +189,11 @@ function withoutLocalCode(response: JSONRPCResponse): JSONRPCResponse {
     JSONRPCErrorCode.InternalError,
     'the peer sent an error without a code',
   );
+}
+
+/** The peer decides what is sent: not even a conversion to text is safe. */
+function textOf(message: unknown): string {
+  return typeof message === 'string' ? message.slice(0, 2000) : 'the peer sent an error without a message';
 }
 
 function stableCode(error: { code: number; data?: unknown }): string {

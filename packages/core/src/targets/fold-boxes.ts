@@ -53,9 +53,9 @@ export function textOf(dimension: Dimension): string {
   return typeof dimension === 'string' ? dimension : dimension.text;
 }
 
-/** Whether a value can stand beside others in braces: not if it is empty, and colons stay outside of braces. */
+/** Whether a value can stand beside others in braces: not if it is empty; colons and `%` stay outside of braces. */
 export function canBeChoice(value: Dimension): boolean {
-  return typeof value === 'string' && value !== '' && !value.includes(':');
+  return typeof value === 'string' && value !== '' && !/[:%]/.test(value);
 }
 
 /** A dimension of several values, in this order. */

@@ -89,17 +89,12 @@ function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | 
 /** Rounds of the KDF that an OpenSSH key names, 0 when it names none (openssh-portable, PROTOCOL.key). */
 function kdfRounds(text: string): number {
   const bytes = Buffer.from(text.slice(text.indexOf('\n'), text.lastIndexOf('\n')), 'base64');
-  let at = 'openssh-key-v1\0'.length;
-  /** Begins to read a length-prefixed string: its length, or infinity. */
-  const enter = (): number => {
-    const length = at + 4 <= bytes.length ? bytes.readUInt32BE(at) : Infinity;
-    at += 4;
-    return length;
-  };
-  for (let name = 0; name < 2; name++) at += enter();
-  if (enter() === 0) return 0;
-  at += enter();
-  return at + 4 <= bytes.length ? bytes.readUInt32BE(at) : 0;
+  const numberAt = (at: number) => (at + 4 <= bytes.length ? bytes.readUInt32BE(at) : 0);
+  const cipherAt = 'openssh-key-v1\0'.length;
+  const kdfAt = cipherAt + 4 + numberAt(cipherAt);
+  const optionsAt = kdfAt + 4 + numberAt(kdfAt);
+  const saltAt = optionsAt + 4;
+  return numberAt(optionsAt) === 0 ? 0 : numberAt(saltAt + 4 + numberAt(saltAt));
 }
 
 function readPem(text: string, passphrase: string | undefined): KeyObject | string {
