@@ -17,6 +17,7 @@ export const allowedImports = {
   worker: ['core', 'lifecycle', 'protocol', 'wire'],
   rexec: ['core', 'lifecycle', 'protocol', 'stub', 'wire'],
   testkit: ['core', 'lifecycle', 'protocol'],
+  simulator: ['dispatcher', 'lifecycle', 'protocol', 'store', 'wire', 'worker'],
 };
 
 const everyPackage = Object.keys(allowedImports);

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { type BugName, bugNames, runSeeds, simulate } from '../src/index.js';
+
+/** Far fewer than the ordinary run has: a bug that needs all of them is caught by luck. */
+const mostSeeds = 500;
+
+/** By which rules each may be caught: being caught for another reason would be luck as well. */
+const rules: Record<BugName, readonly string[]> = {
+  'off-by-one-limit': ['I1'],
+  'double-dispatch': ['I3', 'I7', 'A1'],
+  'early-acknowledgement': ['L7'],
+  'doubt-settled-by-read': ['L2'],
+  'doubt-given-up-as-failure': ['L2'],
+  'reassignment-without-refusal': ['A3'],
+  'lost-outbox-entry': ['L7', 'I6'],
+  'permit-freed-without-evidence': ['I1'],
+  'order-of-old-term-obeyed': ['A2'],
+  'time-going-back': ['T1'],
+  'unknown-turned-into-failed': ['E1'],
+};
+
+it.each(bugNames)(`catches %s within ${mostSeeds} seeds, and the same seed catches it again`, async (bug) => {
+  const { seeds, failed } = await runSeeds({ first: 1, count: mostSeeds, stopAtFirst: true, bug });
+  const caught = failed[0];
+  expect(caught, `${bug} got through ${seeds} seeds`).toBeDefined();
+  expect(rules[bug]).toContain(caught!.violations[0]!.rule);
+  const again = await simulate({ seed: caught!.seed, bug });
+  expect(again.digest).toBe(caught!.digest);
+  expect((await simulate({ seed: caught!.seed })).violations).toEqual([]);
+});
