@@ -3,8 +3,10 @@
  * NIST curves, RSA. Called once per key and job, since an OpenSSH key's KDF takes up to two seconds.
  *
  * 1. No message contains anything of the key or the passphrase.
+ * 2. Whatever the text is, nothing throws, and no API of Node is asked that ends the process for some damaged keys
+ *    (`asymmetricKeyDetails` and JWK do, for elliptic curves).
  */
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, ECDH, type KeyObject, sign } from 'node:crypto';
 import { keyFingerprint, publicKeyText, type SealedPayload } from '@pogo/protocol';
 import ssh2 from 'ssh2';
 import type { IdentityKey, KeyAgent, SignatureHash } from './key-agent.js';
@@ -24,9 +26,9 @@ export function parseIdentity(identity: SealedIdentity): ParsedIdentity {
   const read = text.startsWith('-----BEGIN OPENSSH PRIVATE KEY-----') ? readOpenSsh : readPem;
   const result = read(text, identity.passphrase);
   if (typeof result === 'string') return fail(result);
-  const blob = publicBlob(result);
-  if (typeof blob === 'string') return fail(blob);
-  return { ok: true, key: identityKey(identity.label, result, blob) };
+  const half = publicHalf(result);
+  if (typeof half === 'string') return fail(half);
+  return { ok: true, key: identityKey(identity.label, result, half) };
 }
 
 export interface OpenedIdentities {
@@ -44,15 +46,14 @@ export function parseIdentities(identities: readonly SealedIdentity[]): OpenedId
   };
 }
 
-function identityKey(label: string, privateKey: KeyObject, blob: Buffer): IdentityKey {
+function identityKey(label: string, privateKey: KeyObject, { blob, ownHash }: PublicHalf): IdentityKey {
   const isRsa = privateKey.asymmetricKeyType === 'rsa';
-  const ownHash = curveHashes[privateKey.asymmetricKeyDetails?.namedCurve ?? ''];
   return {
     label,
     publicKey: publicKeyText(blob)!,
     fingerprint: keyFingerprint(blob),
     sign: (data: Buffer, hash: SignatureHash | undefined) =>
-      sign(isRsa ? (hash ?? 'sha512') : (ownHash ?? null), data, privateKey),
+      sign(isRsa ? (hash ?? 'sha512') : ownHash, data, privateKey),
   };
 }
 
@@ -68,7 +69,7 @@ function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | 
   if (passphrase !== undefined && kdfRounds(text) > maxKdfRounds) {
     return `its passphrase takes more than ${maxKdfRounds} rounds; encrypt it anew with \`ssh-keygen -p -a 64\``;
   }
-  const parsed = ssh2.utils.parseKey(text, passphrase);
+  const parsed = parseOpenSsh(text, passphrase);
   if (parsed instanceof Error) {
     if (/no passphrase/i.test(parsed.message)) return noPassphrase;
     if (/unsupported cipher/i.test(parsed.message)) {
@@ -83,6 +84,15 @@ function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | 
     return createPrivateKey(key.getPrivatePEM());
   } catch {
     return unsupportedType;
+  }
+}
+
+/** The library's parser; it throws on some damaged keys instead of returning the error. */
+function parseOpenSsh(text: string, passphrase: string | undefined): ReturnType<typeof ssh2.utils.parseKey> {
+  try {
+    return ssh2.utils.parseKey(text, passphrase);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 
@@ -114,42 +124,48 @@ function readPem(text: string, passphrase: string | undefined): KeyObject | stri
 
 const unsupportedType = 'its type is not supported; use Ed25519, ECDSA or RSA';
 
-const curves: Record<string, string> = {
-  prime256v1: 'nistp256',
-  secp384r1: 'nistp384',
-  secp521r1: 'nistp521',
-};
-const curveHashes: Record<string, string> = {
-  prime256v1: 'sha256',
-  secp384r1: 'sha384',
-  secp521r1: 'sha512',
-};
+const curves = [
+  { name: 'nistp256', openSsl: 'prime256v1', hash: 'sha256', oid: '06082a8648ce3d030107' },
+  { name: 'nistp384', openSsl: 'secp384r1', hash: 'sha384', oid: '06052b81040022' },
+  { name: 'nistp521', openSsl: 'secp521r1', hash: 'sha512', oid: '06052b81040023' },
+] as const;
 
-/** The public half as SSH writes it (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4), or why there is none. */
-function publicBlob(key: KeyObject): Buffer | string {
-  if (!['ed25519', 'ec', 'rsa'].includes(key.asymmetricKeyType ?? '')) return unsupportedType;
-  const curve = curves[key.asymmetricKeyDetails?.namedCurve ?? ''];
-  if (key.asymmetricKeyType === 'ec' && curve === undefined) return unsupportedType;
-  const jwk = publicJwk(key);
-  if (jwk === undefined) return damaged;
-  const bytes = (value: string | undefined) => Buffer.from(value ?? '', 'base64url');
-  switch (key.asymmetricKeyType) {
-    case 'ed25519':
-      return strings(Buffer.from('ssh-ed25519'), bytes(jwk.x));
-    case 'rsa':
-      return strings(Buffer.from('ssh-rsa'), integer(bytes(jwk.e)), integer(bytes(jwk.n)));
-    default: {
-      const point = Buffer.concat([Buffer.of(4), bytes(jwk.x), bytes(jwk.y)]);
-      return strings(Buffer.from(`ecdsa-sha2-${curve}`), Buffer.from(curve!), point);
+interface PublicHalf {
+  /** As SSH writes it (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4). */
+  blob: Buffer;
+  /** The hash that belongs to the curve; null where there is no choice, and none to name. */
+  ownHash: string | null;
+}
+
+/** The public half, or why there is none. No private part is exported on the way. */
+function publicHalf(privateKey: KeyObject): PublicHalf | string {
+  const type = privateKey.asymmetricKeyType ?? '';
+  if (!['ed25519', 'ec', 'rsa'].includes(type)) return unsupportedType;
+  try {
+    const key = createPublicKey(privateKey);
+    if (type === 'rsa') {
+      const { n = '', e = '' } = key.export({ format: 'jwk' });
+      const numbers = [e, n].map((text) => integer(Buffer.from(text, 'base64url')));
+      return { blob: strings(Buffer.from('ssh-rsa'), ...numbers), ownHash: null };
     }
+    const info = key.export({ type: 'spki', format: 'der' });
+    if (type === 'ed25519')
+      return { blob: strings(Buffer.from('ssh-ed25519'), info.subarray(-32)), ownHash: null };
+    const curve = curves.find(({ oid }) => info.includes(Buffer.from(oid, 'hex')));
+    if (curve === undefined) return unsupportedType;
+    const point = pointIn(info, Buffer.from(curve.oid, 'hex'), curve.openSsl);
+    const blob = strings(Buffer.from(`ecdsa-sha2-${curve.name}`), Buffer.from(curve.name), point);
+    return { blob, ownHash: curve.hash };
+  } catch {
+    return damaged;
   }
 }
 
-/** Of the public half only: no private part is exported on the way. Undefined when the key holds no usable one. */
-function publicJwk(key: KeyObject) {
-  try {
-    return createPublicKey(key).export({ format: 'jwk' });
-  } catch {
-    return undefined;
-  }
+/** The point behind the curve's name in a SubjectPublicKeyInfo (RFC 5480 2), uncompressed. Throws when it is none. */
+function pointIn(info: Buffer, oid: Buffer, openSslCurve: string): Buffer {
+  // A bit string: its tag, its length in one byte or two, the count of unused bits.
+  const lengthAt = info.indexOf(oid) + oid.length + 1;
+  const pointAt = lengthAt + (info[lengthAt] === 0x81 ? 3 : 2);
+  const point = ECDH.convertKey(info.subarray(pointAt), openSslCurve, undefined, undefined, 'uncompressed');
+  return Buffer.from(point as Buffer);
 }
