@@ -1,6 +1,6 @@
 /**
  * Lines to the stub's stdin. Nothing may be written before the stub's `ready`: a shell may read ahead while it still reads the
- * stub's text, and would take what follows for more of it.
+ * stub's text, and would take what follows for more of it. Between `send` and `received` belong the script's bytes alone.
  */
 
 /** Says that we are still here. Due every {@link heartbeatIntervalMs}. */
@@ -16,6 +16,11 @@ export function encodeTerminate(): Uint8Array {
 /** Ends the command now: KILL to its session. */
 export function encodeKill(): Uint8Array {
   return Buffer.from('k\n', 'latin1');
+}
+
+/** Says that the outcome is recorded: what the stub reported, in `ended` and in `settled`, may be removed from the host. */
+export function encodeAcknowledge(): Uint8Array {
+  return Buffer.from('a\n', 'latin1');
 }
 
 /**

@@ -1,9 +1,15 @@
 /** What a parser says of one run, in the order in which it became known. */
 export type StubEvent =
   | ReadyEvent
+  | SettledEvent
+  | SendEvent
+  | ReceivedEvent
   | StartedEvent
   | NoiseEvent
   | EndedEvent
+  | BusyEvent
+  | FencedEvent
+  | RefusedEvent
   | ProtocolErrorEvent
   /** Output of the command, byte for byte. A view of the chunk that was fed wherever that is possible. */
   | { kind: 'stdout' | 'stderr'; bytes: Uint8Array };
@@ -20,6 +26,90 @@ export interface StartedEvent {
   pid: number;
   /** Whether it has a session of its own; without one (no `setsid` on the host) a kill reaches less, and says so. */
   ownSession: boolean;
+  /** Whether the host's lock is held: not without a claim, and not where the account can write nowhere, or there is no /proc. */
+  lock: 'held' | 'none';
+}
+
+/**
+ * What became of an attempt, as far as the host can tell. A probe says this once, as its last event. A run says it, before `started`,
+ * of each attempt that left something under the lock's key.
+ */
+export interface SettledEvent {
+  kind: 'settled';
+  job: number;
+  attempt: number;
+  index: number;
+  found:
+    /** It lives, or waits for the lock, also after `waitMs`. Only from probes. */
+    | 'live'
+    /** It is over: see `ended`. */
+    | 'outcome'
+    /** It left no trace, or one that shows that its stub is gone and never began the command. */
+    | 'none';
+  /**
+   * With `outcome`: the end that it reported, or tried to. An unknown exit without a cause: the command was begun, nothing of it
+   * lives, and nothing tells how it ended (all was killed, or the host restarted).
+   */
+  ended?: EndedEvent;
+  /** With `none`: for how long the host has been up, where it says so. */
+  uptimeSeconds?: number;
+}
+
+/** The script's bytes are due, from `offset` to its end, and nothing else until `received`. */
+export interface SendEvent {
+  kind: 'send';
+  offset: number;
+}
+
+/** The script has arrived whole; control lines may be sent again. */
+export interface ReceivedEvent {
+  kind: 'received';
+}
+
+/** Who holds the lock. */
+export interface ClaimHolder {
+  index: number;
+  /** Process id of its stub on the host. */
+  pid: number;
+  job: number;
+  attempt: number;
+}
+
+/** Another attempt lives under the lock's key. The command never began, and no further event follows. */
+export interface BusyEvent {
+  kind: 'busy';
+  /** Missing when it had only just come. */
+  holder?: ClaimHolder;
+  /** What ended the wait, if not its limit. */
+  stopCause?: StopCause;
+}
+
+/** A fence forbids the command: it never began, and no further event follows. */
+export interface FencedEvent {
+  kind: 'fenced';
+  /** The lowest index that the fence lets pass. */
+  index: number;
+}
+
+export type RefusedCode =
+  /** The channel was closed before the script had arrived whole. */
+  | 'upload-cut'
+  /** Nothing of the script came for the silence limit. */
+  | 'upload-silent'
+  /** The host's disk is full, or its limit for the account. */
+  | 'upload-no-space'
+  /** The account can write to none of the places where a script is put. */
+  | 'upload-no-place'
+  /** Files can be executed in none of those places, and the script names no interpreter. */
+  | 'script-not-executable'
+  /** The account can leave no fence that survives a restart of the host, or hold no lock. */
+  | 'fence-impossible';
+
+/** The stub can't do what it was told to do first. The command never began, and no further event follows. */
+export interface RefusedEvent {
+  kind: 'refused';
+  code: RefusedCode;
+  message: string;
 }
 
 /** What the account's start files wrote before the stub began, once per stream that had any. */
@@ -61,7 +151,7 @@ export type CommandExit =
   /** The stub had to leave before the command did, or its main shell was killed. */
   | { kind: 'unknown' };
 
-/** The end: no further event follows. All of the command's output on both streams has been passed on before. */
+/** The end of the command: no further event follows. All of the command's output on both streams has been passed on before. */
 export interface EndedEvent {
   kind: 'ended';
   exit: CommandExit;

@@ -1,9 +1,27 @@
 /** Payloads of the stub's frames, as `stub-text.ts` writes them. */
-import type { CommandExit, EndedEvent, StartedEvent, StopCause } from './events.js';
+import type {
+  BusyEvent,
+  CommandExit,
+  EndedEvent,
+  FencedEvent,
+  ReceivedEvent,
+  RefusedCode,
+  RefusedEvent,
+  SendEvent,
+  SettledEvent,
+  StartedEvent,
+  StopCause,
+} from './events.js';
 
 export type Frame =
   | { kind: 'begin'; started?: StartedEvent }
   | { kind: 'started'; started: StartedEvent }
+  | { kind: 'settled'; settled: SettledEvent }
+  | { kind: 'upload'; upload: SendEvent | ReceivedEvent }
+  /** The end of a stub that ran nothing. */
+  | { kind: 'declined'; declined: BusyEvent | FencedEvent | RefusedEvent }
+  /** The end of a probe. */
+  | { kind: 'probed' }
   | { kind: 'end'; ended?: EndedEvent };
 
 const stopCauses: readonly (StopCause | undefined)[] = [
@@ -20,45 +38,160 @@ const stopCauses: readonly (StopCause | undefined)[] = [
 /** Added to the number of the cause when the kill isn't confirmed. */
 const unconfirmed = 8;
 
-const startPattern = /^([bs]) (\d{1,10}) (1?)$/;
-const reportedInPlacePattern = /^e - (\d{1,2})$/;
-const endPattern = /^e (\d{1,3}) (\d{1,3}) ([01]) (0|1|12) (.*)$/;
+const startPattern = /^([bs]) (\d{1,10}) (1?)(?: (1?))?$/;
+const endPattern = /^e (\d{1,3}) (\d{1,3}) ([01]) (0|1|12)(?: (.*))?$/;
+const endInPlacePattern = /^e - (\d{1,2})(?: .*)?$/;
+const livePattern = /^l (\d{1,10}) (\d{1,10}) (\d{1,10})$/;
+const nonePattern = /^n (\d{1,10}) (\d{1,10}) (\d{1,10}) (\d{0,10})$/;
+/** Index, job, attempt, day / process id and start of the command / the end, as the lines of the claim have them. */
+const leftPattern = /^o (\d{1,10}) (\d{1,10}) (\d{1,10}) \d{1,10}\/([^/]*)\/(.*)$/;
+const busyPattern = /^u (\d{1,3}) (\d{1,10}) (\d{1,10}) (?:(\d{1,10}) (\d{1,10}) \d{1,10})? ?$/;
 
 /** Undefined when no stub of ours writes such a payload. */
 export function parseFrame(payload: string): Frame | undefined {
-  if (payload === 'b') return { kind: 'begin' };
-  if (payload === 'e') return { kind: 'end' };
-  const start = startPattern.exec(payload);
-  if (start) {
-    const started: StartedEvent = { kind: 'started', pid: Number(start[2]), ownSession: start[3] === '1' };
-    return { kind: start[1] === 'b' ? 'begin' : 'started', started };
+  switch (payload.charAt(0)) {
+    case 'b':
+    case 's':
+      return payload === 'b' ? { kind: 'begin' } : startFrame(payload);
+    case 'e': {
+      if (payload === 'e') return { kind: 'end' };
+      const ended = parseEnd(payload);
+      return ended && { kind: 'end', ended };
+    }
+    case 'o':
+    case 'l':
+    case 'n':
+      return settledFrame(payload);
+    case 'u':
+      return busyFrame(payload);
+    case 'f': {
+      const index = /^f (\d{1,10})$/.exec(payload)?.[1];
+      return index === undefined
+        ? undefined
+        : { kind: 'declined', declined: { kind: 'fenced', index: Number(index) } };
+    }
+    case 'x':
+      return refusedFrame(payload);
+    case 'r': {
+      const offset = /^r (\d{1,10})$/.exec(payload)?.[1];
+      return offset === undefined
+        ? undefined
+        : { kind: 'upload', upload: { kind: 'send', offset: Number(offset) } };
+    }
+    case 'v':
+      return payload === 'v' ? { kind: 'upload', upload: { kind: 'received' } } : undefined;
+    case 'q':
+      return payload === 'q' ? { kind: 'probed' } : undefined;
+    default:
+      return undefined;
   }
-  const inPlace = reportedInPlacePattern.exec(payload);
-  if (inPlace) return endFrame({ kind: 'unknown' }, Number(inPlace[1]), false);
-  const end = endPattern.exec(payload);
-  if (end) {
-    const exit = commandExit(Number(end[1]), end[4] as '0' | '1' | '12', end[5] ?? '');
-    return endFrame(exit, Number(end[2]), end[3] === '1');
-  }
-  return undefined;
 }
 
-function endFrame(exit: CommandExit, verdict: number, groupLeft: boolean): Frame {
+function startFrame(payload: string): Frame | undefined {
+  const start = startPattern.exec(payload);
+  if (!start) return undefined;
+  const started: StartedEvent = {
+    kind: 'started',
+    pid: Number(start[2]),
+    ownSession: start[3] === '1',
+    lock: start[4] === '1' ? 'held' : 'none',
+  };
+  return { kind: start[1] === 'b' ? 'begin' : 'started', started };
+}
+
+/** The end as a frame or an outcome record has it. */
+function parseEnd(payload: string): EndedEvent | undefined {
+  const inPlace = endInPlacePattern.exec(payload);
+  if (inPlace) return endedEvent({ kind: 'unknown' }, Number(inPlace[1]), false);
+  const end = endPattern.exec(payload);
+  if (!end) return undefined;
+  const exit = commandExit(Number(end[1]), end[4] as '0' | '1' | '12', end[5] ?? '');
+  return endedEvent(exit, Number(end[2]), end[3] === '1');
+}
+
+function settledFrame(payload: string): Frame | undefined {
+  const live = livePattern.exec(payload);
+  if (live) return { kind: 'settled', settled: { ...attemptOf(live), found: 'live' } };
+  const none = nonePattern.exec(payload);
+  if (none) {
+    const uptime = none[4] ? { uptimeSeconds: Number(none[4]) } : {};
+    return { kind: 'settled', settled: { ...attemptOf(none), found: 'none', ...uptime } };
+  }
+  const left = leftPattern.exec(payload);
+  if (!left) return undefined;
+  if (left[4] === '') return { kind: 'settled', settled: { ...attemptOf(left), found: 'none' } };
+  // Without an end, or with one that was cut short, it began and is over, and that is all.
+  const ended = parseEnd(`e ${left[5]}`) ?? endedEvent({ kind: 'unknown' }, 0, false);
+  return { kind: 'settled', settled: { ...attemptOf(left), found: 'outcome', ended } };
+}
+
+function attemptOf(match: RegExpExecArray) {
+  const [, index, job, attempt] = match;
+  return { kind: 'settled', job: Number(job), attempt: Number(attempt), index: Number(index) } as const;
+}
+
+/** What the text's waiting shell leaves as status when only its time is up. */
+const waitLimit = 16;
+
+function busyFrame(payload: string): Frame | undefined {
+  const busy = busyPattern.exec(payload);
+  if (!busy) return undefined;
+  const [, status, index, pid, job, attempt] = busy;
+  const stopCause = Number(status) < waitLimit ? stopCauses[Number(status)] : undefined;
+  return {
+    kind: 'declined',
+    declined: {
+      kind: 'busy',
+      ...(job !== undefined && {
+        holder: { index: Number(index), pid: Number(pid), job: Number(job), attempt: Number(attempt) },
+      }),
+      ...(stopCause && { stopCause }),
+    },
+  };
+}
+
+const refusals: Readonly<Record<string, readonly [code: RefusedCode, message: string]>> = {
+  cut: ['upload-cut', 'The channel was closed before the script had arrived whole: nothing was run.'],
+  silent: ['upload-silent', 'The script stopped arriving: nothing was run.'],
+  space: [
+    'upload-no-space',
+    'The script could not be written on the host: its disk, or the quota of the account, is full.',
+  ],
+  place: [
+    'upload-no-place',
+    'The account can write neither to its home nor to /var/tmp, /dev/shm or /tmp: there is no place for the script.',
+  ],
+  exec: [
+    'script-not-executable',
+    'Files can be executed nowhere that the account can write to, and the script names no interpreter (#!) in its first line.',
+  ],
+  fence: [
+    'fence-impossible',
+    'The account can write neither to its home nor to /var/tmp: no fence can be left that survives a restart of the host.',
+  ],
+};
+
+function refusedFrame(payload: string): Frame | undefined {
+  const word = /^x ([a-z]+)$/.exec(payload)?.[1];
+  const refusal = word !== undefined && Object.hasOwn(refusals, word) ? refusals[word] : undefined;
+  if (!refusal) return undefined;
+  const [code, message] = refusal;
+  return { kind: 'declined', declined: { kind: 'refused', code, message } };
+}
+
+function endedEvent(exit: CommandExit, verdict: number, groupLeft: boolean): EndedEvent {
   // An actor that died by itself leaves 128 and more: it stopped nothing, and nobody else would have.
   const stopCause = verdict < 128 ? stopCauses[verdict % unconfirmed] : undefined;
   const killed = stopCause !== undefined;
   const killConfirmed = killed && verdict < unconfirmed;
   return {
-    kind: 'end',
-    ended: {
-      kind: 'ended',
-      exit,
-      ...(killed && { stopCause }),
-      timedOut: stopCause === 'timeout',
-      killed,
-      killConfirmed,
-      leftovers: killed ? !killConfirmed : groupLeft,
-    },
+    kind: 'ended',
+    exit,
+    ...(killed && { stopCause }),
+    timedOut: stopCause === 'timeout',
+    killed,
+    killConfirmed,
+    leftovers: killed ? !killConfirmed : groupLeft,
   };
 }
 

@@ -1,19 +1,37 @@
+export type { StubClaim } from './claim.js';
 export {
   type RenderedStub,
+  type SettleOptions,
   type StubCommand,
   type StubOptions,
   type StubRefusal,
+  longestRunMs,
+  renderSettle,
   renderStub,
 } from './render.js';
 export { type StubParser, createStubParser } from './parser.js';
 export type {
+  BusyEvent,
+  ClaimHolder,
   CommandExit,
   EndedEvent,
+  FencedEvent,
   NoiseEvent,
   ProtocolErrorEvent,
   ReadyEvent,
+  ReceivedEvent,
+  RefusedCode,
+  RefusedEvent,
+  SendEvent,
+  SettledEvent,
   StartedEvent,
   StopCause,
   StubEvent,
 } from './events.js';
-export { encodeHeartbeat, encodeKill, encodeTerminate, heartbeatIntervalMs } from './control.js';
+export {
+  encodeAcknowledge,
+  encodeHeartbeat,
+  encodeKill,
+  encodeTerminate,
+  heartbeatIntervalMs,
+} from './control.js';

@@ -5,6 +5,7 @@
  * - **F1** How a stream is split into chunks changes nothing but how its data is split into events.
  * - **F2** Only a record separator followed by this run's nonce is a marker; everything else is data, byte for byte.
  * - **F3** `ended` comes once both streams have had their end frame, after all data before either; what follows them is ignored.
+ *   A stub that ran nothing says why on stdout alone, and that is its last event.
  * - **F4** What is kept between two chunks is bounded: less than one frame a stream, and the first bytes of the noise.
  * - **F5** Data is passed on as views of the chunk, unless an unfinished marker had to be kept from the chunk before.
  */
@@ -43,6 +44,9 @@ export function createStubParser(options: { nonce: string }): StubParser {
   const streams = { stdout: newStream('stdout'), stderr: newStream('stderr') };
   let ended: EndedEvent | undefined;
   let started = false;
+  let settled = false;
+  /** The upload's two frames come once, in this order. */
+  let nextUpload: 'send' | 'received' | undefined = 'send';
   let over = false;
 
   function isOpen(stream: Stream): boolean {
@@ -116,6 +120,7 @@ export function createStubParser(options: { nonce: string }): StubParser {
   function control(stream: Stream, payload: string, events: StubEvent[]): void {
     const frame = parseFrame(payload);
     const onStdout = stream.name === 'stdout';
+    const mayPrepare = onStdout && stream.state === 'data' && !started;
     if (frame?.kind === 'begin' && stream.state === 'noise' && (onStdout || !frame.started)) {
       stream.state = 'data';
       reportNoise(stream, events);
@@ -124,9 +129,20 @@ export function createStubParser(options: { nonce: string }): StubParser {
         started = true;
         events.push(frame.started);
       }
-    } else if (frame?.kind === 'started' && stream.state === 'data' && onStdout && !started) {
+    } else if (frame?.kind === 'started' && mayPrepare && nextUpload !== 'received') {
       started = true;
       events.push(frame.started);
+    } else if (frame?.kind === 'settled' && mayPrepare) {
+      settled = true;
+      events.push(frame.settled);
+    } else if (frame?.kind === 'upload' && mayPrepare && frame.upload.kind === nextUpload) {
+      nextUpload = nextUpload === 'send' ? 'received' : undefined;
+      events.push(frame.upload);
+    } else if (frame?.kind === 'declined' && mayPrepare) {
+      over = true;
+      events.push(frame.declined);
+    } else if (frame?.kind === 'probed' && mayPrepare && settled) {
+      over = true;
     } else if (frame?.kind === 'end' && stream.state === 'data' && onStdout === (frame.ended !== undefined)) {
       stream.state = 'ended';
       ended ??= frame.ended;

@@ -5,12 +5,18 @@
  * - The shell reads the text from stdin itself: no `head`, whose start costs more than the reading.
  * - Every byte of an argument stands inside single quotes, where no shell reads anything but the next single quote.
  */
+import { type StubClaim, claimFault, claimSettings } from './claim.js';
 import { isNonce } from './marker.js';
-import { stubText } from './stub-text.js';
+import { type StubPart, type StubSettings, stubText } from './stub-text.js';
 
-/** What to run: an argument vector as it is (bytes, or strings in UTF-8), or a string for `/bin/sh -c`. */
+/** What to run. */
 export type StubCommand =
-  { kind: 'argv'; argv: readonly (Uint8Array | string)[] } | { kind: 'shell'; script: string };
+  /** An argument vector as it is: bytes, or strings in UTF-8. */
+  | { kind: 'argv'; argv: readonly (Uint8Array | string)[] }
+  /** A string for `/bin/sh -c`. */
+  | { kind: 'shell'; script: string }
+  /** A file that follows on the channel (see the parser's `send`), run by its own name. Needs a claim. */
+  | { kind: 'script'; name: string; bytes: number; args: readonly (Uint8Array | string)[] };
 
 export interface StubOptions {
   /** Marks the frames of this run; 16 to 64 letters and digits that nobody on the host can guess. */
@@ -18,11 +24,22 @@ export interface StubOptions {
   command: StubCommand;
   /** Exported to the command. Names begin with `POGO_`. */
   environment: Readonly<Record<string, string>>;
-  /** After this the command is ended, and reported as timed out. 1 ms to 24 days. */
+  /** After this the command is ended, and reported as timed out; each try has it whole. 1 ms to 24 days. */
   timeoutMs: number;
   /** Between TERM and KILL, on timeout and terminate. Default 5000; 0 means KILL at once. */
   killGraceMs?: number;
-  /** The longest time without a heartbeat. Default 30,000. See `heartbeatIntervalMs`. */
+  /** The longest time without a heartbeat, or without bytes of a script. Default 30,000. See `heartbeatIntervalMs`. */
+  silenceMs?: number;
+  /** Takes the host's lock, and leaves the outcome there until it is acknowledged. Without it nothing is written on the host. */
+  claim?: StubClaim;
+  /** Further tries, 5 s apart, of a command that failed by itself with a status other than 126 and 127. Default 0; at most 100. */
+  retries?: number;
+}
+
+/** The attempt that is asked about; `waitMs` is how long to wait for its end while it lives. */
+export interface SettleOptions extends StubClaim {
+  nonce: string;
+  /** As in {@link StubOptions}: between heartbeats. */
   silenceMs?: number;
 }
 
@@ -42,7 +59,10 @@ export type StubRefusal =
   | 'nul-in-command'
   | 'environment-name-invalid'
   | 'nul-in-environment'
-  | 'duration-invalid';
+  | 'duration-invalid'
+  | 'claim-invalid'
+  | 'script-invalid'
+  | 'retries-invalid';
 
 const execLine = 'exec /bin/sh -s';
 
@@ -51,22 +71,26 @@ const maximumMs = 2 ** 31 - 1;
 
 const environmentName = /^POGO_[A-Z0-9_]+$/;
 
+/** Pause between two tries. */
+const pauseMs = 5000;
+const maximumRetries = 100;
+const defaultKillGraceMs = 5000;
+const defaultSilenceMs = 30_000;
+const defaultWaitMs = { run: 10_000, probe: 30_000 };
+
 export function renderStub(options: StubOptions): RenderedStub {
-  const { nonce, command, environment, timeoutMs, killGraceMs = 5000, silenceMs = 30_000 } = options;
-  if (!isNonce(nonce)) {
-    return refuse('nonce-invalid', 'The nonce must be 16 to 64 letters and digits.');
-  }
-  for (const [name, value, least] of [
-    ['timeout', timeoutMs, 1],
-    ['kill grace', killGraceMs, 0],
-    ['silence limit', silenceMs, 3],
-  ] as const) {
-    if (!Number.isInteger(value) || value < least || value > maximumMs) {
-      return refuse(
-        'duration-invalid',
-        `The ${name} is ${value} ms: give a whole number from ${least} to ${maximumMs}.`,
-      );
-    }
+  const { nonce, command, environment, timeoutMs, claim, retries = 0 } = options;
+  const { killGraceMs = defaultKillGraceMs, silenceMs = defaultSilenceMs } = options;
+  const fault =
+    commonFault(nonce, [
+      ['timeout', timeoutMs, 1],
+      ['kill grace', killGraceMs, 0],
+      ['silence limit', silenceMs, 3],
+    ]) ??
+    (claim && claimRefusal(claim));
+  if (fault) return fault;
+  if (!Number.isInteger(retries) || retries < 0 || retries > maximumRetries) {
+    return refuse('retries-invalid', `The number of retries is ${retries}: give 0 to ${maximumRetries}.`);
   }
   const exports: Buffer[] = [];
   for (const [name, value] of Object.entries(environment)) {
@@ -85,17 +109,21 @@ export function renderStub(options: StubOptions): RenderedStub {
     }
     exports.push(Buffer.from(`export ${name}=`, 'latin1'), quote(bytes), lineFeed);
   }
-  const argv =
-    command.kind === 'argv'
-      ? command.argv.map((argument) =>
-          typeof argument === 'string' ? Buffer.from(argument, 'utf8') : argument,
-        )
-      : ['/bin/sh', '-c', command.script].map((argument) => Buffer.from(argument, 'utf8'));
-  const [program] = argv;
-  if (program === undefined) {
+  if (command.kind === 'script') {
+    const { name, bytes } = command;
+    if (!claim) return refuse('script-invalid', 'A script needs a claim: its folder is named after that.');
+    if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name) || Buffer.byteLength(name) > 255) {
+      return refuse('script-invalid', `A script can't be called ${JSON.stringify(name)}: give a file name.`);
+    }
+    if (!Number.isInteger(bytes) || bytes < 0 || bytes > maximumMs) {
+      return refuse('script-invalid', `A script can't have ${bytes} bytes: give its size.`);
+    }
+  }
+  const words = wordsOf(command).map((word) => (typeof word === 'string' ? Buffer.from(word, 'utf8') : word));
+  if (words.length === 0 && command.kind === 'argv') {
     return refuse('argv-empty', 'The command has no words: name the program to run.');
   }
-  const withNul = argv.findIndex((argument) => argument.includes(0));
+  const withNul = words.findIndex((word) => word.includes(0));
   if (withNul >= 0) {
     return refuse(
       'nul-in-command',
@@ -104,18 +132,101 @@ export function renderStub(options: StubOptions): RenderedStub {
         : `Word ${withNul + 1} of the command holds a NUL character, which no command line can: remove it.`,
     );
   }
-  // `setsid -x` would take the program's name for an option of its own.
-  const guard = program[0] === 0x2d ? ' --' : '';
-  const { head, tail } = stubText({ nonce, timeoutMs, killGraceMs, silenceMs });
+  const parts = new Set<StubPart>();
+  const settings: StubSettings = { nonce, timeout: timeoutMs, grace: killGraceMs, silence: silenceMs };
+  if (claim) {
+    parts.add('claim');
+    Object.assign(settings, claimSettings({ ...claim, waitMs: claim.waitMs ?? defaultWaitMs.run }));
+    if (claim.fence) {
+      parts.add('fence');
+      settings.fence = claim.index;
+    }
+  }
+  if (retries > 0) {
+    parts.add('retries');
+    settings.retries = retries;
+  }
+  if (command.kind === 'script') {
+    parts.add('script');
+    settings.bytes = command.bytes;
+    settings.script = quote(Buffer.from(command.name, 'utf8')).toString('latin1');
+  }
+  const { head, tail } = stubText(parts, settings);
+  // `setsid -x` would take the program's name for an option of its own; a script is called by its whole path.
+  const guard = command.kind !== 'script' && words[0]?.[0] === 0x2d ? ' --' : '';
   const stdin = Buffer.concat([
     Buffer.from(head, 'latin1'),
     ...exports,
     Buffer.from(`set --${guard}`, 'latin1'),
-    ...argv.flatMap((argument) => [space, quote(argument)]),
+    ...words.flatMap((word) => [space, quote(word)]),
     lineFeed,
     Buffer.from(tail, 'latin1'),
   ]);
   return { ok: true, execLine, stdin };
+}
+
+/**
+ * Renders the probe of an attempt: it runs nothing, and the parser says `settled` once. While the attempt lives it waits for its
+ * end, for `waitMs` (default 30,000) at the longest.
+ */
+export function renderSettle(options: SettleOptions): RenderedStub {
+  const { nonce, silenceMs = defaultSilenceMs, ...claim } = options;
+  const fault = commonFault(nonce, [['silence limit', silenceMs, 3]]) ?? claimRefusal(claim);
+  if (fault) return fault;
+  const parts = new Set<StubPart>(['claim', 'probe']);
+  const settings: StubSettings = {
+    nonce,
+    timeout: 0,
+    grace: 0,
+    silence: silenceMs,
+    ...claimSettings({ ...claim, waitMs: claim.waitMs ?? defaultWaitMs.probe }),
+  };
+  if (claim.fence) {
+    parts.add('fence');
+    settings.fence = claim.index + 1;
+  }
+  const { head, tail } = stubText(parts, settings);
+  return { ok: true, execLine, stdin: Buffer.from(head + tail, 'latin1') };
+}
+
+/** The longest time from `started` to `ended`: all tries with their graces, and the pauses. */
+export function longestRunMs(options: Pick<StubOptions, 'timeoutMs' | 'killGraceMs' | 'retries'>): number {
+  const { timeoutMs, killGraceMs = defaultKillGraceMs, retries = 0 } = options;
+  return (retries + 1) * timeoutMs + retries * pauseMs + killGraceMs;
+}
+
+function wordsOf(command: StubCommand): readonly (Uint8Array | string)[] {
+  switch (command.kind) {
+    case 'argv':
+      return command.argv;
+    case 'shell':
+      return ['/bin/sh', '-c', command.script];
+    case 'script':
+      return command.args;
+  }
+}
+
+type Refused = RenderedStub & { ok: false };
+
+function commonFault(
+  nonce: string,
+  durations: readonly (readonly [name: string, value: number, least: number])[],
+): Refused | undefined {
+  if (!isNonce(nonce)) return refuse('nonce-invalid', 'The nonce must be 16 to 64 letters and digits.');
+  for (const [name, value, least] of durations) {
+    if (!Number.isInteger(value) || value < least || value > maximumMs) {
+      return refuse(
+        'duration-invalid',
+        `The ${name} is ${value} ms: give a whole number from ${least} to ${maximumMs}.`,
+      );
+    }
+  }
+  return undefined;
+}
+
+function claimRefusal(claim: StubClaim): Refused | undefined {
+  const fault = claimFault(claim);
+  return fault === undefined ? undefined : refuse('claim-invalid', `The claim's ${fault}.`);
 }
 
 const lineFeed = Buffer.from('\n');
@@ -126,6 +237,6 @@ function quote(bytes: Uint8Array): Buffer {
   return Buffer.from(`'${Buffer.from(bytes).toString('latin1').replaceAll("'", "'\\''")}'`, 'latin1');
 }
 
-function refuse(code: StubRefusal, message: string): RenderedStub {
+function refuse(code: StubRefusal, message: string): Refused {
   return { ok: false, code, message };
 }

@@ -4,15 +4,21 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, readFileSync, readdirSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type EndedEvent,
   type ProtocolErrorEvent,
+  type SettleOptions,
+  type SettledEvent,
+  type StubClaim,
   type StubCommand,
   type StubEvent,
   type StubOptions,
   createStubParser,
+  encodeAcknowledge,
+  renderSettle,
   renderStub,
 } from '@pogo/stub';
 
@@ -28,6 +34,7 @@ export interface Launch {
 
 const debianPackages: Record<string, string> = {
   ksh93: 'ksh93u+m',
+  unshare: 'util-linux',
   strace: 'strace',
   setsid: 'util-linux',
 };
@@ -69,6 +76,8 @@ export function loginShell(name: string): Launch {
 /** Interpreters that tell a death by signal from an exit status. */
 export const tellingInterpreters = ['dash', 'bash', 'busybox', 'ksh93'];
 export const interpreters = [...tellingInterpreters, 'plain'];
+/** With a claim, also those that are hardly ever /bin/sh. */
+export const claimInterpreters = [...interpreters, 'mksh', 'zsh'];
 export const loginShells = ['bash', 'dash', 'zsh', 'ksh93', 'fish', 'tcsh'];
 
 export function argv(...words: (string | Uint8Array)[]): StubCommand {
@@ -79,13 +88,56 @@ export function shell(script: string): StubCommand {
   return { kind: 'shell', script };
 }
 
+/** A key of its own for each test, so that they don't hold each other up where they share a place. */
+export function newLockKey(): string {
+  return randomBytes(8).toString('hex');
+}
+
+export function claimOf(lockKey: string, overrides: Partial<StubClaim> = {}): StubClaim {
+  return { lockKey, index: 7, job: 12, attempt: 1, nowMs: Date.UTC(2026, 6, 1), ...overrides };
+}
+
+const homes: string[] = [];
+
+/** A home directory, which `sweep` removes. */
+export function newHome(): string {
+  const home = mkdtempSync(join(tmpdir(), 'pogo stub home-'));
+  homes.push(home);
+  return home;
+}
+
+/** A directory whose name any shell takes as it is; `sweep` removes it. */
+export function newDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'pogo-stub-'));
+  homes.push(directory);
+  return directory;
+}
+
+/** A wrapper that runs `script` (bash) ahead of the launch. */
+export function after(launch: Launch, script: string): string[] {
+  return [program('bash'), '-c', `set -e\n${script}\nexec -a "$0" "$@"`, launch.argv0];
+}
+
+/** The same with mounts of its own. */
+export function withMounts(launch: Launch, script: string): string[] {
+  return [program('unshare'), '--user', '--map-root-user', '--mount', ...after(launch, script)];
+}
+
 export interface HostRunOptions extends Partial<Omit<StubOptions, 'command'>> {
-  command: StubCommand;
+  command?: StubCommand;
+  /** A probe instead of a run. */
+  settle?: Omit<SettleOptions, 'nonce'>;
+  /** The account's home; without it the one of this process, which a run without a claim never touches. */
+  home?: string;
+  /** False: what was reported is not acknowledged. */
+  acknowledge?: boolean;
+  /** Bytes of the script, in the pieces in which they are written. */
+  upload?: readonly Uint8Array[];
   launch?: Launch;
   /** A line for the shell ahead of the stub's text, to stage an odd host. */
   prelude?: string;
   /** Replaces a part of the stub's text, to stage an odd host. */
-  rewrite?: { from: string; to: string };
+  rewrite?: { from: string; to: string } | readonly { from: string; to: string }[];
   environmentOfHost?: NodeJS.ProcessEnv;
   /** Ahead of the launch: strace and the like. */
   wrapper?: string[];
@@ -101,6 +153,7 @@ export interface HostRunResult {
   noise: { stdout: Buffer; stderr: Buffer };
   ended: EndedEvent | undefined;
   protocolError: ProtocolErrorEvent | undefined;
+  settled: SettledEvent[];
   /** Processes of the run that live on, found at the moment when the stub's main process had exited and both streams had closed. */
   leftBehind: string[];
 }
@@ -122,13 +175,26 @@ export class HostRun {
       onEvent,
     } = options;
     const nonce = randomBytes(16).toString('hex');
-    const rendered = renderStub({ nonce, environment: {}, timeoutMs: 60_000, ...options, command });
+    const rendered = options.settle
+      ? renderSettle({ nonce, ...options.settle })
+      : renderStub({
+          nonce,
+          environment: {},
+          timeoutMs: 60_000,
+          ...options,
+          command: command ?? argv('true'),
+        });
     if (!rendered.ok) throw new Error(`${rendered.code}: ${rendered.message}`);
     marks.add(this.#mark);
     const [file = launch.file, ...before] = wrapper;
     this.child = spawn(file, [...before, ...(wrapper.length > 0 ? [launch.file] : []), ...launch.arguments], {
       ...(wrapper.length === 0 && { argv0: launch.argv0 }),
-      env: { ...process.env, ...options.environmentOfHost, POGO_TEST_RUN: this.#mark },
+      env: {
+        ...process.env,
+        ...(options.home !== undefined && { HOME: options.home }),
+        ...options.environmentOfHost,
+        POGO_TEST_RUN: this.#mark,
+      },
       stdio: 'pipe',
     });
     const { child } = this;
@@ -140,6 +206,9 @@ export class HostRun {
           events.push(event);
         }
         onEvent?.(event, this);
+        const reported = event.kind === 'ended' || (event.kind === 'settled' && options.settle);
+        if (reported && options.acknowledge !== false) this.send(encodeAcknowledge());
+        if (event.kind === 'send') for (const piece of options.upload ?? []) child.stdin.write(piece);
       }
     };
     child.stdin.on('error', () => {
@@ -169,6 +238,7 @@ export class HostRun {
           noise: { stdout: noise('stdout'), stderr: noise('stderr') },
           ended: events.find((event) => event.kind === 'ended'),
           protocolError: events.find((event) => event.kind === 'protocol-error'),
+          settled: events.filter((event) => event.kind === 'settled'),
           leftBehind: this.processes(),
         });
       });
@@ -188,10 +258,12 @@ export class HostRun {
 
 function rewritten(text: Uint8Array, rewrite: HostRunOptions['rewrite']): Uint8Array {
   if (!rewrite) return text;
-  const before = Buffer.from(text).toString('latin1');
-  const after = before.replaceAll(rewrite.from, rewrite.to);
-  if (after === before) throw new Error(`The stub's text does not hold ${rewrite.from}`);
-  return Buffer.from(after, 'latin1');
+  let script = Buffer.from(text).toString('latin1');
+  for (const { from, to } of [rewrite].flat()) {
+    if (!script.includes(from)) throw new Error(`The stub's text does not hold ${from}`);
+    script = script.replaceAll(from, to);
+  }
+  return Buffer.from(script, 'latin1');
 }
 
 /** Runs the stub to the end. */
@@ -224,4 +296,5 @@ export function sweep(): void {
     }
   }
   marks.clear();
+  for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
 }

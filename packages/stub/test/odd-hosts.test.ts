@@ -99,7 +99,9 @@ it('bash before 5.1, whose here-documents are files, tells signals apart all the
 });
 
 it('an exported variable named like one of ours neither harms nor is lost', async () => {
-  const names = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].map((letter) => `_${letter}`);
+  const names = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'].map(
+    (letter) => `_${letter}`,
+  );
   const { ended } = await runOnHost({
     environmentOfHost: Object.fromEntries(names.map((name) => [name, 'theirs'])),
     command: shell('kill -9 $$'),

@@ -122,7 +122,11 @@ describe('a whole run', () => {
           expect(essence(events)).toEqual({
             stdout: { data: out, noise: noiseOf(noise) },
             stderr: { data: err, noise: noiseOf(noiseOnStderr) },
-            control: [{ kind: 'ready' }, { kind: 'started', pid: 42, ownSession: true }, exited0],
+            control: [
+              { kind: 'ready' },
+              { kind: 'started', pid: 42, ownSession: true, lock: 'none' },
+              exited0,
+            ],
           });
           expect(events.at(-1)?.kind).toBe('ended');
         },

@@ -1,0 +1,99 @@
+/** The main shell: it prepares, runs the command in its foreground, and reports the end where the actor can't. */
+export const commandText = `
+# Says that the command $_pid is being started.
+_started() {
+  _y=s
+  [ $_ready ] || {
+    _frame b >&4
+    _y=b
+  }
+  _frame "$_y $_pid \${_setsid:+1} \${_claim:+1}"
+}
+
+# Becomes the command.
+_command() {
+%claim # Behind the frame: this line in the claim means that nothing but \`exec\` was left to do.
+%claim [ ! "$_claim" ] || {
+%claim   read -r _pid _y </proc/self/stat
+%claim   _date self
+%claim   echo c $_pid $_birth >>"$_claim"
+%claim }
+  exec 2>&4 3<&- 4>&- 5<&- 6>&-
+%noscript exec $_setsid "$@"
+%script exec $_setsid $_interpreter "$@"
+}
+
+# Runs the command once. _verdict: the actor's; below 128 in pipe mode it has reported.
+_run() {
+  if [ $_pipe ]; then
+    _act &
+    _actor=$!
+    exec 2>&6
+    (
+      read -r _pid _y </proc/self/stat
+      echo $_pid >&6
+%noretries _started
+%retries [ $_try -gt 1 ] || _started
+      _command "$@"
+    )
+    _status=$?
+    echo ,e$_status >&6
+    exec 2>/dev/null
+  else
+    _greet
+    _command "$@" &
+    _pid=$!
+%noretries _started
+%retries [ $_try -gt 1 ] || _started
+    _act &
+    _actor=$!
+    wait $_pid
+    _status=$?
+    # ksh93 may miss one signal on its way into \`wait\`.
+    kill -USR2 $_actor
+  fi
+  kill -USR2 $_actor
+  wait $_actor
+  _verdict=$?
+}
+
+_main() {
+  exec 3<&0 4>&2 </dev/null 2>/dev/null
+  _proc= _pipe= _woken= _ended= _sleep= _cause= _grace= _message= _failed= _gone= _ready= _claim= _group=0 _setsid=setsid
+  [ ! -r /proc/self/stat ] || _proc=1
+  command -v setsid >/dev/null || _setsid=
+  case $_proc$KSH_VERSION$ZSH_VERSION$YASH_VERSION in
+    1)
+      case $BASH_VERSION in
+        [1-4].* | 5.0*)
+          set +o posix
+          eval 'exec 5< <(:)'
+          ;;
+        *)
+          exec 5<<E
+
+E
+          ;;
+      esac
+      command exec 6>/proc/self/fd/5 && _pipe=1\${BASH_VERSION:+2}
+      ;;
+  esac
+%claim _acked= _old= _quiet= _fenced= _mask= _own= _private= _self= _reader= _aside=
+%script _folder= _any= _interpreter=
+%retries _paused=
+%claim trap _tries=600 PIPE
+%claim _lock
+%fence [ "$_claim" ] || _leave 'x fence'
+  _pid= _session=
+%script _receive
+%script shift
+%script set -- "$_path" "$@"
+%noretries _run "$@"
+%retries _persist "$@"
+%noretries [ $_pipe ] && [ $_verdict -lt 128 ] || {
+%retries [ $_pipe ] && [ $_verdict -lt 128 ] && [ ! $_paused ] || {
+    _report $_status $_verdict
+%claim _await_alone
+  }
+}
+`;
