@@ -1,5 +1,6 @@
 /** Scripts that come with jobs: fetched from a dispatcher, whole or not at all, and gone with the last job. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -39,10 +40,16 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pogo-attachments-'));
 });
 afterEach(async () => {
-  await stopClusters();
   for (const cache of caches.splice(0)) await cache.stop();
-  await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+  const closing = server;
   server = undefined;
+  if (closing !== undefined) {
+    const closed = once(closing, 'close');
+    closing.close();
+    closing.closeAllConnections();
+    await closed;
+  }
+  await stopClusters();
   await rm(directory, { recursive: true });
 });
 afterAll(removePrograms);
@@ -62,7 +69,7 @@ async function serve(answer: Answer, role: 'dispatcher' | 'worker' = 'dispatcher
     (request, response) => answer(request, response, number++),
   );
   server.listen(0, '127.0.0.1');
-  await new Promise((resolve) => server!.once('listening', resolve));
+  await once(server, 'listening');
   return `wss://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 

@@ -59,6 +59,25 @@ test('a complete file gives absolute paths, defaults, and the key id that client
   });
 });
 
+test('journal and attachments lie beside the spool unless the file says otherwise', async () => {
+  expect((await load(complete)).outcome).toMatchObject({
+    loaded: {
+      configuration: {
+        journal: join(directory, 'journal'),
+        attachments: join(directory, 'attachments'),
+        spool: { maxBytesPerHost: 1024 ** 3 },
+        allowAgentForwarding: false,
+      },
+    },
+  });
+  const elsewhere = complete.replace('dir: spool', 'dir: /var/spool/pogo');
+  expect((await load(`${elsewhere}journal: books/journal\n`)).outcome).toMatchObject({
+    loaded: {
+      configuration: { journal: join(directory, 'books', 'journal'), attachments: '/var/spool/attachments' },
+    },
+  });
+});
+
 test.each([
   [
     'an unknown key',

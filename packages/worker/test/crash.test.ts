@@ -243,12 +243,17 @@ test('a restarted worker refuses orders of an older term, and answers what it ha
   await startOn(home, dispatcher);
   expect(await dispatcher.open(job, script)).toEqual({ kind: 'stale-term', term: 9 });
   expect(await dispatcher.assign(job, [7], 2)).toEqual({ kind: 'stale-term', term: 9 });
+  await dispatcher.stop();
   dispatcher.term = 9;
+  await dispatcher.start();
+  await dispatcher.until(() => dispatcher.hellos.length === 3);
   await dispatcher.open(job, script);
   // A copy of the first order that took its time.
   expect(await dispatcher.assign(job, hosts)).toEqual({ kind: 'taken' });
   await dispatcher.assign(job, [0], 2);
-  await dispatcher.until(() => dispatcher.reports.some(({ host, attempt }) => host === 0 && attempt === 2));
+  await dispatcher.until(() =>
+    dispatcher.reports.some(({ event, attempt }) => event === 'finished' && attempt === 2),
+  );
   const lines = linesOf(trace);
   expect([...lines.values()].reduce((sum, count) => sum + count)).toBe(9);
 });
@@ -259,7 +264,7 @@ test('a rexec that outlives its worker is ended before its attempts are called u
   const worker = await startOn(home, dispatcher);
   await dispatcher.open(job, script);
   await dispatcher.assign(job, [0]);
-  await dispatcher.until(() => dispatcher.eventsOf(0).includes('begun'));
+  await dispatcher.until(() => dispatcher.eventsOf(0).includes('started'));
   const rexecs = worker.rexecs();
   worker.child.kill('SIGKILL');
   await worker.exited;

@@ -2,7 +2,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { removePrograms, startCluster, stopClusters } from './cluster.js';
+import { Dispatcher, removePrograms, startCluster, stopClusters } from './cluster.js';
 import type { OpenFile } from '../src/spool-file.js';
 import { withWrite } from './slow-disk.js';
 
@@ -52,8 +52,10 @@ test('an order that comes twice is done once', async () => {
 });
 
 test('orders of an older term, and for jobs that were never opened, are refused and do nothing', async () => {
-  const { dispatcher } = await startCluster();
+  const dispatcher = new Dispatcher();
   dispatcher.term = 9;
+  await dispatcher.start();
+  await startCluster({ dispatcher });
   await dispatcher.open(1, {});
   dispatcher.term = 8;
   expect(await dispatcher.assign(1, [0])).toEqual({ kind: 'stale-term', term: 9 });

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { ManualClock, systemClock } from '@pogo/lifecycle';
+import { ManualClock } from '@pogo/lifecycle';
 import { MemoryJournal } from '@pogo/worker';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { AttemptBook } from '../src/attempt-book.js';
 import { Outbox } from '../src/outbox.js';
 import { startTimeOf } from '../src/process-identity.js';
 import { recover } from '../src/recovery.js';
-import { KeptLog, removePrograms, startCluster, stopClusters } from './cluster.js';
+import { Dispatcher, KeptLog, removePrograms, startCluster, stopClusters } from './cluster.js';
 import { attempts, finished } from './journal-fixture.js';
 
 afterEach(() => stopClusters());
@@ -87,8 +87,10 @@ test('a worker over a journal with everything in it says each thing once, and re
   before.acknowledged([acknowledged]);
   await before.refused(attempts(1, [4]), 'halted');
   const journal = before.reopened();
-  const { dispatcher } = await startCluster({ journal, clock: systemClock });
+  const dispatcher = new Dispatcher();
   dispatcher.term = 4;
+  await dispatcher.start();
+  await startCluster({ journal, dispatcher });
   expect(dispatcher.hellos[0]).toMatchObject({ journal: 'j1', held: attempts(1, [0, 1, 2, 4]) });
   const ends = await dispatcher.ends(4);
   expect(Object.fromEntries(ends.map((end) => [end.host, end]))).toMatchObject({

@@ -23,7 +23,7 @@ export type Act =
   | 'exit-3'
   /** Does nothing, and doesn't exit when told to. */
   | 'ignore'
-  /** Doesn't end with its worker. */
+  /** As `hold`, and doesn't end with its worker. */
   | 'outlive'
   | 'garbage'
   | 'accept-key'
@@ -133,7 +133,7 @@ async function act(host: number, attempt: number): Promise<void> {
   if (doing === 'dial') return;
   if (doing === 'wait') return void waiting.set(host, { job, host, attempt });
   if (doing === 'ignore') return void (ignoring = true);
-  if (doing === 'outlive') return void (outliving = true);
+  if (doing === 'outlive') outliving = true;
   if (doing === 'password-refused') {
     frames.sendJson({ type: 'password-refused' });
     finish(host, attempt, { state: 'auth-failed', reason: 'password-refused' });
@@ -151,7 +151,7 @@ async function act(host: number, attempt: number): Promise<void> {
   frames.sendJson({ type: 'authenticated', host });
   const started = { event: 'started', job, host, attempt } as const;
   frames.sendJson({ type: 'report', reports: [started] });
-  if (doing === 'hold') return void held.set(host, started);
+  if (doing === 'hold' || doing === 'outlive') return void held.set(host, started);
   if (typeof doing === 'object' && 'trace' in doing) {
     appendFileSync(doing.trace, `${job} ${host} ${attempt}\n`);
     if (doing.then === 'hold') return void held.set(host, started);
