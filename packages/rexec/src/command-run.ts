@@ -293,15 +293,18 @@ export class CommandRun {
     this.#markClosed();
     if (this.#phase === 'over') return;
     const { shown } = this.#options;
+    if (this.#phase === 'uploading' && !this.#handedScript) {
+      const detail = end.lost === undefined ? 'its shell has ended' : escapeHostText(end.lost);
+      // What the stub still had to say of it counts.
+      this.#take(this.#parser.finish().filter(({ kind }) => kind === 'refused'));
+      return this.#end({
+        state: 'unreachable',
+        reason: 'upload-failed',
+        message: `The script did not arrive whole on ${shown}, so it never ran: ${detail}.`,
+      });
+    }
     if (end.lost !== undefined) {
       const detail = escapeHostText(end.lost);
-      if (this.#phase === 'uploading' && !this.#handedScript) {
-        return this.#end({
-          state: 'unreachable',
-          reason: 'upload-failed',
-          message: `The connection to ${shown} broke before the script had arrived whole, so it never ran: ${detail}.`,
-        });
-      }
       return this.#unknown(
         'connection-lost',
         `The connection to ${shown} broke while the command may have been running: ${detail}.`,

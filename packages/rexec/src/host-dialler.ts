@@ -115,8 +115,10 @@ export class HostDialler {
   }
 
   #failed(failure: ConnectFailure, login: HostLogin, keys: HostKeyCheck): DialOutcome {
+    const outcome = this.#outcomeOf(failure, login, keys);
+    if (failure.kind === 'host-key') return { kind: 'failed', outcome };
     const methodsTried = login.tried.map(({ name }) => name);
-    return { kind: 'failed', outcome: { methodsTried, ...this.#outcomeOf(failure, login, keys) } };
+    return { kind: 'failed', outcome: { methodsTried, ...outcome } };
   }
 
   #outcomeOf(failure: ConnectFailure, login: HostLogin, keys: HostKeyCheck): Outcome {

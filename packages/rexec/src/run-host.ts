@@ -303,7 +303,8 @@ export class HostRun {
       shown: this.#shown,
       nonce,
       stub: renderSettle({ nonce, ...this.#claim, waitMs, silenceMs }),
-      limitMs: waitMs + job.spec.timeouts.handshakeMs,
+      startMs: job.spec.timeouts.handshakeMs,
+      waitMs,
     });
     this.#probe = probe;
     const answer = await probe.ask();

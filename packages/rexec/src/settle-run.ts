@@ -25,8 +25,10 @@ export interface SettleRunOptions {
   readonly shown: string;
   readonly nonce: string;
   readonly stub: RenderedStub;
-  /** How long the host waits for a command that still runs, and what it gets beyond that. */
-  readonly limitMs: number;
+  /** From the question to the stub's first word, and what it gets beyond its own limit. */
+  readonly startMs: number;
+  /** How long the host waits for a command that still runs. */
+  readonly waitMs: number;
 }
 
 export type SettleAnswer =
@@ -57,7 +59,7 @@ export class SettleRun {
   }
 
   async ask(): Promise<SettleAnswer> {
-    const { openShell, nonce, stub, limitMs, clock, shown } = this.#options;
+    const { openShell, nonce, stub, startMs } = this.#options;
     if (!stub.ok) {
       return {
         kind: 'failed',
@@ -83,9 +85,7 @@ export class SettleRun {
     if (!opened.ok) return { kind: 'failed', outcome: opened.outcome };
     if (this.#over) return answered;
     this.#channel = opened.channel;
-    this.#limit = clock.setTimer(limitMs, () =>
-      this.#end({ kind: 'lost', detail: `${shown} did not answer within ${limitMs / 1000} s` }),
-    );
+    this.#setLimit(startMs);
     opened.channel.write(stub.stdin);
     return answered;
   }
@@ -107,8 +107,10 @@ export class SettleRun {
   #take(events: StubEvent[]): void {
     for (const event of events) {
       if (this.#over) return;
-      if (event.kind === 'ready') this.#ready = true;
-      else if (event.kind === 'protocol-error') {
+      if (event.kind === 'ready') {
+        this.#ready = true;
+        this.#setLimit(this.#options.waitMs + this.#options.startMs);
+      } else if (event.kind === 'protocol-error') {
         this.#end({ kind: 'lost', detail: escapeHostText(event.message) });
       } else if (event.kind === 'refused') {
         this.#end({ kind: 'lost', detail: escapeHostText(event.message) });
@@ -118,6 +120,14 @@ export class SettleRun {
         else this.#end({ kind: 'none', uptimeSeconds: event.uptimeSeconds });
       }
     }
+  }
+
+  #setLimit(ms: number): void {
+    const { clock, shown } = this.#options;
+    this.#limit?.cancel();
+    this.#limit = clock.setTimer(ms, () =>
+      this.#end({ kind: 'lost', detail: `${shown} did not answer within ${ms / 1000} s` }),
+    );
   }
 
   #end(answer: SettleAnswer): void {

@@ -29,14 +29,20 @@ class Scene {
   readonly job: RunJob;
   #waiting: (() => void)[] = [];
 
-  constructor() {
+  constructor({ records = true } = {}) {
     this.job = new RunJob({
       clock: this.clock,
       transport: this.transport,
       newNonce: () => randomBytes(16).toString('hex'),
       link: {
         send: (message: RexecMessage) => {
-          if (message.type === 'report') this.reports.push(...message.reports);
+          if (message.type === 'report') {
+            this.reports.push(...message.reports);
+            const finished = message.reports.filter(({ event }) => event === 'finished');
+            if (records && finished.length > 0) {
+              setImmediate(() => this.job.take({ type: 'recorded', attempts: finished }));
+            }
+          }
           for (const wake of this.#waiting.splice(0)) wake();
         },
         output: (frame) => {
@@ -65,19 +71,28 @@ class Scene {
       kid: sealingKey.kid,
       workerKnownHostsFile: '/nonexistent',
       authPlugins: {},
+      outputLimitBytes: 1_000_000,
+      allowAgentForwarding: false,
     });
-    this.job.take({ type: 'run', attempts: [{ host: 0, attempt: 1 }] });
+    this.job.take({ type: 'run', attempts: [{ host: 0, attempt: 1, index: 1, fence: false }] });
     return this.transport.host();
   }
 
-  /** The outcome of host 0; time goes on a little, for the reports that are gathered. */
-  async outcome(): Promise<Outcome> {
+  /** The outcome of host 0, recorded; time goes on a little, for the reports that are gathered. */
+  async outcome({ stepMs = 0 } = {}): Promise<Outcome> {
     for (;;) {
       const report = this.reports.find(({ event }) => event === 'finished');
-      if (report?.event === 'finished') return report.outcome;
       await new Promise(setImmediate);
-      this.clock.advance(0);
+      await new Promise(setImmediate);
+      if (report?.event === 'finished') return report.outcome;
+      this.clock.advance(stepMs);
     }
+  }
+
+  /** The outcome of a host that can't be asked what became of it: every further connection fails. */
+  async unknownOutcome(): Promise<Outcome> {
+    this.transport.reachable = false;
+    return this.outcome({ stepMs: 500 });
   }
 }
 
@@ -88,7 +103,8 @@ describe('what the stub says', () => {
     ['a signal', 'e 137 0 0 1 Killed', { state: 'failed', reason: 'signal', signal: 'SIGKILL' }],
     ['a timeout', 'e 143 1 0 1 Terminated', { state: 'timed-out', reason: 'command-timeout' }],
     ['a timeout, not confirmed', 'e 143 9 0 1 Terminated', { state: 'unknown', reason: 'kill-unconfirmed' }],
-    ['silence', 'e 143 5 0 1 Terminated', { state: 'killed', reason: 'stub-stopped' }],
+    ['silence', 'e 143 5 0 1 Terminated', { state: 'killed', reason: 'connection-closed' }],
+    ['a closed connection', 'e 143 4 0 1 Terminated', { state: 'killed', reason: 'connection-closed' }],
     ['no timer on the host', 'e 137 7 0 1 Killed', { state: 'killed', reason: 'stub-stopped' }],
     ['an end that it does not know', 'e - 6', { state: 'killed', reason: 'stub-stopped' }],
     [
@@ -96,7 +112,6 @@ describe('what the stub says', () => {
       'e - 14',
       { state: 'unknown', reason: 'kill-unconfirmed' },
     ],
-    ['nonsense', 'e lots', { state: 'unknown', reason: 'stub-protocol' }],
   ];
   it.each(cases)('of %s makes the outcome', async (_name, payload, expected) => {
     const scene = new Scene();
@@ -111,6 +126,15 @@ describe('what the stub says', () => {
     expect(outcome.stderr?.bytes).toBe(7);
     expect(host.closed).toBe(true);
     expect(scene.reports.map(({ event }) => event)).toEqual(['started', 'finished']);
+  });
+
+  it('that makes no sense: unknown', async () => {
+    const scene = new Scene();
+    const host = await scene.open();
+    host.begin();
+    host.end('e lots');
+    expect(await scene.unknownOutcome()).toMatchObject({ state: 'unknown', reason: 'stub-protocol' });
+    expect(host.closed).toBe(true);
   });
 
   it('after a halt with --kill: killed, if it confirms', async () => {
@@ -160,7 +184,7 @@ describe('what the channel says', () => {
     const host = await scene.open();
     host.begin();
     host.closeChannel({ signal: 'SIGKILL' });
-    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'stub-protocol' });
+    expect(await scene.unknownOutcome()).toMatchObject({ state: 'unknown', reason: 'stub-protocol' });
   });
 
   it('when the connection breaks: unknown from the moment in which the command was handed over', async () => {
@@ -169,11 +193,12 @@ describe('what the channel says', () => {
       const host = await scene.open();
       if (begun) host.begin();
       host.closeChannel({ lost: 'Keepalive timeout' });
-      expect(await scene.outcome()).toMatchObject({
+      expect(await scene.unknownOutcome()).toMatchObject({
         state: 'unknown',
         reason: 'connection-lost',
         message:
-          'The connection to a@web1:22 broke while the command may have been running: Keepalive timeout.',
+          'The connection to a@web1:22 broke while the command may have been running: Keepalive timeout. ' +
+          'Asked again: a@web1:22 cannot be reached: no route to host.',
       });
     }
   });
@@ -206,7 +231,7 @@ describe('silence', () => {
     const scene = new Scene();
     const host = await scene.open();
     scene.clock.advance(2000);
-    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'start-unconfirmed' });
+    expect(await scene.unknownOutcome()).toMatchObject({ state: 'unknown', reason: 'start-unconfirmed' });
     expect(host.closed).toBe(true);
   });
 
@@ -217,7 +242,7 @@ describe('silence', () => {
     scene.clock.advance(60_000 + 5000 + 29_999);
     expect(scene.reports.map(({ event }) => event)).toEqual(['started']);
     scene.clock.advance(1);
-    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'kill-unconfirmed' });
+    expect(await scene.unknownOutcome()).toMatchObject({ state: 'unknown', reason: 'kill-unconfirmed' });
   });
 
   it('after a halt with --kill: unknown', async () => {
@@ -226,7 +251,7 @@ describe('silence', () => {
     host.begin();
     scene.job.take({ type: 'halt', kill: true });
     scene.clock.advance(5000 + 30_000);
-    expect(await scene.outcome()).toMatchObject({ state: 'unknown', reason: 'kill-unconfirmed' });
+    expect(await scene.unknownOutcome()).toMatchObject({ state: 'unknown', reason: 'kill-unconfirmed' });
     expect(host.closed).toBe(true);
   });
 
@@ -240,7 +265,7 @@ describe('silence', () => {
     host.end();
     await scene.outcome();
     scene.clock.advance(20_000);
-    expect(host.written).toHaveLength(4);
+    expect(host.written.slice(4)).toEqual(['a\n']);
     expect(scene.clock.pendingTimers).toBe(0);
   });
 });
@@ -274,8 +299,27 @@ describe('a job', () => {
     host.begin();
     scene.job.take({ type: 'close' });
     host.end();
+    await scene.outcome();
     await scene.job.ended;
     expect(scene.reports.at(-1)).toMatchObject({ event: 'finished', outcome: { state: 'succeeded' } });
+    expect(scene.clock.pendingTimers).toBe(0);
+  });
+
+  it('keeps a connection until its result is recorded, and for half a minute without that', async () => {
+    const scene = new Scene({ records: false });
+    const host = await scene.open();
+    host.begin();
+    host.end();
+    await scene.outcome();
+    scene.job.take({ type: 'close' });
+    expect(host.closed).toBe(false);
+    scene.clock.advance(29_999);
+    expect(host.closed).toBe(false);
+    scene.clock.advance(1);
+    await scene.job.ended;
+    expect(host.closed).toBe(true);
+    // Without a word of ours: the host keeps its own.
+    expect(host.written).toHaveLength(1);
     expect(scene.clock.pendingTimers).toBe(0);
   });
 

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type Account, createKey, type Key, type KeyOptions, type Sshd } from '@pogo/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Fixture, knownAt } from './fixture.js';
@@ -235,41 +235,5 @@ describe('methods', () => {
         'No method of the job can be used (publickey: no key came with the job; password: no password came with the job).',
     });
     expect(sshd.log()).toBe(before);
-  });
-
-  it('from outside are loaded from the worker’s configuration only, and act like those of the house', async () => {
-    const plugin = fixture.directory.file('badge.mjs');
-    writeFileSync(
-      plugin,
-      `export const authMethod = {
-        name: 'badge',
-        prepare: ({ password }) => ({ ok: true, warnings: [], method: {
-          name: 'badge', sshName: 'password', sendsPassword: true, shown: '',
-          action: () => ({ kind: 'password', password }),
-        } }),
-      };`,
-    );
-    const { outcome } = await loginTo(
-      passwordOnly,
-      ['badge'],
-      { password },
-      { authPlugins: { badge: plugin } },
-    );
-    expect(outcome).toMatchObject({ state: 'succeeded', methodsTried: ['badge'] });
-
-    const none = await loginTo(passwordOnly, ['badge'], { password });
-    expect(none.outcome.message).toContain("neither built in nor in the worker's authPlugins");
-    const missing = await loginTo(passwordOnly, ['badge'], {}, { authPlugins: { badge: '/nowhere.mjs' } });
-    expect(missing.outcome.message).toContain(
-      'its plug-in /nowhere.mjs cannot be loaded (ERR_MODULE_NOT_FOUND)',
-    );
-    writeFileSync(fixture.directory.file('empty.mjs'), 'export const other = 1;');
-    const empty = await loginTo(
-      passwordOnly,
-      ['badge'],
-      {},
-      { authPlugins: { badge: fixture.directory.file('empty.mjs') } },
-    );
-    expect(empty.outcome.message).toContain('has no export `authMethod`');
   });
 });

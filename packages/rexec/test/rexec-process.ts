@@ -19,6 +19,7 @@ import { PipeFrames } from '@pogo/wire';
 import { build } from 'esbuild';
 import type { SealingKey } from './seal.js';
 
+let lastIndex = 0;
 const packageDirectory = join(import.meta.dirname, '..');
 
 /** The program as one bundle of its own: tests of other packages may build the real one meanwhile. */
@@ -72,6 +73,8 @@ export class RexecProcess {
   readonly #changed = new EventEmitter();
   /** Whether results are recorded as they come, as a worker does. */
   records = true;
+  /** Of the last `run`. */
+  index = 0;
   /** Bytes that were cut, by host. */
   readonly gaps = new Map<number, number>();
   readonly #output = new Map<string, Buffer[]>();
@@ -136,8 +139,10 @@ export class RexecProcess {
     this.frames.sendJson(order);
   }
 
+  /** Each call with a log index of its own: hosts tell attempts apart by it. */
   run(...hosts: number[]): void {
-    this.runAttempts(...hosts.map((host) => ({ host, attempt: 1, index: 1 })));
+    this.index = ++lastIndex;
+    this.runAttempts(...hosts.map((host) => ({ host, attempt: 1, index: lastIndex })));
   }
 
   runAttempts(...attempts: { host: number; attempt: number; index: number; fence?: boolean }[]): void {

@@ -184,16 +184,16 @@ describe('a command on a host', () => {
     await gone('sleep 602');
   });
 
-  it('whose connection breaks while it runs is unknown', async () => {
+  it('whose connection breaks while it runs is ended there, as the host says when it is asked', async () => {
     const rexec = await start(await job({ command: { kind: 'shell', script: 'echo begun; sleep 603' } }));
     rexec.run(0);
     await rexec.report(0, 'started');
     const sessions = processTable().filter(({ argv }) => argv.join(' ').startsWith(`sshd: ${account.name}`));
     for (const { pid } of sessions) process.kill(pid, 'SIGKILL');
     expect(await rexec.outcome(0)).toMatchObject({
-      state: 'unknown',
-      reason: 'connection-lost',
-      message: expect.stringContaining(`The connection to ${shown()} broke`),
+      state: 'killed',
+      reason: 'connection-closed',
+      message: expect.stringContaining(`The command on ${shown()} was killed there`),
     });
     await gone('sleep 603');
   });

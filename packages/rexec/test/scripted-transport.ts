@@ -33,7 +33,12 @@ export class ScriptedHost {
     return {
       ok: true,
       channel: {
-        write: (bytes) => void this.written.push(Buffer.from(bytes).toString('latin1')),
+        write: (bytes) => {
+          const text = Buffer.from(bytes).toString('latin1');
+          this.written.push(text);
+          // Acknowledged, a stub leaves.
+          if (text === 'a\n') handlers.closed({ exitCode: 0 });
+        },
         send: async (bytes) => {
           this.written.push(Buffer.from(bytes).toString('latin1'));
           return true;
@@ -77,12 +82,17 @@ export class ScriptedHost {
 
 export class ScriptedTransport implements Transport {
   readonly hosts: ScriptedHost[] = [];
+  /** Whether further connections succeed. */
+  reachable = true;
   #waiting: (() => void)[] = [];
   /** What `exec` gives; by default it works. */
   onExec: (host: ScriptedHost, handlers: ExecHandlers) => Promise<ExecOutcome> = (host, handlers) =>
     Promise.resolve(host.exec(handlers));
 
   async connect(options: ConnectOptions): Promise<ConnectOutcome> {
+    if (!this.reachable) {
+      return { ok: false, failure: { kind: 'unreachable', reason: 'no-route', detail: 'no route to host' } };
+    }
     options.verifyHostKey(Buffer.from([]));
     const host = new ScriptedHost(options);
     this.hosts.push(host);
@@ -106,6 +116,8 @@ export class ScriptedTransport implements Transport {
   async host(n = 0): Promise<ScriptedHost> {
     while (this.hosts[n] === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     await this.hosts[n].executed;
+    // By then the stub's text was written, where there is a channel for it.
+    await new Promise(setImmediate);
     return this.hosts[n];
   }
 }

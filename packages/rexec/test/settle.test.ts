@@ -87,7 +87,7 @@ describe('an attempt of a process that is gone', () => {
     first.child.kill('SIGKILL');
     await first.exited;
     const second = await fixture.start(job);
-    second.settle({ host: 0, attempt: 1, index: 1 });
+    second.settle({ host: 0, attempt: 1, index: first.index });
     expect(await second.outcome(0)).toMatchObject({ state: 'killed', reason: 'connection-closed' });
     expect(sleeping(81002)).toBe(false);
     await end(second);
@@ -104,13 +104,13 @@ describe('an attempt of a process that is gone', () => {
     first.child.kill('SIGKILL');
     await first.exited;
     const second = await fixture.start(job);
-    second.settle({ host: 0, attempt: 1, index: 1 });
+    second.settle({ host: 0, attempt: 1, index: first.index });
     expect(await second.outcome(0)).toMatchObject({ state: 'failed', exitCode: 3 });
     await end(second);
     expect(leftInHome()).toEqual([]);
     // Once it is recorded, the host forgets.
     const third = await fixture.start(job);
-    third.settle({ host: 0, attempt: 1, index: 1 });
+    third.settle({ host: 0, attempt: 1, index: first.index });
     const report = await third.report(0, 'unsettled');
     expect(report).toMatchObject({ detail: expect.stringContaining('knows nothing of it') as string });
     await end(third);
@@ -147,7 +147,7 @@ describe('two attempts on one host', () => {
     first.run(0);
     await first.report(0, 'started');
     const second = await fixture.start({ ...(await jobOf('echo ran')), job: 8 });
-    second.runAttempts({ host: 0, attempt: 1, index: 2 });
+    second.runAttempts({ host: 0, attempt: 1, index: first.index + 1 });
     const outcome = await second.outcome(0);
     expect(outcome).toMatchObject({ state: 'unreachable', reason: 'host-busy' });
     expect(outcome.message).toContain('attempt 1 of job 7');
