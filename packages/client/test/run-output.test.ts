@@ -40,16 +40,22 @@ describe('the output of a run', () => {
         const text = texts[name] ?? 'one\ntwo\nthree\n';
         const stderr = name === 'web2' ? 'warning\n' : '';
         return {
-          outcome: { state: 'succeeded', exitCode: 0, stdout: digest(text), stderr: digest(stderr) },
+          outcome: {
+            ...(name === 'web6'
+              ? { state: 'failed', reason: 'exit-nonzero', exitCode: 3 }
+              : { state: 'succeeded', exitCode: 0 }),
+            stdout: digest(text),
+            stderr: digest(stderr),
+          },
           stdout: [bytes(text)],
           stderr: [bytes(stderr)],
         };
       },
     });
     const { code, stdout } = await client.pogo.run([
-      ...['run', '--diff', '-h', 'web[1-5]', '--identity', key, 'true'],
+      ...['run', '--diff', '-h', 'web[1-6]', '--identity', key, 'true'],
     ]);
-    expect(code).toBe(0);
+    expect(code).toBe(5);
     expect(stdout.toString()).toBe(`--- web[1,3-4] (3)
 one
 two
@@ -73,6 +79,8 @@ three
  one
 -two
 -three
+--- web6 (1)  failed (exit-nonzero): exit status 3
+its output is the same as on web1
 `);
     // Of each group one host's output, and only streams that differ or are shown whole.
     const fetched = dispatcher.requests.filter(({ path }) => path.includes('/output'));

@@ -84,7 +84,9 @@ describe('pogo resume', () => {
     const dispatcher = await client.dispatcherWith({ losesCredentials: true });
     await submit('web1');
     const { code, stderr } = await client.pogo.run(['resume', 'last']);
-    expect(stderr).toContain('pogo: credentials-needed: the job may use publickey only');
+    expect(stderr).toContain(
+      'the job may use publickey only, and nothing for that was offered: give --identity FILE\n',
+    );
     expect(code).toBe(8);
     expect(dispatcher.used.some(({ body }) => body.credentials !== undefined)).toBe(false);
   });

@@ -18,6 +18,8 @@ import { noSecrets, readSecretsFile, type Secrets } from './secrets-file.js';
 /** Where credentials come from: options, variables and configuration, merged. */
 export interface CredentialSources {
   readonly auth?: readonly string[] | undefined;
+  /** The job exists, and has its methods under its seal. */
+  readonly methodsAreFixed?: boolean;
   readonly identities: readonly string[];
   readonly passwordFile?: string | undefined;
   readonly passwordDescriptor?: number | undefined;
@@ -83,7 +85,8 @@ export async function gatherCredentials(
     const need = needsOf([method]);
     return need.plugIn || (need.password && password !== undefined) || (need.key && identities.length > 0);
   });
-  if (usable.length === 0) return chosen === undefined ? noCredentials() : nothingForMethods(methods);
+  if (usable.length === 0)
+    return chosen === undefined ? noCredentials() : nothingForMethods(methods, sources);
   const sudoPassword = await findSudoPassword(sources, secrets.value, asking, password !== undefined);
   if (!sudoPassword.ok) return sudoPassword;
   const { named } = secrets.value;
@@ -116,7 +119,10 @@ function secretOf(answer: Answer): Secret | undefined {
   return answer.kind === 'answered' ? answer.value : undefined;
 }
 
-function nothingForMethods(methods: readonly string[]): Result<never> {
+function nothingForMethods(
+  methods: readonly string[],
+  { methodsAreFixed }: Pick<CredentialSources, 'methodsAreFixed'>,
+): Result<never> {
   const needs = needsOf(methods);
   const wanted = [
     ...(needs.password ? ['--password-file FILE'] : []),
@@ -124,7 +130,7 @@ function nothingForMethods(methods: readonly string[]): Result<never> {
   ];
   return failed({
     code: 'credentials-needed',
-    message: `the job may use ${methods.join(', ')} only, and nothing for that was offered: give ${wanted.join(' or ')}, or change --auth`,
+    message: `the job may use ${methods.join(', ')} only, and nothing for that was offered: give ${wanted.join(' or ')}${methodsAreFixed === true ? '' : ', or change --auth'}`,
     exitCode: exitCodes.credentialsNeeded,
   });
 }

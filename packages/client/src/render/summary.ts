@@ -38,7 +38,9 @@ export function summaryText(
   const lines = [
     `${job.id} ${tint(progress.state)}${time}: ${countsText(progress.total, progress.counts())}`,
   ];
-  for (const detail of progress.details) lines.push(`  ${neutralise(detail)}`);
+  // What to do about credentials is said by whoever leaves the job for that.
+  const details = progress.state === 'needs-credentials' ? [] : progress.details;
+  for (const detail of details) lines.push(`  ${neutralise(detail)}`);
   for (const { reason, state, hosts } of failureGroups(progress.finished)) {
     const label = reason === undefined ? state : `${state} (${reason})`;
     lines.push(`  ${colors.red(label)}: ${foldForPeople(hosts.map(({ host }) => host))}`);

@@ -70,10 +70,8 @@ async function writeGroup(
   const names = foldForPeople(hosts.map(({ host }) => host));
   const end = shown.outcome.state === 'succeeded' ? '' : `  ${colors.red(outcomeText(shown))}`;
   await stdout.write(`${colors.bold(`--- ${names} (${hosts.length})`)}${end}\n`);
-  for (const stream of streams) {
-    if (base === undefined) await writeStream(options, shown, stream);
-    else await writeDifference(options, { base, other: shown, stream });
-  }
+  if (base === undefined) for (const stream of streams) await writeStream(options, shown, stream);
+  else await writeDifferences(options, base, shown);
   const cut = shown.outcome.outputCutBytes ?? 0;
   if (cut > 0) await options.warn(`pogo: output-gap: ${shown.host}: ${cutText(cut)}`);
   return shown;
@@ -99,6 +97,19 @@ async function writeStream(options: GatherOptions, host: FinishedHost, stream: S
   if (incomplete !== undefined) await warn(incomplete);
 }
 
+async function writeDifferences(
+  options: GatherOptions,
+  base: FinishedHost,
+  other: FinishedHost,
+): Promise<void> {
+  const different = streams.filter((stream) => {
+    const [one, two] = [base.outcome[stream], other.outcome[stream]];
+    return one?.sha256 !== two?.sha256 && (one?.bytes ?? 0) + (two?.bytes ?? 0) > 0;
+  });
+  for (const stream of different) await writeDifference(options, { base, other, stream });
+  if (different.length === 0) await options.stdout.write(`its output is the same as on ${base.host}\n`);
+}
+
 interface Pair {
   readonly base: FinishedHost;
   readonly other: FinishedHost;
@@ -107,10 +118,7 @@ interface Pair {
 
 async function writeDifference(options: GatherOptions, { base, other, stream }: Pair): Promise<void> {
   const { stdout, warn } = options;
-  const [one, two] = [base.outcome[stream], other.outcome[stream]];
-  if (one !== undefined && one.sha256 === two?.sha256) return;
-  const [before, after] = [one?.bytes ?? 0, two?.bytes ?? 0];
-  if (before === 0 && after === 0) return;
+  const [before, after] = [base.outcome[stream]?.bytes ?? 0, other.outcome[stream]?.bytes ?? 0];
   if (before > maxDiffBytes || after > maxDiffBytes) {
     await stdout.write(
       `its ${stream} differs: ${after} bytes, and ${before} on ${base.host}; more than ${maxDiffBytes} are compared by digest only\n`,

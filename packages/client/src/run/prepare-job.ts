@@ -194,7 +194,7 @@ function commandTexts(command: JobRequest['command']): readonly string[] {
 export function credentialSources(
   { configuration }: Pick<JobContext, 'configuration'>,
   options: ValuesOf<typeof credentialOptions>,
-  job: Pick<CredentialSources, 'user' | 'runAs' | 'auth'>,
+  job: Pick<CredentialSources, 'user' | 'runAs' | 'auth' | 'methodsAreFixed'>,
 ): CredentialSources {
   return {
     ...job,

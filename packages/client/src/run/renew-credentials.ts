@@ -21,7 +21,7 @@ export interface RenewOptions {
   readonly expected: string | undefined;
   /** Shows what the job would do with them. */
   show(job: JobDocument, offered: JobSpec): Promise<void>;
-  sources(job: Pick<CredentialSources, 'user' | 'runAs' | 'auth'>): CredentialSources;
+  sources(job: Pick<CredentialSources, 'user' | 'runAs' | 'auth' | 'methodsAreFixed'>): CredentialSources;
 }
 
 /** Asks once, and seals for whoever can run the job at the time. */
@@ -71,7 +71,7 @@ export class CredentialsRenewal {
   async #credentials({ spec }: JobSpec): Promise<Result<Credentials>> {
     if (this.#gathered !== undefined) return success(this.#gathered);
     const { user, runAs, auth } = spec;
-    const sources = this.#options.sources({ user, runAs, auth: auth.methods });
+    const sources = this.#options.sources({ user, runAs, auth: auth.methods, methodsAreFixed: true });
     const gathered = await gatherCredentials(sources, this.#options.prompter);
     if (gathered.ok) this.#gathered = gathered.value;
     return gathered;
