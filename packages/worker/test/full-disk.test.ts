@@ -1,9 +1,10 @@
 /** A worker whose journal can't be written: nothing begins, nothing is promised, nothing is lost (A4). */
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { KeptLog, removePrograms, startCluster, stopClusters } from './cluster.js';
+import { KeptLog, programOf, removePrograms, startCluster, stopClusters } from './cluster.js';
 import { FaultyDisk } from './faulty-disk.js';
 import { openFileJournal } from './journal-fixture.js';
 
@@ -53,6 +54,29 @@ test('while the disk is full nothing is taken, begun or refused; a halt still en
       .sort(),
   ).toEqual(['1 refused', '2 refused', '3 refused']);
   await journalLog.wrote('can be written again');
+});
+
+test('nothing is dialled before the disk has its beginning', async () => {
+  const orders = join(directory, 'orders');
+  const seen = () => (existsSync(orders) ? readFileSync(orders, 'utf8') : '');
+  const environment = { PATH: process.env['PATH'] ?? '', SCRIPTED_ORDERS: orders };
+  const argv = [process.execPath, await programOf('scripted-rexec.ts')];
+  const { dispatcher } = await start({ rexec: { argv, environment } });
+  await dispatcher.open(1, {});
+  let letGo: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  disk.beforeSync = () => gate;
+  const taken = dispatcher.assign(1, [0, 1]);
+  while (!seen().includes('"open"')) await new Promise((resolve) => setImmediate(resolve));
+  // What comes behind the assignment is answered, by worker and rexec alike.
+  await dispatcher.order('halt', { job: 9, kill: false });
+  await dispatcher.settle(1, [7]);
+  await dispatcher.until(() => dispatcher.eventsOf(7).includes('unsettled'));
+  expect(seen()).not.toContain('"run"');
+  expect(dispatcher.reports.filter(({ host }) => host < 7)).toEqual([]);
+  letGo();
+  await taken;
+  expect(await dispatcher.ends(2)).toHaveLength(2);
 });
 
 test('what was ordered while the disk was full begins when there is room', async () => {

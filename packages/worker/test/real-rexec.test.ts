@@ -133,3 +133,17 @@ test('a halt with kill ends what runs on the hosts, and a drained worker leaves 
     expect(end).toMatchObject({ outcome: { state: 'killed', reason: 'halt-kill' } });
   }
 });
+
+test('when rexec is killed in mid-command, its successor fetches from the hosts what became of it', async () => {
+  const { dispatcher, rexecs, log } = await start();
+  await log.wrote('spare rexec is up');
+  const spec = jobOn(true, ['sleep', '1000']);
+  await dispatcher.openSpec(1, spec, await seal(spec, { password: 'correct horse' }, [key]));
+  await dispatcher.assign(1, [0, 1, 2]);
+  await dispatcher.until(() => dispatcher.reports.filter(({ event }) => event === 'started').length === 3);
+  for (const pid of rexecs()) process.kill(pid, 'SIGKILL');
+  // The stub ends a command whose connection is gone, and leaves word of it.
+  for (const end of await dispatcher.ends(3)) {
+    expect(end).toMatchObject({ outcome: { state: 'killed', reason: 'connection-closed' } });
+  }
+});
