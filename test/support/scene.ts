@@ -106,12 +106,18 @@ const profileSchema = z.object({ url: z.string(), linkRoot: z.string() });
 export interface SceneOptions {
   /** The test kills parts of the cluster, which are started again. */
   readonly killsParts?: boolean;
+  /** Added to the environment of the cluster. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const leaks = trackLeaks();
   const namespace = await createNetworkNamespace();
-  const cluster = await startCluster({ cli: builtCli(repository), namespace });
+  const cluster = await startCluster({
+    cli: builtCli(repository),
+    namespace,
+    environment: options.environment ?? {},
+  });
   const layout = homeLayout(cluster.home);
   const sshds: Sshd[] = [];
   const accounts: Account[] = [];
