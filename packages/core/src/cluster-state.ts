@@ -78,6 +78,8 @@ export interface JobRecord {
   asking: number;
   /** Unfinished ordered attempts of this job by worker; absent means none. */
   readonly assignedTo: Map<string, number>;
+  /** Every worker that ever had an order of this job: where output of its attempts may be. */
+  readonly everAssignedTo: Set<string>;
   /** Hosts that wait for a first permit, in order. */
   readonly waiting: IndexQueue;
   /** Hosts that hold a permit but no worker, in order. */

@@ -53,6 +53,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'permit');
       return;
     case 'hosts-assigned':
+      job.everAssignedTo.add(entry.worker);
       for (const host of hostIndexes(entry.hosts)) {
         moveHost(state, job, host, 'assign', { worker: entry.worker, index });
       }
@@ -144,6 +145,7 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     resolutions: new Map(),
     asking: 0,
     assignedTo: new Map(),
+    everAssignedTo: new Set(),
     waiting,
     returned: new IndexQueue(),
     halt: undefined,

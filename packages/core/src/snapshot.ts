@@ -51,6 +51,7 @@ interface JobSnapshot {
   recipients?: readonly string[];
   credentialsAtMs?: number;
   resolutions?: [host: number, worker: string, asking: 0 | 1, detail: string | null][];
+  everAssignedTo?: string[];
   looking?: JobRecord['looking'] | null;
   excusedFailures?: number;
 }
@@ -130,6 +131,7 @@ function snapshotJob(job: JobRecord): JobSnapshot {
       asking ? 1 : 0,
       detail ?? null,
     ]),
+    everAssignedTo: [...job.everAssignedTo],
     looking: job.looking ?? null,
     excusedFailures: job.excusedFailures,
   };
@@ -169,6 +171,7 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     resolutions: new Map(),
     asking: 0,
     assignedTo: new Map(),
+    everAssignedTo: new Set(saved.everAssignedTo),
     waiting: new IndexQueue(),
     returned: new IndexQueue(),
     halt: saved.halt ?? undefined,
@@ -209,7 +212,9 @@ function deriveFromHosts(state: ClusterState, job: JobRecord): void {
     if (isDisturbed(host)) job.disturbed++;
     if (host.state === 'waiting') job.waiting.push(index);
     if (host.state === 'permitted') job.returned.push(index);
-    if (host.worker === undefined || !isOrdered(host.state)) return;
+    if (host.worker === undefined) return;
+    job.everAssignedTo.add(host.worker);
+    if (!isOrdered(host.state)) return;
     job.assignedTo.set(host.worker, (job.assignedTo.get(host.worker) ?? 0) + 1);
     state.assignedTo.set(host.worker, (state.assignedTo.get(host.worker) ?? 0) + 1);
   });

@@ -95,7 +95,8 @@ describe('a retry', () => {
       limits: { ...limits, maxFailures: 1, concurrent: 1, jobTimeoutMs: 3000 },
     });
     leader.plan();
-    leader.append([], 1000);
+    leader.append([{ type: 'credentials-lost', job }], 1000);
+    leader.append([{ type: 'credentials-renewed', job, recipients: ['kid-a'] }], 2000);
     report(leader, job, 0, failed);
     leader.plan();
     expect(recordOf(leader, job)).toMatchObject({ state: 'halted', halt: { cause: 'failure-budget' } });
@@ -384,6 +385,22 @@ describe('a skip', () => {
     expect(orders).toEqual([1, 2, 3]);
     expect(recordOf(leader, job).state).toBe('succeeded');
     expect(decideSkip(recordOf(leader, job), { hosts: [1], by })).toEqual({ kind: 'job-ended' });
+  });
+});
+
+describe('a host that was passed over and is wanted again', () => {
+  it('gets one order, at its place', () => {
+    const leader = new Leader();
+    const job = leader.accept({ hosts: 5 });
+    leader.plan({ workers: [{ ...workerA, capacity: 1 }] });
+    decide(leader, decideSkip(recordOf(leader, job), { hosts: [2], by }));
+    decide(leader, retry(leader, job, [2]));
+    const workers = [
+      { ...workerA, capacity: 3 },
+      { ...workerB, capacity: 4 },
+    ];
+    expect(ordersIn(leader.plan({ workers })).sort()).toEqual([1, 2, 3, 4]);
+    expect(recordOf(leader, job).disturbed).toBe(5);
   });
 });
 

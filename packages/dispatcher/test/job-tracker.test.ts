@@ -4,7 +4,12 @@ import {
   createState,
   decideAccept,
   decideHalt,
+  decideRelease,
   decideReports,
+  decideResolve,
+  decideResume,
+  decideRetry,
+  decideSkip,
   type FoldedBatch,
   hostStates,
   type LogEntry,
@@ -20,14 +25,35 @@ const workers = [
   { name: 'v', capacity: 2, keyIds: ['kid'] },
 ];
 
+type Verb = 'retry' | 'skip' | 'release' | 'resolve' | 'unsettled' | 'lose-credentials' | 'resume';
 type Step =
-  { host: number; what: 'begun' | 'started' | 'refused' | 'succeeded' | 'failed' | 'unknown' } | 'halt';
+  | { host: number; what: 'begun' | 'started' | 'refused' | 'succeeded' | 'failed' | 'unknown' }
+  | { host: number; verb: Verb }
+  | 'halt';
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
     arbitrary: fc.record({
       host: fc.nat(7),
       what: fc.constantFrom('begun', 'started', 'refused', 'succeeded', 'failed', 'unknown'),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      host: fc.nat(7),
+      verb: fc.constantFrom<Verb[]>(
+        ...([
+          'retry',
+          'retry',
+          'skip',
+          'release',
+          'resolve',
+          'unsettled',
+          'lose-credentials',
+          'resume',
+        ] as const),
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.constant('halt' as const) },
@@ -61,6 +87,8 @@ function historyOf(hosts: number, steps: readonly Step[]): { batches: FoldedBatc
     if (given === 'halt') {
       const halt = decideHalt(state, { job: 1, by: 'ada', cause: 'request', kill: false });
       append(halt.kind === 'halted' ? halt.entries : []);
+    } else if ('verb' in given) {
+      append(entriesOf(state, given.verb, given.host % hosts));
     } else {
       const record = state.jobs.get(1)!.hosts[given.host % hosts]!;
       const key = { job: 1, host: given.host % hosts, attempt: record.attempt };
@@ -76,6 +104,36 @@ function historyOf(hosts: number, steps: readonly Step[]): { batches: FoldedBatc
     append(plan(state, { nowMs: 0, workers }));
   }
   return { batches, states: state };
+}
+
+/** What a dispatcher appends when somebody asks for it; nothing where it is refused. */
+function entriesOf(state: ClusterState, verb: Verb, host: number): readonly LogEntry[] {
+  const job = state.jobs.get(1)!;
+  const by = 'ada';
+  const credentials = { kind: 'given', recipients: ['kid'] } as const;
+  const decision = (() => {
+    switch (verb) {
+      case 'retry':
+        return decideRetry(job, { hosts: [host], by, fence: true, credentials });
+      case 'skip':
+        return decideSkip(job, { hosts: [host], by });
+      case 'release':
+        return decideRelease(job, { hosts: [host], by });
+      case 'resolve':
+        return decideResolve(job, { hosts: [host], by, credentials, workerFor: () => 'v' });
+      case 'resume':
+        return decideResume(job, credentials);
+      case 'lose-credentials':
+      case 'unsettled':
+        return undefined;
+    }
+  })();
+  if (decision?.kind === 'decided') return decision.entries;
+  if (verb === 'unsettled' && job.resolutions.get(host)?.asking === true) {
+    return [{ type: 'hosts-unsettled', job: 1, hosts: [host], detail: 'no record' }];
+  }
+  const losable = job.state === 'accepted' || job.state === 'running';
+  return verb === 'lose-credentials' && losable ? [{ type: 'credentials-lost', job: 1 }] : [];
 }
 
 const countsOf = (state: ClusterState) => {

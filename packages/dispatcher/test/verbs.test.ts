@@ -98,6 +98,30 @@ describe('a retry', () => {
     expect(problemOf(await actSealed(api, 'retry'))).toMatchObject({ status: 409, code: 'nothing-to-do' });
   });
 
+  it('leaves the output of the attempt before readable', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, { script: fail });
+    const { id } = await submit(api, jobRequest('a'));
+    await finished(api, id);
+    worker.write(1, { host: 0, attempt: 1, stream: 'stdout', data: Buffer.from('first') });
+    worker.script = begin;
+    await actSealed(api, 'retry');
+    await worker.until(() => worker.assigned.length === 2);
+    worker.write(1, { host: 0, attempt: 2, stream: 'stdout', data: Buffer.from('second') });
+    await worker.report(succeed(worker.assigned[1]!, worker));
+    await finished(api, id);
+    const output = async (attempt: string) => {
+      const reply = await api.call(`/v1/jobs/${id}/hosts/a/output${attempt}`);
+      return [reply.status, reply.body.toString()];
+    };
+    expect(await output('?attempt=1')).toEqual([200, 'first']);
+    expect(await output('?attempt=2')).toEqual([200, 'second']);
+    expect(await output('')).toEqual([200, 'second']);
+    expect((await output('?attempt=3'))[0]).toBe(404);
+    await worker.stop();
+    expect((await output('?attempt=1'))[0]).toBe(503);
+  });
+
   it('is told in the events, behind the first end, to whoever reads them from the beginning', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
     const worker = await cluster.worker(dispatcher, { script: fail });

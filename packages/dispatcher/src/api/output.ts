@@ -4,7 +4,12 @@ import { outputLineSchema } from '@pogo/protocol';
 import * as z from 'zod';
 import { viewJob, type JobView } from '../jobs/job-view.js';
 import { parseByteRange } from '../output/byte-range.js';
-import { hostOutputBytes, hostOutputLength, locateHostOutput } from '../output/host-output.js';
+import {
+  hostOutputBytes,
+  hostOutputLength,
+  locateHostOutput,
+  openEarlierOutput,
+} from '../output/host-output.js';
 import { jobOutput } from '../output/job-output.js';
 import { OutputSubscription } from '../output/output-subscription.js';
 import { type Answer, problem } from './answer.js';
@@ -117,8 +122,11 @@ async function hostOutput(
   const located = await locateHostOutput(context, { view, host, stream, follow, signal });
   if (located.kind === 'unknown' || located.kind === 'lost') return lookupProblem(located, String(view.job));
   const attempt = located.kind === 'none' ? located.attempt : located.place.attempt;
-  if (query.attempt !== undefined && query.attempt !== attempt) {
+  if (query.attempt !== undefined && query.attempt > attempt) {
     return problem('unknown-host', `The host has had ${attempt} attempt${attempt === 1 ? '' : 's'} only.`);
+  }
+  if (query.attempt !== undefined && query.attempt < attempt) {
+    return earlierOutput(context, { ...request, attempt: query.attempt });
   }
   if (located.kind === 'none') return bytesAnswer(Readable.from([]), 200, 0);
   const { worker, totalBytes } = located.place;
@@ -173,6 +181,38 @@ async function hostOutput(
   return bytesAnswer(bytes, 206, lengthBytes, {
     'content-range': `bytes ${range.first}-${range.last}/${totalBytes ?? '*'}`,
   });
+}
+
+/** What the log no longer tells about: its length comes with its end. */
+async function earlierOutput(
+  context: ApiContext,
+  request: {
+    view: JobView;
+    host: number;
+    query: HostQuery;
+    attempt: number;
+    range: string | undefined;
+    signal: AbortSignal;
+  },
+): Promise<Answer> {
+  const { view, host, query, attempt, signal } = request;
+  const range = parseByteRange(request.range, undefined);
+  const subscription = await openEarlierOutput(context, view.job, {
+    host: { index: host, attempt, stream: query.stream },
+    from: range.kind === 'range' ? range.first : 0,
+    ...(range.kind === 'range' && { until: range.last + 1 }),
+  });
+  if (subscription === undefined) {
+    return problem(
+      'output-unavailable',
+      `No connected worker has the output of attempt ${attempt}: it never began, is past its retention, or its worker is away.`,
+      { headers: { 'retry-after': '5' } },
+    );
+  }
+  const sent = countFollower(context.metrics, 'output', hostOutputBytes(subscription, signal));
+  const bytes = Readable.from(sent, { objectMode: false, highWaterMark: 64 * 1024 });
+  if (range.kind !== 'range') return bytesAnswer(bytes, 200, undefined);
+  return bytesAnswer(bytes, 206, undefined, { 'content-range': `bytes ${range.first}-${range.last}/*` });
 }
 
 function bytesAnswer(

@@ -25,6 +25,8 @@ const archivedJobSchema = z.object({
   /** First and last log index of its history. */
   acceptedIndex: z.int(),
   lastIndex: z.int(),
+  /** Every worker that ever had an order of it. */
+  workers: z.array(z.string()).optional(),
 });
 
 /** An ended job without its hosts. */
@@ -49,6 +51,7 @@ export class Archive {
     const document = jobDocument(record);
     const { job, acceptedIndex, lastIndex } = record;
     const { specRef } = record.accepted;
+    const workers = [...record.everAssignedTo];
     const value = Buffer.from(
       JSON.stringify(
         record.hosts.map((host, index) =>
@@ -65,7 +68,7 @@ export class Archive {
           value,
           uniqueName: this.#uniqueId(),
         });
-        const archived = { version: 1, document, specRef, hosts: digest, acceptedIndex, lastIndex };
+        const archived = { version: 1, document, specRef, hosts: digest, acceptedIndex, lastIndex, workers };
         await this.#documents.put(
           `${folder}${formatJobId(job)}`,
           Buffer.from(JSON.stringify(archived)),

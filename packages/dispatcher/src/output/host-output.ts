@@ -5,7 +5,8 @@ import type { JobView } from '../jobs/job-view.js';
 import { hostDocument } from '../jobs/job-documents.js';
 import type { JobHostDocument } from '@pogo/protocol';
 import type { JobOutputContext } from './job-output.js';
-import type { OutputSubscription } from './output-subscription.js';
+import { jobWorkers } from './job-workers.js';
+import { type OutputRequest, OutputSubscription } from './output-subscription.js';
 
 export interface HostOutputRequest {
   view: JobView;
@@ -54,6 +55,25 @@ export async function locateHostOutput(
   } finally {
     watch.close();
   }
+}
+
+/**
+ * Opens the output of an attempt before the present one, at whichever connected worker has it: the log only tells who had
+ * orders of the job. Undefined when none of these has.
+ */
+export async function openEarlierOutput(
+  context: JobOutputContext,
+  job: number,
+  request: Omit<OutputRequest, 'job' | 'follow'>,
+): Promise<OutputSubscription | undefined> {
+  const had = await jobWorkers(context, job, 'all');
+  for (const worker of [...(had?.workers ?? [])].sort()) {
+    const session = context.registry.get(worker)?.session;
+    if (session === undefined) continue;
+    const opened = await OutputSubscription.open(session, { ...request, job, follow: false });
+    if (opened.kind === 'open') return opened.subscription;
+  }
+  return undefined;
 }
 
 /** The stream broke off: the bytes that are missing can't be had, or not just now. */

@@ -30,20 +30,21 @@ export async function jobWorkers(
     const record = state.jobs.get(job);
     if (record === undefined) return undefined;
     const ended = isEnded(record.state);
-    if (ended || which === 'all') return workersOf(record.hosts, ended);
+    if (ended || which === 'all') return workersOf(record.hosts, ended, record.everAssignedTo);
     return { workers: new Set(record.assignedTo.keys()), withOutput: new Set<string>(), ended };
   });
   if (live.kind === 'lost') return undefined;
   if (live.answer !== undefined) return live.answer;
   const archived = await context.archive.get(job);
-  return archived && workersOf(await context.archive.hosts(archived), true);
+  return archived && workersOf(await context.archive.hosts(archived), true, archived.workers ?? []);
 }
 
 function workersOf(
   hosts: readonly { worker?: string | undefined; outcome?: HostOutput | undefined }[],
   ended: boolean,
+  ever: Iterable<string>,
 ): JobWorkers {
-  const workers = new Set<string>();
+  const workers = new Set<string>(ever);
   const withOutput = new Set<string>();
   for (const { worker, outcome } of hosts) {
     if (worker === undefined) continue;
