@@ -20,6 +20,8 @@ export type Frame =
   | { kind: 'upload'; upload: SendEvent | ReceivedEvent }
   /** The end of a stub that ran nothing. */
   | { kind: 'declined'; declined: BusyEvent | FencedEvent | RefusedEvent }
+  /** What somebody else wrote into a claim. */
+  | { kind: 'unreadable' }
   /** The end of a probe. */
   | { kind: 'probed' }
   | { kind: 'end'; ended?: EndedEvent };
@@ -118,7 +120,7 @@ function settledFrame(payload: string): Frame | undefined {
     return { kind: 'settled', settled: { ...attemptOf(none), found: 'none', ...uptime } };
   }
   const left = leftPattern.exec(payload);
-  if (!left) return undefined;
+  if (!left) return payload.startsWith('o ') ? { kind: 'unreadable' } : undefined;
   if (left[4] === '') return { kind: 'settled', settled: { ...attemptOf(left), found: 'none' } };
   // Without an end, or with one that was cut short, it began and is over, and that is all.
   const ended = parseEnd(`e ${left[5]}`) ?? endedEvent({ kind: 'unknown' }, 0, false);

@@ -135,13 +135,15 @@ export function createStubParser(options: { nonce: string }): StubParser {
     } else if (frame?.kind === 'settled' && mayPrepare) {
       settled = true;
       events.push(frame.settled);
+    } else if (frame?.kind === 'unreadable' && mayPrepare) {
+      return;
     } else if (frame?.kind === 'upload' && mayPrepare && frame.upload.kind === nextUpload) {
       nextUpload = nextUpload === 'send' ? 'received' : undefined;
       events.push(frame.upload);
     } else if (frame?.kind === 'declined' && mayPrepare) {
       over = true;
       events.push(frame.declined);
-    } else if (frame?.kind === 'probed' && mayPrepare && settled) {
+    } else if (frame?.kind === 'probed' && mayPrepare && settled && nextUpload === 'send') {
       over = true;
     } else if (frame?.kind === 'end' && stream.state === 'data' && onStdout === (frame.ended !== undefined)) {
       stream.state = 'ended';

@@ -79,12 +79,16 @@ _judge() {
   IFS=-
   set -- \${_what#$_key}
   unset IFS
-  [ $1 != fence ] || {
+  case $#$1 in
+    3fence)
 %noprobe [ $2 -le $_index ] || _fenced=$2
 %noprobe [ $3 -ge $_oldest ] || _old="$_old $_what"
 %noprobe %fence [ $2 -ge $_fence ] || _old="$_old $_what"
-    return
-  }
+      return
+      ;;
+    4*) ;;
+    *) return ;;
+  esac
   _begun= _end= _who=
   while read -r _y _n; do
     case $_y in
@@ -125,7 +129,7 @@ _look() {
 }
 
 _sweep() {
-  rm -rf "$_place"/$_what*
+  rm -rf "$_place/$_what" "$_place/$_what.d"
   _abandon
 }
 

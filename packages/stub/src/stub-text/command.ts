@@ -86,7 +86,6 @@ E
 %fence [ "$_claim" ] || _leave 'x fence'
   _pid= _session=
 %script _receive
-%script shift
 %script set -- "$_path" "$@"
 %noretries _run "$@"
 %retries _persist "$@"

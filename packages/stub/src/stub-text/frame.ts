@@ -1,9 +1,9 @@
 /** Telling the worker, and looking at a process. */
 export const frameText = `
-# Writes frame $1 to stdout. A command may have left the stream non-blocking, and full: then it is tried again.
+# Writes frame $1 to stdout; what is read from a file may be any length. A command may have left the stream non-blocking, and full: then it is tried again.
 _frame() {
   _tries=0
-  until printf '\\036pogo-%s %s\\n' $_nonce "$1"; do
+  until printf '\\036pogo-%s %.400s\\n' $_nonce "$1"; do
     [ $((_tries += 1)) -lt 600 ] && sleep 1 || return
   done
 }
