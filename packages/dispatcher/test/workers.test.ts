@@ -169,6 +169,18 @@ describe('a worker that connects again', () => {
     expect((await hostsOf(api))[0]).toMatchObject({ state: 'unknown' });
   });
 
+  it('without its journal is refused while one with a journal is connected under its name', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const first = await cluster.worker(dispatcher, { script: begin, journal: 'first' });
+    await submit(api, jobRequest('a'));
+    await first.until(() => first.assigned.length === 1);
+    const second = await cluster.worker(dispatcher, { journal: 'second', incarnation: 'second' });
+    expect(second.refusals[0]).toContain('name-taken');
+    expect((await hostsOf(api))[0]!.state).not.toBe('unknown');
+    await first.report(succeed(first.assigned[0]!, first));
+    expect(await finished(api, 'p1')).toMatchObject({ state: 'succeeded' });
+  });
+
   it('hears of halts and ends that it missed', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
     const worker = await cluster.worker(dispatcher, { script: begin });

@@ -213,8 +213,16 @@ export class WorkerLinks implements LogObserver {
     if (!check.ok) throw new MethodError('sealing-certificate', check.message);
 
     await this.#leading();
+    const present = registry.get(name);
+    if (present?.session !== undefined && present.journal !== hello.journal) {
+      // To take it in would give up every attempt of the one that works.
+      throw new MethodError(
+        'name-taken',
+        `a worker ${name} with another journal is connected: give each worker a name and certificates of its own, or wait until that one is gone`,
+      );
+    }
     // From here on nothing new is planned for the older connection: what it hasn't delivered, this one resends.
-    const replaced = registry.get(name)?.session;
+    const replaced = present?.session;
     if (replaced !== undefined) {
       this.#disconnected(replaced);
       replaced.peer.close(4001, 'replaced by a newer connection of the same worker');

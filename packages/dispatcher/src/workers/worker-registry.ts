@@ -14,6 +14,8 @@ export interface WorkerRecord {
   version: string;
   capacity: number;
   recipient: Recipient;
+  /** Id of its durable journal. */
+  journal: string;
   incarnation: Incarnation;
   session: WorkerSession | undefined;
   refusals: number;
@@ -118,6 +120,7 @@ export class WorkerRegistry {
       known.version = hello.version;
       known.capacity = hello.capacity;
       known.recipient = recipient;
+      known.journal = hello.journal;
       return known;
     }
     known?.pause?.cancel();
@@ -126,6 +129,7 @@ export class WorkerRegistry {
       version: hello.version,
       capacity: hello.capacity,
       recipient,
+      journal: hello.journal,
       incarnation: { id: hello.incarnation, opened: new Set(), outdated: new Set() },
       session: undefined,
       refusals: 0,
