@@ -1,5 +1,6 @@
 /** Commands as another account, by real sudo with real rules. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Account,
@@ -70,6 +71,17 @@ async function runAs(account: Account, options: RunOptions = {}) {
   expect(said).not.toContain(password);
   expect(await rexec.close()).toBe(0);
   return { outcome, output: rexec.output(0), rexec };
+}
+
+/** What of ours lies in root's home for this sshd's hosts: others may use that home at the same time. */
+function leftFor(account: 'root'): string[] {
+  const locks = Array.from({ length: 8 }, (_, n) =>
+    createHash('sha256')
+      .update(`127.0.1.${n + 1}:${sshd.port}`)
+      .digest('hex')
+      .slice(0, 16),
+  );
+  return readdirSync(`/${account}`).filter((name) => locks.some((lock) => name.startsWith(`.pogo-${lock}`)));
 }
 
 describe('a command as another account', () => {
@@ -169,6 +181,13 @@ describe('a command as another account', () => {
     expect(sleeping(71003)).not.toEqual([]);
     await cut.hangUp();
     await expect.poll(() => sleeping(71003), { timeout: 20_000 }).toEqual([]);
+    // What is remembered of it lies with the account that it ran as, and is asked for there.
+    const later = await startRun(account, { credentials, argv: argv(71003) });
+    later.settle({ host: 0, attempt: 1, index: cut.index });
+    expect(await later.outcome(0)).toMatchObject({ state: 'killed', reason: 'connection-closed' });
+    expect(await later.close()).toBe(0);
+    expect(await halted.close()).toBe(0);
+    expect(leftFor('root')).toEqual([]);
   });
 });
 
@@ -264,6 +283,8 @@ describe('sudo that refuses', () => {
     rexec.run(0, 1, 2, 3, 4, 5, 6, 7);
     const outcomes = await rexec.outcomes([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(outcomes.map(({ state }) => state)).toEqual(Array(8).fill('succeeded'));
+    expect(await rexec.close()).toBe(0);
+    expect(leftFor('root')).toEqual([]);
   });
 
   it('sends no password to a host whose key nobody has vouched for', async () => {
