@@ -26,6 +26,8 @@ export { keyFingerprint } from './public-key.js';
 export { isRoot } from './root.js';
 export { type CommandOptions, type CommandResult, mustRun, runCommand } from './run-command.js';
 export { loopbackAddress } from './loopback-address.js';
+export { type PamService, createPamService } from './pam-service.js';
+export { type SudoRules, addSudoRules } from './sudo-rules.js';
 export { type Sshd, type SshdOptions, startSshd } from './sshd.js';
 export { type SshdSettings } from './sshd-config.js';
 export { type AuthAttempt, type SshdConnection, parseAuthAttempts, parseConnections } from './sshd-log.js';
@@ -43,6 +45,13 @@ export {
   type PracticeHostOptions,
   startPracticeHost,
 } from './practice-host.js';
+export {
+  type ScriptedHosts,
+  type ScriptedHostsOptions,
+  type ScriptedMeeting,
+  startScriptedHosts,
+} from './scripted-hosts.js';
+export { type ScriptedAct, type ScriptedCommand, scriptedOutput } from './scripted-hosts-stub.js';
 export { type PracticeAuthAttempt, type PracticeCredentials } from './practice-login.js';
 export { type LeakTracker, type LeakTrackerOptions, trackLeaks } from './leak-tracker.js';
 export { type OddHost, type OddHostOptions, type Oddity, refusedPort, startOddHost } from './odd-hosts.js';

@@ -1,0 +1,68 @@
+/** Samples of the memory of processes, kept in memory and written to a CSV file as they come. */
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+
+export interface MemorySample {
+  /** Since the start of the soak. */
+  seconds: number;
+  role: string;
+  pid: number;
+  rssBytes: number;
+  /** Memory shared with other processes counts in parts. */
+  pssBytes: number;
+  /** What is in no file: pages of mapped files come and go as the machine likes. */
+  anonymousBytes: number;
+  heapBytes: number | undefined;
+}
+
+/** Undefined when the process has ended. */
+export function memoryOf(
+  pid: number,
+): Pick<MemorySample, 'rssBytes' | 'pssBytes' | 'anonymousBytes'> | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    const bytes = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) * 1024;
+    const rssBytes = bytes('Rss');
+    if (rssBytes === 0) return undefined;
+    return { rssBytes, pssBytes: bytes('Pss'), anonymousBytes: bytes('Pss_Anon') };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The most that the process has had resident so far, in bytes. */
+export function peakResidentBytes(pid: number): number | undefined {
+  try {
+    const kilobytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+export class MemoryRecord {
+  readonly samples: MemorySample[] = [];
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+    writeFileSync(file, 'seconds,role,pid,rssBytes,pssBytes,anonymousBytes,heapBytes\n');
+  }
+
+  /** Takes one sample of each; those that have ended meanwhile are passed over. */
+  take(
+    seconds: number,
+    processes: readonly { pid: number; role: string; heapBytes: number | undefined }[],
+  ): void {
+    let lines = '';
+    for (const { pid, role, heapBytes } of processes) {
+      const memory = memoryOf(pid);
+      if (memory === undefined) continue;
+      const sample = { seconds, role, pid, ...memory, heapBytes };
+      this.samples.push(sample);
+      const { rssBytes, pssBytes, anonymousBytes } = memory;
+      lines += `${[seconds.toFixed(1), role, pid, rssBytes, pssBytes, anonymousBytes, heapBytes ?? ''].join(',')}\n`;
+    }
+    appendFileSync(this.#file, lines);
+  }
+}

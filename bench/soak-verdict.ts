@@ -1,0 +1,134 @@
+/** Says of each long-lived process of a soak whether its memory was flat, and draws it. */
+import { writeFileSync } from 'node:fs';
+import type { MemorySample } from './soak-memory.js';
+import { type Panel, plotSvg } from './soak-plot.js';
+import { blocksOf, mean, type Point, type Trend, trendOf } from './soak-trend.js';
+
+/** Flat: even the upper end of the 95 % interval of the slope of the PSS is below this, in MB an hour. */
+export const flatBelow = 10;
+const blockSeconds = 60;
+/** At most, of the time at the beginning that doesn't count. */
+const warmUpShare = 1 / 6;
+
+export interface VerdictOptions {
+  minutes: number;
+  plot: string;
+  say: (text: string) => void;
+}
+
+const titles: Record<string, string> = {
+  up: 'pogo up',
+  dispatcher: 'dispatcher',
+  worker: 'worker',
+  rexec: 'rexec of the job that lasts',
+  client: 'pogo run of the job that lasts',
+};
+
+/** Whether all were flat. */
+export function judgeMemory(
+  samples: readonly MemorySample[],
+  { minutes, plot, say }: VerdictOptions,
+): boolean {
+  const warmUpMinutes = minutes * warmUpShare;
+  const panels: Panel[] = [];
+  let allFlat = true;
+  say(`warm-up: ${warmUpMinutes.toFixed(0)} min; flat: below ${flatBelow} MB an hour with 95 % confidence`);
+  for (const [role, title] of Object.entries(titles)) {
+    const series = longestOf(samples.filter((sample) => sample.role === role));
+    const pss = blocksOf(
+      pointsOf(series, ({ pssBytes }) => pssBytes),
+      blockSeconds,
+      mean,
+    );
+    const anonymous = blocksOf(
+      pointsOf(series, ({ anonymousBytes }) => anonymousBytes),
+      blockSeconds,
+      mean,
+    );
+    const heap = blocksOf(
+      pointsOf(series, ({ heapBytes }) => heapBytes),
+      blockSeconds,
+      (values) => Math.min(...values),
+    );
+    const counted = (points: readonly Point[]) =>
+      points.filter(({ seconds }) => seconds >= warmUpMinutes * 60);
+    const trend = trendOf(counted(pss));
+    if (trend === undefined) {
+      say(`${title}: too few samples (${series.length})`);
+      allFlat = false;
+      continue;
+    }
+    const isFlat = trend.perHour + trend.uncertainty < flatBelow;
+    allFlat &&= isFlat;
+    const values = counted(pss).map(({ value }) => value);
+    say(
+      `${title}: ${isFlat ? 'flat' : 'NOT flat'}: PSS ${slopeText(trend)}, ` +
+        `between ${Math.min(...values).toFixed(0)} and ${Math.max(...values).toFixed(0)} MB; ` +
+        `anonymous ${slopeText(trendOf(counted(anonymous)))}; heap floor ${slopeText(trendOf(counted(heap)))}`,
+    );
+    const line = (points: readonly Point[]) =>
+      points.map(({ seconds, value }) => ({ x: seconds / 60, y: value }));
+    panels.push({
+      title,
+      note: slopeText(trend),
+      lines: [
+        { name: 'memory', points: line(pss) },
+        { name: 'heap', points: line(heap) },
+        {
+          name: 'trend',
+          points: [warmUpMinutes, minutes].map((minute) => ({ x: minute, y: trend.at(minute * 60) })),
+        },
+      ],
+    });
+  }
+  const short = samples.filter(
+    ({ role, pid }) =>
+      role === 'rexec' && pid !== longestOf(samples.filter((sample) => sample.role === 'rexec'))[0]?.pid,
+  );
+  if (short.length > 0) {
+    say(
+      `rexecs of the other jobs: at most ${(Math.max(...short.map(({ pssBytes }) => pssBytes)) / 1e6).toFixed(0)} MB PSS each`,
+    );
+  }
+  const all = blocksOf(totalsOf(samples), blockSeconds, mean).filter(
+    ({ seconds }) => seconds >= warmUpMinutes * 60,
+  );
+  say(
+    `all processes of the cluster together: ${slopeText(trendOf(all))}, at most ${Math.max(...all.map(({ value }) => value)).toFixed(0)} MB`,
+  );
+  writeFileSync(plot, plotSvg(panels, { minutes, warmUpMinutes }));
+  return allFlat;
+}
+
+/** The samples of the process that was there longest: a daemon that was started again would show. */
+function longestOf(samples: readonly MemorySample[]): MemorySample[] {
+  const byPid = new Map<number, MemorySample[]>();
+  for (const sample of samples) byPid.set(sample.pid, [...(byPid.get(sample.pid) ?? []), sample]);
+  return [...byPid.values()].sort((one, other) => other.length - one.length)[0] ?? [];
+}
+
+/** In MB; samples without the figure are passed over. */
+function pointsOf(
+  samples: readonly MemorySample[],
+  figure: (sample: MemorySample) => number | undefined,
+): Point[] {
+  return samples.flatMap((sample) => {
+    const bytes = figure(sample);
+    return bytes === undefined ? [] : [{ seconds: sample.seconds, value: bytes / 1e6 }];
+  });
+}
+
+/** The cluster's PSS at each time, clients left out. */
+function totalsOf(samples: readonly MemorySample[]): Point[] {
+  const sums = new Map<number, number>();
+  for (const { seconds, role, pssBytes } of samples) {
+    if (role !== 'client') sums.set(seconds, (sums.get(seconds) ?? 0) + pssBytes / 1e6);
+  }
+  return [...sums].map(([seconds, value]) => ({ seconds, value }));
+}
+
+function slopeText(trend: Trend | undefined): string {
+  if (trend === undefined) return 'not sampled';
+  const sign = trend.perHour < 0 ? '−' : '+';
+  return `${sign}${Math.abs(trend.perHour).toFixed(1)} ± ${trend.uncertainty.toFixed(1)} MB an hour`;
+}
