@@ -35,9 +35,11 @@ export interface FaultsOptions extends Fleet {
 const points = [
   'batch appended',
   'order sent',
+  'order sent',
   'order answered',
   'report sent',
   'report answered',
+  'command began',
   'command began',
   'command ended',
 ] as const;
@@ -120,8 +122,13 @@ export class Faults implements CallWatcher, CommandWatcher {
       (random, involved) => oneOf(workers, random, involved).crash(random.spread(50, 12_000), false),
       (random, involved) => oneOf(workers, random, involved).crash(random.spread(500, 12_000), true),
       (random, involved) => oneOf(workers, random, involved).killRexec(random),
+      (random, involved) => oneOf(workers, random, involved).cutHost(random),
       (random, involved) => oneOf(dispatchers, random, involved).freeze(random.spread(500, 20_000)),
+      // Long enough for another to take over, and not so long that its connections are given up.
+      (random, involved) => oneOf(dispatchers, random, involved).freeze(random.spread(5000, 13_000)),
       (random, involved) => oneOf(workers, random, involved).freeze(random.spread(500, 30_000)),
+      // Long enough to be called lost, while what it began goes on.
+      (random, involved) => oneOf(workers, random, involved).freeze(random.spread(4000, 40_000)),
       (random) => this.#endLease(random),
     ];
   }
@@ -139,7 +146,6 @@ export class Faults implements CallWatcher, CommandWatcher {
     const { dispatchers, workers, hosts, network, weather, time, trace } = this.#options;
     return [
       ...this.#deaths(),
-      (random) => random.pick(workers).cutHost(random),
       (random) => random.pick(hosts).crash(),
       (random) => network.cutOne(random),
       (random) => network.part(random.spread(100, 15_000), random),

@@ -120,20 +120,25 @@ export const plantedBugs = {
     },
   }),
 
-  'permit-freed-without-evidence': () => ({
-    beforeStart: ({ leader }) =>
-      leader.observe({
-        appended: (_batch, state) => {
-          for (const job of state.jobs.values()) {
-            for (const host of job.hosts) {
-              if (host.state !== 'unknown' || host.released) continue;
-              host.released = true;
-              if (host.earlier === undefined) job.disturbed--;
+  'permit-freed-without-evidence': () => {
+    const patched = new WeakSet<object>();
+    return {
+      beforeStart: ({ leader }) =>
+        leader.observe({
+          appended: (_batch, state) => {
+            for (const job of state.jobs.values()) {
+              if (patched.has(job)) continue;
+              patched.add(job);
+              const { counts } = job;
+              Object.defineProperty(job, 'disturbed', {
+                get: () => counts.permitted + counts.assigned + counts.connecting + counts.running,
+                set: () => undefined,
+              });
             }
-          }
-        },
-      }),
-  }),
+          },
+        }),
+    };
+  },
 
   'order-of-old-term-obeyed': () => {
     const newest = new Map<string, number>();

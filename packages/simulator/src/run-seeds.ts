@@ -16,7 +16,7 @@ export interface SeedsResult {
   commands: number;
   virtualMs: number;
   failed: SimulationResult[];
-  /** Entries of the log by type and state, over all seeds. */
+  /** As {@link SimulationResult.seen}, over all seeds. */
   seen: Map<string, number>;
 }
 

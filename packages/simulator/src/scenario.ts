@@ -18,6 +18,7 @@ export interface Scenario {
   hasLocks: boolean;
   workerLostAfterMs: number;
   snapshotEveryEntries: number;
+  archiveAfterMs: number;
   /** Faults come until then; afterwards everything works. */
   faultsUntilMs: number;
   faults: number;
@@ -27,7 +28,7 @@ export interface Scenario {
 }
 
 export function scenarioOf(random: Random, size: ScenarioSize): Scenario {
-  const hosts = size.hosts ?? random.integer(1, 5);
+  const hosts = size.hosts ?? random.integer(1, 6);
   const hasLocks = random.chance(0.75);
   const jobs = size.jobs ?? random.pick([1, 1, 1, 2, 2, 3]);
   const faultsUntilMs = random.spread(3000, 30_000);
@@ -35,12 +36,13 @@ export function scenarioOf(random: Random, size: ScenarioSize): Scenario {
   return {
     hosts,
     workers: random.pick([1, 2, 2, 3]),
-    dispatchers: random.pick([1, 2]),
+    dispatchers: random.pick([1, 2, 2]),
     jobs: Array.from({ length: jobs }, (_, at) => jobPlan(random, at, { hosts, faultsUntilMs, hasLocks })),
     maxConnections: random.pick([1, 2, 8]),
     hasLocks,
-    workerLostAfterMs: random.pick([1500, 6000, 20_000]),
+    workerLostAfterMs: random.pick([1000, 2000, 20_000]),
     snapshotEveryEntries: random.pick([5, 25, 100_000]),
+    archiveAfterMs: random.pick([8000, 3_600_000]),
     faultsUntilMs,
     faults: isRough ? random.integer(0, 6) : 0,
     traps: isRough ? random.integer(0, 4) : 0,
@@ -67,7 +69,7 @@ function jobPlan(
     key: `job-${at}`,
     startMs: random.spread(1, faultsUntilMs / 2),
     targets: `h[${first}-${first + targets - 1}]`,
-    concurrent: random.chance(0.6) ? random.integer(1, Math.max(1, Math.floor(targets / 2))) : null,
+    concurrent: random.chance(0.6) ? random.integer(1, Math.max(1, targets - 2)) : null,
     maxFailures: random.chance(0.15) ? 1 : null,
     jobTimeoutMs: random.pick([15_000, 60_000, 300_000, 300_000]),
     commandTimeoutMs: random.pick([4000, 60_000, 60_000]),

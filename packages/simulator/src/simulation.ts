@@ -6,17 +6,18 @@
  * 2. Same seed and options, same trace: whatever is not derived from the seed is a bug of the simulator.
  */
 import { pino } from 'pino';
+import { Census } from './census.js';
 import { Checker, isSettled, type Violation } from './checker/checker.js';
 import { SimulatedClient } from './client/simulated-client.js';
 import { DispatcherMachine } from './dispatcher/dispatcher-machine.js';
 import { Faults } from './faults.js';
 import { type CommandWatcher, SimulatedHost } from './hosts/simulated-host.js';
-import type { HostScript } from './hosts/simulated-rexec.js';
+import { HostScripts } from './hosts/host-scripts.js';
 import type { CallWatcher } from './network/call.js';
 import { Network } from './network/network.js';
 import { type BugName, plant } from './planted-bugs.js';
 import { Random } from './random.js';
-import { type Scenario, scenarioOf, type ScenarioSize } from './scenario.js';
+import { scenarioOf, type ScenarioSize } from './scenario.js';
 import { Backing } from './store/backing.js';
 import { Elections } from './store/elections.js';
 import { Trace } from './trace.js';
@@ -39,7 +40,7 @@ export interface SimulationResult {
   virtualMs: number;
   /** Commands that began on hosts. */
   commands: number;
-  /** How often what was seen: entries of the log by type and state. */
+  /** How often what came about: entries of the log, answers to orders, conflicts. */
   seen: ReadonlyMap<string, number>;
 }
 
@@ -55,18 +56,21 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const scenario = scenarioOf(root.fork('scenario'), options);
   const time = new VirtualTime();
   const trace = new Trace({ time, print: options.print });
-  const checker = new Checker({ nowMs: () => time.nowMs });
-  const seen = new Map<string, number>();
+  const census = new Census();
+  const checker = new Checker({ nowMs: () => time.nowMs, noted: (what) => census.note(what) });
   const violated = (rule: string, what: string) => checker.violated(rule, what);
 
-  const backing = new Backing((index, { writer, id, body }) => {
-    const text = Buffer.from(body).toString('utf8');
-    trace.add('log', `${index} ${writer} ${id} ${text}`);
-    count(seen, text);
-    checker.batchAppended(index, body);
-    faults.batchAppended(writer);
+  const backing = new Backing({
+    appended: (index, { writer, id, body }) => {
+      const text = Buffer.from(body).toString('utf8');
+      trace.add('log', `${index} ${writer} ${id} ${text}`);
+      census.batch(text);
+      checker.batchAppended(index, body);
+      faults.batchAppended(writer);
+    },
+    conflicted: () => census.note('append conflicts'),
   });
-  const watchers: CallWatcher[] = [checker];
+  const watchers: CallWatcher[] = [checker, census];
   const workerNames = Array.from({ length: scenario.workers }, (_, at) => `worker-${at + 1}`);
   const bug =
     options.bug &&
@@ -111,10 +115,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
         wallStartMs,
         workerLostAfterMs: scenario.workerLostAfterMs,
         snapshotEveryEntries: scenario.snapshotEveryEntries,
+        archiveAfterMs: scenario.archiveAfterMs,
         violated,
       }),
   );
-  const scripts = new Scripts(root.fork('scripts'), scenario, hosts, checker);
+  const scripts = new HostScripts(root.fork('scripts'), scenario, hosts, checker);
   const workers = workerNames.map(
     (name, at) =>
       new WorkerMachine({
@@ -179,7 +184,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     events: time.happened,
     virtualMs: time.nowMs,
     commands: checker.begunCount,
-    seen,
+    seen: census.seen,
   };
 
   /** (1) */
@@ -188,52 +193,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     network.calm();
     Object.assign(weather, { doubt: 0, slow: 0, staleRead: 0, outageUntilMs: 0 });
     for (const client of clients) client.isNetworkCalm = true;
-  }
-}
-
-/** What each host does with each job's command: drawn when somebody first asks, from a stream of its own. */
-class Scripts {
-  readonly #random: Random;
-  readonly #scenario: Scenario;
-  readonly #hosts: readonly SimulatedHost[];
-  readonly #checker: Checker;
-  readonly #known = new Map<string, HostScript>();
-
-  constructor(random: Random, scenario: Scenario, hosts: readonly SimulatedHost[], checker: Checker) {
-    this.#random = random;
-    this.#scenario = scenario;
-    this.#hosts = hosts;
-    this.#checker = checker;
-  }
-
-  of(job: number, index: number): HostScript {
-    const name = `${job} ${index}`;
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
-    const random = this.#random.fork(name);
-    const plan = this.#scenario.jobs.find(({ key }) => this.#checker.job(key)?.job === job);
-    const first = Number(/\d+/.exec(plan?.targets ?? '1')?.[0]);
-    const script: HostScript = {
-      host: this.#hosts[first - 1 + index]!,
-      dial: random.chance(0.9) ? 'ok' : random.pick(['unreachable', 'auth-failed']),
-      dialMs: random.spread(1, 3000),
-      durationMs: random.chance(0.6) ? random.spread(5, 3000) : random.spread(1000, 40_000),
-      exitCode: random.chance(0.8) ? 0 : random.integer(1, 125),
-    };
-    this.#known.set(name, script);
-    return script;
-  }
-}
-
-function count(seen: Map<string, number>, text: string): void {
-  const { entries } = JSON.parse(text) as {
-    entries: { type: string; state?: string; outcome?: { state: string; reason?: string } }[];
-  };
-  for (const { type, state, outcome } of entries) {
-    const name = [type, state, outcome?.state, outcome?.reason]
-      .filter((part) => part !== undefined)
-      .join(' ');
-    seen.set(name, (seen.get(name) ?? 0) + 1);
   }
 }
 

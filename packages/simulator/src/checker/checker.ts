@@ -28,9 +28,14 @@ export class Checker implements CallWatcher, CommandWatcher {
   readonly #terms = new Map<string, number>();
   readonly #refusedForGood = new Set<string>();
 
-  constructor(options: { nowMs: () => number }) {
+  /** @param options.noted for the census. */
+  constructor(options: { nowMs: () => number; noted: (what: string) => void }) {
     this.#nowMs = options.nowMs;
-    this.#log = new LogModel({ facts: this.#facts, violated: (rule, what) => this.violated(rule, what) });
+    this.#log = new LogModel({
+      facts: this.#facts,
+      violated: (rule, what) => this.violated(rule, what),
+      noted: options.noted,
+    });
   }
 
   violated(rule: string, what: string): void {

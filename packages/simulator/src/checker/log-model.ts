@@ -3,7 +3,9 @@
  *
  * 1. An attempt is out from its assignment until it is refused or ends; only then may another one follow (A3).
  * 2. What has ended stays as it is, except that an `unknown` may give way to evidence once (E2, I4).
- * 3. Every end, refusal and halt is held against what the hosts have seen (E1).
+ * 3. A host counts against the job's own cap from its order until there is evidence that each of its attempts is over, or
+ *    somebody releases it (I1, E1).
+ * 4. Every end, refusal and halt is held against what the hosts have seen (E1).
  */
 import type { AttemptName } from '../hosts/simulated-host.js';
 import { contradiction, type LoggedOutcome } from './evidence.js';
@@ -34,6 +36,8 @@ export interface HostModel {
   hasStarted: boolean;
   isReplaced: boolean;
   isReleased: boolean;
+  /** Attempts before the present one of which nobody knows how they ended. */
+  earlier: readonly number[];
 }
 
 export interface JobModel {
@@ -44,6 +48,7 @@ export interface JobModel {
   isHalted: boolean;
   needsCredentials: boolean;
   ended: string | undefined;
+  isArchived: boolean;
 }
 
 /** What an attempt was called in the log: assigned to whom, and whether it is said never to begin. */
@@ -60,11 +65,17 @@ export class LogModel {
   readonly #attempts = new Map<string, AttemptModel>();
   readonly #facts: Facts;
   readonly #violated: (rule: string, what: string) => void;
+  readonly #noted: (what: string) => void;
   #atMs = 0;
 
-  constructor(options: { facts: Facts; violated: (rule: string, what: string) => void }) {
+  constructor(options: {
+    facts: Facts;
+    violated: (rule: string, what: string) => void;
+    noted: (what: string) => void;
+  }) {
     this.#facts = options.facts;
     this.#violated = options.violated;
+    this.#noted = options.noted;
   }
 
   /** Who the log says runs it, if it does. */
@@ -95,6 +106,10 @@ export class LogModel {
         return;
       case 'job-ended':
         return this.#end(job, entry);
+      case 'job-archived':
+        if (job.ended === undefined) this.#violated('I4', `job ${job.job} is archived, and has not ended`);
+        job.isArchived = true;
+        return;
       case 'job-reopened':
         job.ended = undefined;
         job.isHalted = false;
@@ -107,13 +122,16 @@ export class LogModel {
       default:
         if (typeof entry.hosts !== 'object') return;
         for (const host of indexes(entry.hosts)) this.#move(job, host, entry);
+        if (entry.type === 'hosts-assigned') this.#checkCap(job);
     }
   }
 
   #accept(entry: RawEntry): void {
     const { job = -1, idempotencyKey: key = '', hosts, limits } = entry;
     if (this.jobs.has(job)) this.#violated('L1', `job ${job} is accepted twice`);
-    if (this.keys.has(key)) this.#violated('L7', `key ${key} is accepted twice`);
+    // The key is remembered until the job is archived.
+    const known = this.jobs.get(this.keys.get(key) ?? -1);
+    if (known?.isArchived === false) this.#violated('L7', `key ${key} is accepted twice`);
     this.keys.set(key, job);
     this.jobs.set(job, {
       job,
@@ -128,10 +146,12 @@ export class LogModel {
         hasStarted: false,
         isReplaced: false,
         isReleased: false,
+        earlier: [],
       })),
       isHalted: false,
       needsCredentials: false,
       ended: undefined,
+      isArchived: false,
     });
   }
 
@@ -167,10 +187,16 @@ export class LogModel {
           this.#violated('I4', `${show(name)} is retried while it is ${host.phase}`);
         if (!this.retriesAsked.has(job.job))
           this.#violated('I7', `${show(name)} is retried, and nobody asked`);
-        job.hosts[index] = { ...host, ...anew, attempt: host.attempt + 1 };
+        job.hosts[index] = {
+          ...host,
+          ...anew,
+          earlier: isOpenUnknown(host) ? [...host.earlier, host.attempt] : host.earlier,
+          attempt: host.attempt + 1,
+        };
         return;
       case 'hosts-released':
         host.isReleased = true;
+        host.earlier = [];
         return;
       default:
         return;
@@ -184,11 +210,21 @@ export class LogModel {
     this.#attempts.set(`${name.job}/${name.host}/${name.attempt}`, { worker, never: undefined });
   }
 
+  /** (3) */
+  #checkCap({ job, concurrent, hosts }: JobModel): void {
+    const counting = hosts.filter(
+      (host) => host.phase === 'out' || isOpenUnknown(host) || host.earlier.length > 0,
+    ).length;
+    if (concurrent !== null && counting > concurrent)
+      this.#violated('I1', `${counting} hosts of job ${job} count; its cap is ${concurrent}`);
+  }
+
   #refuse(job: JobModel, host: HostModel, name: AttemptName): void {
     this.#never(name, 'refused');
     if (host.phase === 'ended' && host.outcome?.state === 'unknown' && !host.isReplaced) {
       host.phase = 'never';
       host.isReplaced = true;
+      this.#noted('a refusal replaces unknown');
     } else if (host.phase !== 'out') {
       this.#violated('I4', `${show(name)} is refused while it is ${host.phase}`);
     } else if (job.isHalted) {
@@ -214,9 +250,13 @@ export class LogModel {
     const against = contradiction(outcome, this.#facts.of(name));
     if (against !== undefined)
       this.#violated('E1', `${show(name)} is said to be ${outcome.state}, but ${against}`);
-    if (isEvidence) host.isReplaced = true;
+    if (isEvidence) {
+      host.isReplaced = true;
+      this.#noted('evidence replaces unknown');
+    }
     host.phase = 'ended';
     host.outcome = outcome;
+    if (outcome.state === 'succeeded') host.earlier = [];
     const model = this.attempt(name);
     if (model !== undefined && outcome.state !== 'unknown') model.never = outcome.state;
   }
@@ -224,6 +264,8 @@ export class LogModel {
   /** Evidence for an attempt before the present one. */
   #settleEarlier(job: JobModel, { host = -1, attempt = -1, outcome }: RawEntry): void {
     const name = { job: job.job, host, attempt };
+    const present = job.hosts[host];
+    if (present !== undefined) present.earlier = present.earlier.filter((other) => other !== attempt);
     const model = this.attempt(name);
     if (model === undefined || attempt >= (job.hosts[host]?.attempt ?? 0))
       return this.#violated('I4', `${show(name)} is settled as an earlier one`);
@@ -264,6 +306,11 @@ const anew = {
   isReplaced: false,
   isReleased: false,
 } satisfies Partial<HostModel>;
+
+/** Nobody knows how its attempt ended, and nobody has said that this doesn't matter. */
+function isOpenUnknown({ phase, outcome, isReleased }: HostModel): boolean {
+  return phase === 'ended' && outcome?.state === 'unknown' && !isReleased;
+}
 
 export function show({ job, host, attempt }: AttemptName): string {
   return `attempt ${attempt} of host ${host} of job ${job}`;

@@ -28,6 +28,7 @@ export interface DispatcherMachineOptions {
   wallStartMs: number;
   workerLostAfterMs: number;
   snapshotEveryEntries: number;
+  archiveAfterMs: number;
   violated: (rule: string, what: string) => void;
 }
 
@@ -114,6 +115,8 @@ export class DispatcherMachine {
       limits: {
         vaultRefillMs: 5000,
         sweepEveryMs: 0x7fffffff,
+        archiveEveryMs: 4000,
+        archiveAfterMs: this.#options.archiveAfterMs,
         workerLostAfterMs: this.#options.workerLostAfterMs,
         snapshotEveryEntries: this.#options.snapshotEveryEntries,
       },
@@ -149,7 +152,7 @@ export class DispatcherMachine {
     trace.add(this.name, `is frozen for ${Math.round(forMs)} ms`);
     process.freeze(forMs);
     // Its session with the store ends when it is silent for too long; it hears of that when it goes on.
-    time.schedule(random.spread(300, 5000), () => {
+    time.schedule(random.spread(300, 3000), () => {
       if (process.isFrozen) store.elections.expire(process, 0);
     });
   }

@@ -345,6 +345,8 @@ export class SimulatedRexec implements Rexec {
 
   #exitSoon(): void {
     const { random } = this.#surroundings;
+    // One that hangs has to be killed by whoever needs it dead.
+    if (random.chance(0.1)) this.process.freeze(random.spread(1000, 60_000));
     this.process.clock.setTimer(random.spread(0.1, 300), () => this.process.crash());
   }
 

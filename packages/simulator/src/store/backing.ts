@@ -19,14 +19,19 @@ import type {
 
 export class Backing {
   readonly #appended: (index: number, batch: Batch) => void;
+  readonly #conflicted: () => void;
   #batches: Batch[] = [];
   #pointer: SnapshotPointer = { floor: 0, snapshot: null, version: 0 };
   readonly #documents = new Map<string, Document>();
   #lastVersion = 0;
 
-  /** @param appended called once for each batch, when it comes to stand in the log. */
-  constructor(appended: (index: number, batch: Batch) => void) {
-    this.#appended = appended;
+  /**
+   * @param options.appended called once for each batch, when it comes to stand in the log.
+   * @param options.conflicted called when somebody wants to write where another batch stands.
+   */
+  constructor(options: { appended: (index: number, batch: Batch) => void; conflicted: () => void }) {
+    this.#appended = options.appended;
+    this.#conflicted = options.conflicted;
   }
 
   append(index: number, batch: Batch): AppendOutcome {
@@ -37,6 +42,7 @@ export class Backing {
     const found = this.#batches[index - floor];
     if (found !== undefined) {
       const isSame = found.writer === batch.writer && found.id === batch.id;
+      if (!isSame) this.#conflicted();
       return isSame ? { kind: 'ok' } : { kind: 'conflict', found: { writer: found.writer, id: found.id } };
     }
     this.#batches.push({ ...batch, body: batch.body.slice() });

@@ -8,6 +8,7 @@ import type { JournalRecord } from '@pogo/protocol';
 import { JournalState, RecordingJournal, type Urgency } from '@pogo/worker';
 import type { Random } from '../random.js';
 import type { SimulatedProcess } from '../simulated-process.js';
+import type { Trace } from '../trace.js';
 
 /** What outlives the process. */
 export class JournalFile {
@@ -42,6 +43,7 @@ export class SimulatedJournal extends RecordingJournal {
   readonly #file: JournalFile;
   readonly #process: SimulatedProcess;
   readonly #random: Random;
+  readonly #trace: Trace;
   readonly #bug: JournalBug | undefined;
   #waiters: Waiter[] = [];
   #isSyncing = false;
@@ -51,6 +53,7 @@ export class SimulatedJournal extends RecordingJournal {
     file: JournalFile;
     process: SimulatedProcess;
     random: Random;
+    trace: Trace;
     bug: JournalBug | undefined;
   }) {
     super();
@@ -58,6 +61,7 @@ export class SimulatedJournal extends RecordingJournal {
     this.#file = file;
     this.#process = options.process;
     this.#random = options.random;
+    this.#trace = options.trace;
     this.#bug = options.bug;
     this.id = file.id;
     this.state = JournalState.of(file.records);
@@ -78,6 +82,7 @@ export class SimulatedJournal extends RecordingJournal {
   #write(records: readonly JournalRecord[], urgency: Urgency): Promise<boolean> {
     for (const record of records) this.state.apply(record);
     this.#file.records.push(...records);
+    for (const record of records) this.#trace.add(this.#process.name, `journals ${JSON.stringify(record)}`);
     if (urgency === 'whenever' || this.#bug === 'volatile') return Promise.resolve(true);
     this.#wantedCount = this.#file.records.length;
     const durable = new Promise<boolean>((resolve) => {
@@ -97,6 +102,7 @@ export class SimulatedJournal extends RecordingJournal {
       const takesMs = this.#random.chance(0.02) ? this.#random.spread(10, 3000) : this.#random.spread(0.1, 5);
       clock.setTimer(takesMs, () => {
         this.#file.syncedCount = count;
+        this.#trace.add(this.#process.name, `has ${count} records in its journal for good`);
         this.#isSyncing = false;
         const done = this.#waiters.filter((waiter) => waiter.count <= count);
         this.#waiters = this.#waiters.filter((waiter) => waiter.count > count);

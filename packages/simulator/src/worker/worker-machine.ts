@@ -78,6 +78,7 @@ export class WorkerMachine {
         file: this.#journalFile,
         process,
         random: random.fork('journal'),
+        trace,
         bug: this.#options.journalBug,
       }),
       endProcess: (pid) => this.#rexecOf(pid)?.process.crash(),
