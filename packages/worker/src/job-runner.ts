@@ -5,14 +5,12 @@
  *    been halted: then it is refused, truthfully, since rexec never got it.
  * 2. Every attempt ends in exactly one final report: rexec's, a refusal, or `unknown` when rexec died with it and the
  *    host has no evidence (E1); evidence may still come after that (E2).
- * 3. A report of the end leaves only after the output before it is in the spool: who hears of the end can read it all.
- * 4. A refusal is said only when it is journaled (A3). Results are said at once: what the journal misses after a crash is
- *    reported as `unknown`, and the host keeps its outcome until rexec hears that it is recorded (E4).
  */
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { AttemptReport, OpenJobParams, OrderedAttempt, OutputFrame, RexecMessage } from '@pogo/protocol';
 import type { AcceptedHostKeys } from './accepted-host-keys.js';
 import type { Attempt } from './attempt.js';
+import { AttemptEnds } from './attempt-ends.js';
 import type { AttachmentCache } from './attachment-cache.js';
 import type { Claimant, ConnectionSlots } from './connection-slots.js';
 import type { DispatcherContact } from './dispatcher-contact.js';
@@ -23,7 +21,6 @@ import type { FinalReport, Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 import type { Outbox } from './outbox.js';
 import { Questions, type SettledAttempt } from './questions.js';
-import { RecordedResults } from './recorded-results.js';
 import type { RexecPool } from './rexec-pool.js';
 import type { Rexec, RexecEnd } from './rexec-process.js';
 
@@ -61,15 +58,13 @@ export class JobRunner implements Claimant {
   readonly #rexec: JobRexec;
   readonly #script: JobScript;
   readonly #questions: Questions;
-  readonly #recorded = new RecordedResults();
+  readonly #ends: AttemptEnds;
   #queue: OrderedAttempt[] = [];
   /** By host: a host has one attempt at a time. */
   readonly #running = new Map<number, Running>();
   /** Set once nothing more may begin, to the reason. */
   #refusal: string | undefined;
   #closing = false;
-  /** Reports on their way to the outbox. */
-  #settling = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: JobRunnerOptions) {
@@ -89,6 +84,7 @@ export class JobRunner implements Claimant {
       answered: (reports) => this.#answered(reports),
       release: (slot) => slots.release(this, slot),
     });
+    this.#ends = new AttemptEnds({ ...options, job: this.job, settled: () => this.#tellIdle() });
     spool.onPressure((isFull) => (isFull ? this.#rexec.current?.pause() : this.#rexec.current?.resume()));
     slots.join(this);
   }
@@ -285,7 +281,7 @@ export class JobRunner implements Claimant {
       }
     }
     if (begun.length > 0) this.#options.outbox.add(begun);
-    if (ends.length > 0) void this.#settle(ends, this.#rexec.current);
+    if (ends.length > 0) this.#settle(ends, this.#rexec.current);
     this.#tellIdle();
   }
 
@@ -293,7 +289,7 @@ export class JobRunner implements Claimant {
   #answered(reports: readonly AttemptReport[]): void {
     const ends = reports.filter((report) => report.event === 'finished');
     const others = reports.filter((report) => report.event !== 'finished');
-    if (ends.length > 0) void this.#settle(ends, this.#rexec.current);
+    if (ends.length > 0) this.#settle(ends, this.#rexec.current);
     if (others.length > 0) this.#options.outbox.add(others);
     this.#tellIdle();
   }
@@ -306,26 +302,8 @@ export class JobRunner implements Claimant {
     this.#options.slots.release(this, { dialling: running.dialling });
   }
 
-  /** Journals ends, and hands them to the outbox once their output is in the spool (3); refusals only when journaled (4). */
-  async #settle(ends: readonly FinalReport[], rexec: Rexec | undefined): Promise<void> {
-    const { journal, outbox, spool } = this.#options;
-    this.#settling++;
-    const hurry = this.#running.size < fewRunning;
-    // Of these rexec says that it never dialled: as good as never handed over.
-    const refused = ends.filter(({ event }) => event === 'refused');
-    const results = ends.filter(({ event }) => event === 'finished');
-    if (results.length > 0) {
-      void journal.finished(results).then((isDurable) => {
-        if (isDurable && rexec !== undefined) this.#recorded.add(rexec, results);
-      });
-    }
-    const [isRefusalDurable] = await Promise.all([
-      refused.length === 0 || journal.refused(refused, 'refused by rexec'),
-      spool.flushed({ hurry }),
-    ]);
-    outbox.add(isRefusalDurable ? ends : results);
-    this.#settling--;
-    this.#tellIdle();
+  #settle(ends: readonly FinalReport[], rexec: Rexec | undefined): void {
+    void this.#ends.take(ends, { hurry: this.#running.size < fewRunning, rexec });
   }
 
   #refuseQueue(reason: string): void {
@@ -333,14 +311,7 @@ export class JobRunner implements Claimant {
   }
 
   #refuse(attempts: readonly Attempt[], reason: string): void {
-    const { journal, outbox } = this.#options;
-    this.#settling++;
-    const refused = attempts.map(({ host, attempt }) => ({ job: this.job, host, attempt }));
-    void journal.refused(refused, reason).then((isDurable) => {
-      if (isDurable) outbox.add(refused.map((attempt) => ({ ...attempt, event: 'refused', reason })));
-      this.#settling--;
-      this.#tellIdle();
-    });
+    void this.#ends.refuse(attempts, reason);
   }
 
   /** There is no script to send: nothing is dialled. */
@@ -354,7 +325,7 @@ export class JobRunner implements Claimant {
       attempt,
       outcome,
     }));
-    void this.#settle(denied, undefined);
+    this.#settle(denied, undefined);
   }
 
   /**
@@ -418,7 +389,7 @@ export class JobRunner implements Claimant {
   get #isIdle(): boolean {
     return (
       this.#running.size === 0 &&
-      this.#settling === 0 &&
+      this.#ends.underWay === 0 &&
       this.#queue.length === 0 &&
       this.#questions.size === 0
     );

@@ -103,7 +103,18 @@ async function run(options: RunOptions): Promise<void> {
     process.stdin.on('end', () => void end(0));
     process.stdin.on('error', () => void end(0));
   }
-  await worker.start();
+  try {
+    await worker.start();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    await worker.stop();
+    fail(
+      exitCodes.error,
+      'directory-unavailable',
+      `${message}: the worker needs its spool and its attachments to be directories of its own that it can write`,
+    );
+  }
 }
 
 /** Beside this program, as it is built or as it is installed. */
