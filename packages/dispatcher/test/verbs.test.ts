@@ -157,6 +157,24 @@ describe('a retry', () => {
     expect(worker.openings).toHaveLength(1);
   });
 
+  it('of a running job with other credentials brings these to the worker first', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const worker = await cluster.worker(dispatcher, {
+      script: (attempt, self) => (attempt.host === 0 ? fail : begin)(attempt, self),
+    });
+    await submit(api, jobRequest('a[1-2]'));
+    await worker.until(() => worker.assigned.length === 2);
+    for await (const line of api.lines('/v1/jobs/last/events?follow'))
+      if (line.includes('exit-nonzero')) break;
+    const credentials = { ...sealFor(await specOf(api)), ciphertext: 'b3RoZXI' };
+    expect((await act(api, 'retry', { hosts: 'a1', credentials })).status).toBe(202);
+    await worker.until(() => worker.assigned.length === 3);
+    expect(worker.openings.map((opening) => opening.credentials.ciphertext)).toEqual([
+      expect.not.stringMatching('b3RoZXI') as string,
+      'b3RoZXI',
+    ]);
+  });
+
   it('takes hosts of unknown outcome only when they are named', async () => {
     const { api, worker } = await withUnknown();
     expect(problemOf(await actSealed(api, 'retry'))).toMatchObject({ code: 'nothing-to-do' });
