@@ -118,7 +118,7 @@ export function stubText(
   if (!known) minified.set(key, [head, tail]);
   return {
     head: head.replace(/@([a-z]+)/g, (_, name: keyof StubSettings) => String(settings[name])),
-    // The shell runs the brace group once it has seen the line's end.
-    tail: `${tail}\n`,
+    // It ends in one line feed: the shell runs the brace group once it has seen that, and what follows it is the reader's.
+    tail,
   };
 }

@@ -286,6 +286,21 @@ function processesMarked(wanted: (mark: string) => boolean): string[] {
   return found;
 }
 
+/** Everything of the run ends by KILL but those whose line `spare` matches. */
+export function killAll(run: HostRun, spare?: RegExp): void {
+  let lines: string[];
+  do {
+    lines = run.processes().filter((line) => !spare?.test(line));
+    for (const line of lines) {
+      try {
+        process.kill(Number(line.split(' ', 1)[0]), 'SIGKILL');
+      } catch {
+        // It has ended since.
+      }
+    }
+  } while (lines.length > 0);
+}
+
 /** Ends what a failed test left behind, of this file's runs only. */
 export function sweep(): void {
   for (const line of processesMarked((mark) => marks.has(mark))) {

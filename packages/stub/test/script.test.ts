@@ -10,6 +10,7 @@ import {
   claimInterpreters,
   claimOf,
   interpreter,
+  killAll,
   newDirectory,
   newHome,
   newLockKey,
@@ -218,7 +219,7 @@ describe.each(claimInterpreters)('under %s', (name) => {
       ...whole,
       onEvent: (event, run) => {
         if (event.kind !== 'stdout') return;
-        for (const line of run.processes()) process.kill(Number(line.split(' ', 1)[0]), 'SIGKILL');
+        killAll(run);
       },
     });
     expect(readdirSync(home)).toHaveLength(2);

@@ -9,6 +9,7 @@ import {
   claimInterpreters,
   claimOf,
   interpreter,
+  killAll,
   newHome,
   newLockKey,
   runOnHost,
@@ -33,18 +34,6 @@ function onceOutput(act: (run: HostRun) => void) {
     done = true;
     act(run);
   };
-}
-
-/** Everything of the run ends by KILL but those whose line `spare` matches: the stub first, and last what it runs. */
-function killAll(run: HostRun, spare?: RegExp): void {
-  for (const line of run.processes()) {
-    if (spare?.test(line)) continue;
-    try {
-      process.kill(Number(line.split(' ', 1)[0]), 'SIGKILL');
-    } catch {
-      // It has ended since.
-    }
-  }
 }
 
 describe.each(claimInterpreters)('under %s', (name) => {
@@ -175,7 +164,14 @@ describe.each(claimInterpreters)('under %s', (name) => {
       home,
       claim: claimOf(lockKey),
       command: shell("trap '' TERM; echo up; sleep 1000 & while :; do sleep 1000; done"),
-      onEvent: onceOutput((run) => run.child.kill('SIGKILL')),
+      onEvent: onceOutput((run) => {
+        const waiting = setInterval(() => {
+          // The command is watched: main shell, actor, reader, the actor's sleep, the command, its two sleeps.
+          if (run.processes().length < 7) return;
+          clearInterval(waiting);
+          run.child.kill('SIGKILL');
+        }, 20);
+      }),
     });
     expect(ended).toMatchObject({ exit: { kind: 'unknown' }, killed: true, killConfirmed: true });
     expect(leftBehind).toEqual([]);

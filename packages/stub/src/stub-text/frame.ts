@@ -4,7 +4,8 @@ export const frameText = `
 _frame() {
   _tries=0
   until printf '\\036pogo-%s %.400s\\n' $_nonce "$1"; do
-    [ $((_tries += 1)) -lt 600 ] && sleep 1 || return
+    # Where \`printf\` is a program, a broken pipe ends that, and not us.
+    [ $? -lt 128 ] && [ $((_tries += 1)) -lt 600 ] && sleep 1 || return
   done
 }
 

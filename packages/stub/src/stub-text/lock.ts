@@ -36,9 +36,7 @@ _lock() {
   [ ! "$_holder" ] || [ $_fenced ] || {
     _greet
     _wait &
-    wait $!
-    _status=$?
-    [ $_status = 0 ] || _leave "u $_status $_holder"
+    wait $! || _leave "u $? $_holder"
     _look
   }
   [ ! $_fenced ] || _leave "f $_fenced"
