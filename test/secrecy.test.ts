@@ -51,7 +51,10 @@ function startGatedJob(gate: string, more: readonly string[] = []) {
   const lines = createInterface({ input: child.stdout! });
   const started = once(lines, 'line');
   const ended = once(child, 'close').then(([code]: number[]) => ({ code, stderr }));
-  return { started: Promise.race([started, ended]), ended };
+  const early = ended.then((end) => {
+    throw new Error(`it ended before a command began: ${JSON.stringify(end)}`);
+  });
+  return { started: Promise.race([started, early]), ended };
 }
 
 async function memoryOf(pid: number): Promise<string> {

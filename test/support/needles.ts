@@ -52,29 +52,41 @@ export function formsInFile(path: string, needles: readonly Needle[]): string[] 
   }
 }
 
-/**
- * Every regular file below `directory`, with the forms found in it; files that it finds nothing in are left out. With
- * `sinceMs` only files that were written since that wall-clock instant are looked at.
- */
+export interface SearchLimits {
+  /** Only files that were written since this wall-clock instant, in milliseconds. */
+  readonly sinceMs?: number;
+  /** How many directories deep to look; 0 is the directory's own files. */
+  readonly depth?: number;
+}
+
+/** Every regular file below `directory`, with the forms found in it; files that it finds nothing in are left out. */
 export function formsBelow(
   directory: string,
   needles: readonly Needle[],
-  sinceMs = 0,
+  { sinceMs = 0, depth = Infinity }: SearchLimits = {},
 ): { path: string; forms: string[] }[] {
   const found: { path: string; forms: string[] }[] = [];
-  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (!entry.isFile()) continue;
-    try {
-      if (statSync(path).mtimeMs < sinceMs) continue;
-      const forms = formsInFile(path, needles);
-      if (forms.length > 0) found.push({ path, forms });
-    } catch (error) {
-      // Removed meanwhile, by whoever else uses the directory.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  // What others who use the directory remove meanwhile is no fault.
+  const entries = unlessGone(() => readdirSync(directory, { withFileTypes: true })) ?? [];
+  for (const entry of entries) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory() && depth > 0) {
+      found.push(...formsBelow(path, needles, { sinceMs, depth: depth - 1 }));
+    } else if (entry.isFile()) {
+      const forms = unlessGone(() => (statSync(path).mtimeMs < sinceMs ? [] : formsInFile(path, needles)));
+      if (forms !== undefined && forms.length > 0) found.push({ path, forms });
     }
   }
   return found;
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Arguments and environments of all processes that can be seen. */
