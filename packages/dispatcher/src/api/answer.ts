@@ -1,6 +1,7 @@
 /** What a handler answers: a document, a stream, or a problem (RFC 9457). Nothing expected is thrown. */
 import type { Readable } from 'node:stream';
 import { type Problem, type ProblemCode, problemTypePrefix } from '@pogo/protocol';
+import type { ReignEnd } from '../leader/reign.js';
 
 export type Answer =
   | { kind: 'document'; status: number; body: unknown; headers?: Record<string, string> }
@@ -72,11 +73,11 @@ export function document(body: unknown, status = 200, headers?: Record<string, s
   return { kind: 'document', status, body, ...(headers && { headers }) };
 }
 
-/** For everything that needs the log while nobody leads. */
-export function storeUnavailable(): ProblemAnswer {
-  return problem(
-    'store-unavailable',
-    'This dispatcher does not lead its log at the moment, so it can neither read nor decide: try again shortly.',
-    { headers: { 'retry-after': '1' } },
-  );
+/** For everything that needs the log while nobody leads; `leader` knows whether that is the store's fault. */
+export function storeUnavailable({ lastEnd }: { lastEnd: ReignEnd | undefined }): ProblemAnswer {
+  const detail =
+    lastEnd?.kind === 'store-unavailable'
+      ? `This dispatcher can neither read nor decide: ${lastEnd.detail}.`
+      : 'This dispatcher does not lead its log at the moment, so it can neither read nor decide: try again shortly.';
+  return problem('store-unavailable', detail, { headers: { 'retry-after': '1' } });
 }

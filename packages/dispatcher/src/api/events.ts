@@ -43,7 +43,7 @@ export function eventRoutes(context: ApiContext): Route[] {
           });
         }
         const viewed = await viewJob(context, params.id);
-        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id);
+        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
         const sse = headers.accept?.includes('text/event-stream') ?? false;
         const request = { view: viewed.view, seen, live: sse || query.follow, signal };
         const counted = countFollower(context.metrics, 'events', followJob(context, request));

@@ -36,14 +36,14 @@ export function haltRoutes(context: ApiContext): Route[] {
           const entries = decision.kind === 'halted' ? decision.entries : [];
           return { entries, answer: { job, kind: decision.kind } };
         });
-        if (outcome.kind === 'lost') return storeUnavailable();
+        if (outcome.kind === 'lost') return storeUnavailable(context.leader);
         const { job, kind } = outcome.answer;
         const found = await findJob(context, String(Math.max(0, job)), jobDocument);
         if (kind === 'ended' || found.kind === 'archived') {
           return problem('job-ended', 'The job has ended already: there is nothing to halt.');
         }
         if (kind === 'unknown-job') return unknownJob(id);
-        return found.kind === 'live' ? document(found.value, 202) : lookupProblem(found, id);
+        return found.kind === 'live' ? document(found.value, 202) : lookupProblem(found, id, context.leader);
       },
     }),
   ];

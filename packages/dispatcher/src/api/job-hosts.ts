@@ -32,7 +32,7 @@ export function jobHostRoutes(context: ApiContext): Route[] {
         const from = query.cursor === undefined ? 0 : Number(/^\d{1,8}$/.exec(query.cursor)?.[0] ?? NaN);
         if (Number.isNaN(from)) return invalidCursor();
         const viewed = await viewJob(context, params.id);
-        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id);
+        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
         const names = viewed.view.hosts;
         const page = (
           hosts: number,
@@ -55,7 +55,7 @@ export function jobHostRoutes(context: ApiContext): Route[] {
           ),
         );
         if (lookup.kind === 'live') return document(lookup.value);
-        if (lookup.kind !== 'archived') return lookupProblem(lookup, params.id);
+        if (lookup.kind !== 'archived') return lookupProblem(lookup, params.id, context.leader);
         const hosts = await context.archive.hosts(lookup.archived);
         return document(
           page(

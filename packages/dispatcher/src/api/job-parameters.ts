@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { ReignEnd } from '../leader/reign.js';
 import { problem, type ProblemAnswer, storeUnavailable } from './answer.js';
 
 /** The job in a path: `p0000000012`, `p12`, `12`, or `last`. */
@@ -14,8 +15,12 @@ export function unknownJob(id: string): ProblemAnswer {
 }
 
 /** The problem of a look-up that found nothing. */
-export function lookupProblem(lookup: { kind: 'unknown' | 'lost' }, id: string): ProblemAnswer {
-  return lookup.kind === 'lost' ? storeUnavailable() : unknownJob(id);
+export function lookupProblem(
+  lookup: { kind: 'unknown' | 'lost' },
+  id: string,
+  leader: { lastEnd: ReignEnd | undefined },
+): ProblemAnswer {
+  return lookup.kind === 'lost' ? storeUnavailable(leader) : unknownJob(id);
 }
 
 export const pageQuery = {

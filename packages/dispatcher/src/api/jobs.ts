@@ -74,7 +74,7 @@ export function jobRoutes(context: ApiContext): Route[] {
         if (found.kind === 'live') return document(found.value);
         return found.kind === 'archived'
           ? document(found.archived.document)
-          : lookupProblem(found, params.id);
+          : lookupProblem(found, params.id, context.leader);
       },
     }),
   ];
@@ -98,7 +98,7 @@ async function submitAnswer(
     case 'known': {
       const id = formatJobId(outcome.job);
       const found = await findJob(context, id, jobDocument);
-      if (found.kind === 'unknown' || found.kind === 'lost') return storeUnavailable();
+      if (found.kind === 'unknown' || found.kind === 'lost') return storeUnavailable(context.leader);
       const job = found.kind === 'live' ? found.value : found.archived.document;
       return document(job, 202, { location: `/v1/jobs/${id}` });
     }
@@ -133,7 +133,7 @@ async function submitAnswer(
         `The script that the job refers to isn't here whole: PUT /v1/attachments/${outcome.sha256} first.`,
       );
     case 'lost':
-      return storeUnavailable();
+      return storeUnavailable(context.leader);
   }
 }
 
@@ -152,7 +152,7 @@ async function listJobs(
     }
     return { numbers: new Set(numbers), documents };
   });
-  if (live.kind === 'lost') return storeUnavailable();
+  if (live.kind === 'lost') return storeUnavailable(leader);
   const archived = (await archive.list()).filter((job) => job < before && !live.answer.numbers.has(job));
   const numbers = [...live.answer.numbers, ...archived].sort((a, b) => b - a);
   const jobs: JobDocument[] = [];

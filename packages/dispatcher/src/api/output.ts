@@ -63,7 +63,7 @@ export function outputRoutes(context: ApiContext): Route[] {
           });
         }
         const viewed = await viewJob(context, params.id);
-        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id);
+        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
         const lines = jobOutput(context, { view: viewed.view, follow: query.follow, from, signal });
         return {
           kind: 'stream',
@@ -93,7 +93,7 @@ export function outputRoutes(context: ApiContext): Route[] {
       },
       async handle({ params, query, headers, signal }) {
         const viewed = await viewJob(context, params.id);
-        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id);
+        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
         const host = viewed.view.hosts.hosts.indexOf(params.host);
         if (host === -1) {
           return problem(
@@ -120,7 +120,8 @@ async function hostOutput(
   const { view, host, query, signal } = request;
   const { stream, follow } = query;
   const located = await locateHostOutput(context, { view, host, stream, follow, signal });
-  if (located.kind === 'unknown' || located.kind === 'lost') return lookupProblem(located, String(view.job));
+  if (located.kind === 'unknown' || located.kind === 'lost')
+    return lookupProblem(located, String(view.job), context.leader);
   const attempt = located.kind === 'none' ? located.attempt : located.place.attempt;
   if (query.attempt !== undefined && query.attempt > attempt) {
     return problem('unknown-host', `The host has had ${attempt} attempt${attempt === 1 ? '' : 's'} only.`);

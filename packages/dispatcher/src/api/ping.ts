@@ -33,7 +33,7 @@ export function pingRoutes(context: ApiContext): Route[] {
           term,
           assignedTo: new Map(assignedTo),
         }));
-        if (state.kind === 'lost') return storeUnavailable();
+        if (state.kind === 'lost') return storeUnavailable(leader);
         const startMs = clock.monotonicMs();
         await leader.log.pointer();
         const roundTripMs = clock.monotonicMs() - startMs;

@@ -25,7 +25,7 @@ export function resumeRoutes(context: ApiContext): Route[] {
       },
       async handle({ params }) {
         const viewed = await viewJob(context, params.id);
-        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id);
+        if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
         const { spec, digest } = viewed.view;
         const response: JobSpec = { spec, digest, recipients: context.registry.recipients() };
         return document(response);

@@ -29,7 +29,7 @@ export async function verbAnswer(
     case 'done': {
       const { job, affected, affectedHosts } = outcome;
       const found = await findJob(context, formatJobId(job), jobDocument);
-      if (found.kind !== 'live') return storeUnavailable();
+      if (found.kind !== 'live') return storeUnavailable(context.leader);
       const response: VerbResponse = { job: found.value, affected, affectedHosts };
       return document(response, 202);
     }
@@ -38,7 +38,7 @@ export async function verbAnswer(
     case 'unknown':
       return unknownJob(id);
     case 'lost':
-      return lookupProblem(outcome, id);
+      return lookupProblem(outcome, id, context.leader);
     case 'archived':
       return problem(
         'job-ended',
