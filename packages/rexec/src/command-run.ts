@@ -5,7 +5,8 @@
  * 1. `failed`, `succeeded`, `timed-out` and `killed` need the stub's own word; a kill that it didn't confirm, a broken
  *    connection, or silence after the command was handed over is `unknown` (consistency.md E1).
  * 2. A command that was never handed over whole, or whose shell ended without the stub's first word, never began.
- * 3. Nothing is written to the stub before it is ready but its text, and nothing but the script while it waits for that.
+ * 3. Nothing is written to the stub before it is ready but its text, and nothing but the script before it has that: a line
+ *    that crosses its `send` would become a part of the script.
  * 4. Whatever the host does, `ended` resolves: each phase has a limit.
  */
 import type { Outcome, ReasonCode } from '@pogo/core';
@@ -41,8 +42,7 @@ export interface CommandRunOptions {
   readonly render: (commandOnly?: readonly (Uint8Array | string)[]) => RenderedStub;
   readonly runAs: string | undefined;
   /** Where the job has a script: its file on the worker. */
-  readonly scriptFile: string | undefined;
-  readonly scriptBytes: number;
+  readonly script: { readonly file: string; readonly bytes: number } | undefined;
   /** From the handing over to the stub's first word. */
   readonly startMs: number;
   /** How long the stub waits for another attempt to be over. */
@@ -69,7 +69,8 @@ export interface CommandEnd {
   readonly wantsAcknowledge: boolean;
 }
 
-type Phase = 'opening' | 'handed-over' | 'ready' | 'uploading' | 'started' | 'over';
+/** `script-wanted`: ready, and the script is the next that it may hear. */
+type Phase = 'opening' | 'handed-over' | 'script-wanted' | 'uploading' | 'ready' | 'started' | 'over';
 
 export class CommandRun {
   /** Resolves once, when the attempt is over on this connection. */
@@ -143,6 +144,9 @@ export class CommandRun {
         // Once the host may have all of it, only `received` tells where to send this.
         if (!this.#handedScript) this.#uploading.abort();
         return;
+      case 'script-wanted':
+        // Without its script it begins nothing.
+        return this.#end(haltedBefore(this.#options.shown));
       case 'opening':
         this.#opening.abort();
         return this.#end(haltedBefore(this.#options.shown));
@@ -164,10 +168,11 @@ export class CommandRun {
   }
 
   #on(event: StubEvent): void {
-    const { shown, startMs, lockMs, longestRunMs, onStarted, onSettled, timeoutMs } = this.#options;
+    const { shown, startMs, lockMs, longestRunMs, script, onStarted, onSettled, timeoutMs } = this.#options;
     switch (event.kind) {
       case 'ready':
-        this.#phase = 'ready';
+        if (script !== undefined && this.#terminate) return this.#end(haltedBefore(shown));
+        this.#phase = script === undefined ? 'ready' : 'script-wanted';
         this.#setLimit(lockMs + startMs + backstopMs, () =>
           this.#unknown('start-unconfirmed', `${shown} did not say that the command began.`),
         );
@@ -241,14 +246,14 @@ export class CommandRun {
   }
 
   async #upload(offset: number): Promise<void> {
-    const { scriptFile, scriptBytes, clock, shown, silenceMs, startMs } = this.#options;
+    const { script, clock, shown, silenceMs, startMs } = this.#options;
+    if (script === undefined || this.#phase !== 'script-wanted') {
+      return this.#unknown('stub-protocol', `${shown} asked for a script at the wrong time.`);
+    }
     this.#phase = 'uploading';
     this.#limit?.cancel();
-    if (this.#terminate || scriptFile === undefined) return this.#end(haltedBefore(shown));
-    this.#handedScript = false;
     const sent = await uploadScript({
-      file: scriptFile,
-      bytes: scriptBytes,
+      ...script,
       offset,
       channel: this.#channel!,
       clock,
@@ -338,7 +343,7 @@ export class CommandRun {
 
   #end(outcome: Outcome, more: { askAgain?: boolean; wantsAcknowledge?: boolean } = {}): void {
     if (this.#phase === 'over') return;
-    const began = ['ready', 'uploading', 'started'].includes(this.#phase);
+    const began = !['opening', 'handed-over'].includes(this.#phase);
     const started = this.#phase === 'started';
     this.#phase = 'over';
     this.#limit?.cancel();

@@ -232,8 +232,10 @@ export class HostRun {
           claim: { ...this.#claim, waitMs: lockMs, fence: this.#order.fence ?? false },
         }),
       runAs: spec.runAs,
-      scriptFile: job.scriptFile,
-      scriptBytes: command.kind === 'script' ? command.bytes : 0,
+      script:
+        command.kind === 'script' && job.scriptFile !== undefined
+          ? { file: job.scriptFile, bytes: command.bytes }
+          : undefined,
       startMs: spec.timeouts.handshakeMs,
       lockMs,
       silenceMs,

@@ -1,100 +1,12 @@
 /** Which evidence makes which outcome, with hosts that act by script and a clock that is turned by hand. */
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import type { Outcome } from '@pogo/core';
-import { ManualClock } from '@pogo/lifecycle';
-import { type AttemptReport, type OutputFrame, type RexecMessage, specDigest } from '@pogo/protocol';
-import { RunJob } from '@pogo/rexec';
-import { createTemporaryDirectory, type TemporaryDirectory } from '@pogo/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ScriptedHost, ScriptedTransport } from './scripted-transport.js';
-import { createSealingKey, seal, type SealingKey } from './seal.js';
-import { spec } from './specs.js';
+import { createTemporaryDirectory } from '@pogo/testkit';
+import { afterAll, describe, expect, it } from 'vitest';
+import { endScenes, Scene } from './scripted-scene.js';
 
-let directory: TemporaryDirectory;
-let sealingKey: SealingKey;
-
-beforeAll(() => {
-  directory = createTemporaryDirectory();
-  sealingKey = createSealingKey(directory.file('sealing.key'));
-});
-afterAll(() => directory.remove());
-
-class Scene {
-  readonly clock = new ManualClock({ wallStartMs: Date.now() });
-  readonly transport = new ScriptedTransport();
-  readonly reports: AttemptReport[] = [];
-  readonly frames: OutputFrame[] = [];
-  full = false;
-  drain: () => void = () => {};
-  readonly job: RunJob;
-  #waiting: (() => void)[] = [];
-
-  constructor({ records = true } = {}) {
-    this.job = new RunJob({
-      clock: this.clock,
-      transport: this.transport,
-      newNonce: () => randomBytes(16).toString('hex'),
-      link: {
-        send: (message: RexecMessage) => {
-          if (message.type === 'report') {
-            this.reports.push(...message.reports);
-            const finished = message.reports.filter(({ event }) => event === 'finished');
-            if (records && finished.length > 0) {
-              setImmediate(() => this.job.take({ type: 'recorded', attempts: finished }));
-            }
-          }
-          for (const wake of this.#waiting.splice(0)) wake();
-        },
-        output: (frame) => {
-          this.frames.push(frame);
-          return !this.full;
-        },
-        drained: () => new Promise((resolve) => (this.drain = resolve)),
-      },
-    });
-  }
-
-  async open(): Promise<ScriptedHost> {
-    const resolved = spec({
-      targets: 'a@web[1-3]:22',
-      hostKeys: { policy: 'accept-new', known: [] },
-      timeouts: { connectMs: 1000, handshakeMs: 2000, commandMs: 60_000 },
-      auth: { methods: ['password'] },
-    });
-    this.job.take({
-      type: 'open',
-      job: 1,
-      digest: specDigest(resolved),
-      spec: resolved,
-      credentials: await seal(resolved, { password: 'x' }, [sealingKey]),
-      sealingKeyFile: sealingKey.file,
-      kid: sealingKey.kid,
-      workerKnownHostsFile: '/nonexistent',
-      authPlugins: {},
-      outputLimitBytes: 1_000_000,
-      allowAgentForwarding: false,
-    });
-    this.job.take({ type: 'run', attempts: [{ host: 0, attempt: 1, index: 1, fence: false }] });
-    return this.transport.host();
-  }
-
-  /** The outcome of host 0, recorded; time goes on a little, for the reports that are gathered. */
-  async outcome({ stepMs = 0 } = {}): Promise<Outcome> {
-    for (;;) {
-      const report = this.reports.find(({ event }) => event === 'finished');
-      await new Promise(setImmediate);
-      await new Promise(setImmediate);
-      if (report?.event === 'finished') return report.outcome;
-      this.clock.advance(stepMs);
-    }
-  }
-
-  /** The outcome of a host that can't be asked what became of it: every further connection fails. */
-  async unknownOutcome(): Promise<Outcome> {
-    this.transport.reachable = false;
-    return this.outcome({ stepMs: 500 });
-  }
-}
+afterAll(endScenes);
 
 describe('what the stub says', () => {
   const cases: [string, string, Partial<Outcome>][] = [
@@ -331,5 +243,55 @@ describe('a job', () => {
     await scene.job.ended;
     expect(host.closed).toBe(true);
     expect(scene.reports).toEqual([]);
+  });
+});
+
+describe('a script', () => {
+  const content = '#!/bin/sh\necho done\n';
+  const command = {
+    kind: 'script' as const,
+    name: 'work.sh',
+    sha256: createHash('sha256').update(content).digest('hex'),
+    bytes: content.length,
+    args: [],
+  };
+
+  async function asked(scene: Scene) {
+    const directory = createTemporaryDirectory();
+    writeFileSync(directory.file('script'), content);
+    const host = await scene.open({ changes: { command }, scriptFile: directory.file('script') });
+    return { host, directory };
+  }
+
+  it('is the next that the stub hears: no line of ours may cross its request and become a part of it', async () => {
+    const scene = new Scene();
+    const { host, directory } = await asked(scene);
+    host.frame('b', 'stderr');
+    host.frame('b');
+    scene.clock.advance(15_000);
+    expect(host.written).toHaveLength(1);
+    host.frame('r 0');
+    while (host.written.length < 2) await new Promise(setImmediate);
+    scene.clock.advance(15_000);
+    expect(host.written.slice(1).join('')).toBe(content);
+    host.frame('v');
+    scene.clock.advance(15_000);
+    expect(host.written.slice(1).join('')).toBe(`${content}h\n`);
+    host.frame('s 4711 1 1');
+    host.end();
+    expect((await scene.outcome()).state).toBe('succeeded');
+    directory.remove();
+  });
+
+  it('is not sent to a host that is halted meanwhile, nor is anything else', async () => {
+    const scene = new Scene();
+    const { host, directory } = await asked(scene);
+    host.frame('b', 'stderr');
+    host.frame('b');
+    scene.job.take({ type: 'halt', kill: true });
+    expect(await scene.outcome()).toMatchObject({ state: 'killed', reason: 'halt-kill' });
+    expect(host.written).toHaveLength(1);
+    expect(host.closed).toBe(true);
+    directory.remove();
   });
 });

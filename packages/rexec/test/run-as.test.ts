@@ -331,6 +331,19 @@ describe('sudoers that allow the command alone', () => {
     }
   });
 
+  it('leave what is remembered of an attempt with the login user, where it is asked for', async () => {
+    const account = await accountWith(['USER ALL=(root) NOPASSWD: /usr/bin/sleep']);
+    const first = await startRun(account, { argv: ['/usr/bin/sleep', '73001'] });
+    first.run(0);
+    await first.report(0, 'started');
+    await first.hangUp();
+    const second = await startRun(account, { argv: ['/usr/bin/sleep', '73001'] });
+    second.settle({ host: 0, attempt: 1, index: first.index });
+    expect(await second.outcome(0)).toMatchObject({ state: 'killed', reason: 'connection-closed' });
+    expect(await second.close()).toBe(0);
+    expect(readdirSync(account.home).filter((name) => name.startsWith('.pogo'))).toEqual([]);
+  });
+
   it('make a kill unconfirmed, where sudo does not pass it on or the command does not listen', async () => {
     const deaf = fixture.directory.file('deaf');
     writeFileSync(deaf, '#!/bin/sh\ntrap "" TERM\necho deaf\nsleep 72001\n', { mode: 0o755 });

@@ -78,6 +78,8 @@ describe('a script', () => {
       return Number(/^VmHWM:\s+(\d+)/m.exec(status)![1]) * 1024;
     };
     const small = await peak(scriptOf(1000));
+    // Of Node itself, and not of what started it.
+    expect(small).toBeGreaterThan(40 * 1024 * 1024);
     expect((await peak(content)) - small).toBeLessThan(40 * 1024 * 1024);
   });
 
@@ -85,8 +87,11 @@ describe('a script', () => {
     const rexec = await fixture.start(await jobOf(scriptOf(100 * 1024 * 1024)));
     rexec.run(0);
     await expect.poll(() => leftInHome().length, { timeout: 10_000, interval: 5 }).toBeGreaterThan(0);
-    const sessions = descendantsOf(sshd.pid).map(({ pid }) => pid);
-    signalProcesses('KILL', sessions);
+    const sessions = descendantsOf(sshd.pid).filter(({ argv }) => argv.join(' ').startsWith('sshd: '));
+    signalProcesses(
+      'KILL',
+      sessions.map(({ pid }) => pid),
+    );
     const outcome = await rexec.outcome(0);
     expect(outcome).toMatchObject({ state: 'unreachable', reason: 'upload-failed' });
     expect(rexec.output(0).stdout).toBe('');

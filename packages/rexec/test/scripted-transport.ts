@@ -52,7 +52,7 @@ export class ScriptedHost {
 
   /** The nonce in the stub's text. */
   get nonce(): string {
-    return /_?[a-zA-Z]+=([0-9a-f]{32})/.exec(this.written[0] ?? '')![1]!;
+    return /_?[a-zA-Z]+=([0-9a-f]{32})/.exec(this.written.join(''))![1]!;
   }
 
   frame(payload: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
@@ -82,6 +82,8 @@ export class ScriptedHost {
 
 export class ScriptedTransport implements Transport {
   readonly hosts: ScriptedHost[] = [];
+  /** What every host shows as its key. */
+  hostKey: Buffer = Buffer.from([]);
   /** Whether further connections succeed. */
   reachable = true;
   #waiting: (() => void)[] = [];
@@ -93,7 +95,7 @@ export class ScriptedTransport implements Transport {
     if (!this.reachable) {
       return { ok: false, failure: { kind: 'unreachable', reason: 'no-route', detail: 'no route to host' } };
     }
-    options.verifyHostKey(Buffer.from([]));
+    options.verifyHostKey(this.hostKey);
     const host = new ScriptedHost(options);
     this.hosts.push(host);
     for (const wake of this.#waiting.splice(0)) wake();
