@@ -1,5 +1,5 @@
 /** The claim of a run (C1 to C5): what is on the host during it and after it, and that one command at a time runs under a key. */
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type StubEvent, encodeAcknowledge, encodeTerminate } from '@pogo/stub';
@@ -10,8 +10,10 @@ import {
   claimInterpreters,
   claimOf,
   interpreter,
+  newDirectory,
   newHome,
   newLockKey,
+  program,
   runOnHost,
   shell,
   sweep,
@@ -88,6 +90,36 @@ describe.each(claimInterpreters)('under %s', (name) => {
     ]);
     expect(events.slice(0, 3).map(({ kind }) => kind)).toEqual(['ready', 'settled', 'started']);
     expect(ended?.exit).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(home)).toEqual([]);
+  });
+
+  it('exit 137 and SIGKILL are told apart by the record as by the end', async () => {
+    const home = newHome();
+    const claim = claimOf(newLockKey());
+    const exits = [];
+    for (const [script, index] of [
+      ['exit 137', 1],
+      ['kill -9 $$', 2],
+    ] as const) {
+      const { ended } = await runOnHost({
+        launch,
+        home,
+        claim: { ...claim, index, job: index },
+        command: shell(script),
+        acknowledge: false,
+        onEvent: once('ended', (run) => run.child.stdin.end()),
+      });
+      const { settled } = await runOnHost({ launch, home, settle: { ...claim, index, job: index } });
+      expect(settled).toMatchObject([{ found: 'outcome', ended }]);
+      exits.push(ended?.exit);
+    }
+    if (['dash', 'bash', 'busybox', 'ksh93'].includes(name)) {
+      expect(exits[0]).toMatchObject({ kind: 'exited', exitCode: 137 });
+      expect(exits[1]).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
+    } else {
+      // These tell them apart nowhere, and say so.
+      expect(exits).toEqual([0, 1].map(() => ({ kind: 'exited', exitCode: 137, ambiguous: true })));
+    }
     expect(readdirSync(home)).toEqual([]);
   });
 
@@ -242,4 +274,46 @@ describe.each(claimInterpreters)('under %s', (name) => {
     await runOnHost({ launch, home, claim: claimOf(lockKey) });
     expect(readdirSync(home)).toEqual([expect.stringMatching(/-99-/)]);
   });
+});
+
+it('bash before 5.1, whose here-documents are files, holds the lock all the same', async () => {
+  const home = newHome();
+  const { ended, events, leftBehind } = await runOnHost({
+    launch: interpreter('bash'),
+    prelude: 'BASH_VERSION=4.4.20\n',
+    home,
+    claim: claimOf(newLockKey()),
+    command: shell('kill -9 $$'),
+  });
+  expect(startedWith(events)).toMatchObject({ lock: 'held' });
+  expect(ended?.exit).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
+  expect(leftBehind).toEqual([]);
+  expect(readdirSync(home)).toEqual([]);
+});
+
+it('a host with BusyBox alone has all that a claim, a script, a retry and a kill need', async () => {
+  const home = newHome();
+  const path = newDirectory();
+  for (const tool of ['sh', 'head', 'wc', 'rm', 'rmdir', 'mkdir', 'chmod', 'sleep', 'setsid', 'cat']) {
+    symlinkSync(program('busybox'), join(path, tool));
+  }
+  const bytes = Buffer.from(`#!${path}/sh\necho "try $POGO_TRY"; [ $POGO_TRY = 2 ] || exit 1; sleep 1000\n`);
+  const { stdout, ended, leftBehind } = await runOnHost({
+    launch: interpreter('busybox'),
+    home,
+    environmentOfHost: { PATH: path },
+    claim: claimOf(newLockKey()),
+    command: { kind: 'script', name: 'twice', bytes: bytes.length, args: [] },
+    upload: [bytes],
+    retries: 1,
+    onEvent: (event, run) => {
+      if (event.kind === 'stdout' && Buffer.from(event.bytes).toString() === 'try 2\n') {
+        run.send(encodeTerminate());
+      }
+    },
+  });
+  expect(stdout.toString()).toBe('try 1\ntry 2\n');
+  expect(ended).toMatchObject({ stopCause: 'terminate', killConfirmed: true });
+  expect(leftBehind).toEqual([]);
+  expect(readdirSync(home)).toEqual([]);
 });
