@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { specDigest } from '@pogo/protocol';
 import { describe, expect, it } from 'vitest';
@@ -101,6 +101,22 @@ describe('a script', () => {
     expect(calls(dispatcher).filter((call) => call === 'PUT attachments')).toHaveLength(2);
   });
 
+  it('of any size takes the same memory', async () => {
+    const peakOf = async (bytes: number) => {
+      const dispatcher = await client.dispatcherWith({ hold: true });
+      const file = await client.pogo.file('sized', Buffer.alloc(bytes, 'x'));
+      const running = client.pogo.start(['run', '-h', 'web1', '--identity', key, '-f', file]);
+      await running.says('job p0000000012');
+      const status = await readFile(`/proc/${running.child.pid}/status`, 'utf8');
+      dispatcher.release();
+      expect((await running.ended).code).toBe(0);
+      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
+    };
+    const small = await peakOf(1_000_000);
+    const large = await peakOf(60_000_000);
+    expect(large - small).toBeLessThan(20_000_000);
+  });
+
   it('stops with Ctrl-C while it is uploaded, and no job is made', async () => {
     const dispatcher = await client.dispatcherWith({ breakUploadAfter: () => 1 });
     const file = await client.pogo.file('large', randomBytes(2_000_000));
@@ -132,7 +148,7 @@ describe('the bytes of a script', () => {
     const pieces: Buffer[] = [];
     const file = await readScriptFile(path);
     if (!file.ok) throw new Error(file.failure.message);
-    for await (const piece of scriptBytes(file.value, offset)) pieces.push(piece);
+    for await (const piece of scriptBytes(file.value, offset)) pieces.push(Buffer.from(piece));
     return Buffer.concat(pieces);
   }
 

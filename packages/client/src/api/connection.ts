@@ -5,10 +5,8 @@
  *    (security.md, "Identity of the parts"). The token is sent on no other connection.
  * 2. What the network does is an outcome, never an exception.
  */
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { connect, type ConnectionOptions, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { Access } from './profile.js';
 
@@ -16,7 +14,7 @@ export interface ApiRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   /** With its query, below the dispatcher's address. */
   readonly path: string;
-  /** JSON; or bytes, read as fast as they are taken. What these throw breaks the request off. */
+  /** JSON, or bytes. */
   readonly body?: string | ByteBody;
   readonly headers?: Readonly<Record<string, string>>;
   /** Time without a sign of life after which the request is given up; absent for streams. */
@@ -27,6 +25,10 @@ export interface ApiRequest {
 }
 
 export interface ByteBody {
+  /**
+   * Read as fast as they are taken: a piece is done with once the next is asked for. What the iteration throws breaks the
+   * request off.
+   */
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly length: number;
 }
@@ -87,14 +89,33 @@ export class Connection {
       request.on('response', (message) => resolve({ kind: 'response', message }));
       if (onSent !== undefined) request.on('finish', onSent);
       if (typeof body !== 'object') request.end(body);
-      // Errors come on the request as well, and are told from there.
-      else pipeline(Readable.from(body.bytes, { objectMode: false }), request).catch(() => undefined);
+      else void sendBytes(request, body);
     });
   }
 
   /** Closes what is open; nothing may be requested afterwards. */
   close(): void {
     this.#agent.destroy();
+  }
+}
+
+/** Errors of the network show on the request itself. */
+async function sendBytes(request: ClientRequest, { bytes }: ByteBody): Promise<void> {
+  try {
+    for await (const piece of bytes) {
+      await new Promise<void>((resolve, reject) => {
+        const gone = () => reject(new Error('the connection closed'));
+        request.once('close', gone);
+        request.write(piece, () => {
+          request.off('close', gone);
+          resolve();
+        });
+      });
+      if (request.destroyed) return;
+    }
+    request.end();
+  } catch (error) {
+    request.destroy(error instanceof Error ? error : undefined);
   }
 }
 

@@ -67,7 +67,7 @@ export class ScriptChanged extends Error {
 }
 
 /**
- * The bytes from `offset` on, as they were hashed. Throws {@link ScriptChanged} where they aren't any more, always before
+ * The bytes from `offset` on, as they were hashed; each piece is overwritten once another is asked for. Throws {@link ScriptChanged} where they aren't any more, always before
  * the last piece.
  */
 export async function* scriptBytes(script: ScriptFile, offset: number): AsyncGenerator<Buffer> {
@@ -135,13 +135,15 @@ async function openRegular(path: string): Promise<Result<{ file: FileHandle; byt
   }
 }
 
-/** Every piece is a buffer of its own: it may be on its way while the next is read. */
+/** Two buffers in turn: a piece stays as it is until the one after the next is asked for. */
 async function* pieces(file: FileHandle): AsyncGenerator<Buffer> {
+  let [buffer, other] = [Buffer.allocUnsafe(pieceBytes), Buffer.allocUnsafe(pieceBytes)];
   for (let position = 0; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(pieceBytes), 0, pieceBytes, position);
+    const { bytesRead } = await file.read(buffer, 0, pieceBytes, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);
+    [buffer, other] = [other, buffer];
   }
 }
 

@@ -23,19 +23,23 @@ export class ScriptedAttachments {
     const sha256 = message.url!.split('/').at(-1)!;
     const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(message.headers['content-range'] ?? '')!;
     const [from, last, total] = range.slice(1).map(Number) as [number, number, number];
-    let content = this.contents.get(sha256) ?? Buffer.alloc(0);
-    if (from !== content.length) return problem(response, 416, 'range-not-satisfiable', 'not from there');
+    const before = this.contents.get(sha256) ?? Buffer.alloc(0);
+    if (from !== before.length) return problem(response, 416, 'range-not-satisfiable', 'not from there');
     const breakAfter = this.#breakAfter?.(++this.#uploads) ?? Infinity;
+    const pieces: Buffer[] = [before];
+    let received = 0;
     try {
       for await (const chunk of message) {
-        content = Buffer.concat([content, chunk as Buffer]);
-        this.contents.set(sha256, content);
-        if (content.length - from >= breakAfter) return void message.destroy();
+        pieces.push(chunk as Buffer);
+        received += (chunk as Buffer).length;
+        if (received >= breakAfter) message.destroy();
       }
     } catch {
-      // The client gave up: what came stays.
-      return;
+      // It broke off, whoever did it: what came stays.
     }
+    const content = Buffer.concat(pieces);
+    this.contents.set(sha256, content);
+    if (message.destroyed && !message.complete) return;
     const whole = content.length === total && content.length === last + 1;
     const digest = createHash('sha256').update(content).digest('hex');
     if (whole && digest !== sha256) return problem(response, 422, 'attachment-mismatch', 'another hash');
