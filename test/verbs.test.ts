@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
+import { runOnTerminal } from './support/pseudo-terminal.js';
 import { follow, type RunningCommand } from './support/running-command.js';
 import { openScene, type Scene, statesOf } from './support/scene.js';
 
@@ -30,6 +31,14 @@ async function jobOf(command: RunningCommand): Promise<string> {
 }
 
 const identity = () => ['--identity', hosts.key.privatePath];
+
+/** Makes this somebody else's machine: nothing is remembered there of what was submitted. */
+function forgetJobs(): void {
+  const client = homeLayout(scene.cluster.home).client.dir;
+  for (const name of readdirSync(client).filter((file) => file.startsWith('submitted-'))) {
+    rmSync(join(client, name));
+  }
+}
 
 /** Notes host and attempt in a file of the account, then does the rest. */
 const noting = (file: string, rest: string) => `echo "$POGO_HOST $POGO_ATTEMPT" >> "$HOME/${file}"; ${rest}`;
@@ -79,17 +88,29 @@ describe('pogo retry', () => {
     const without = await scene.run(['retry', id]);
     expect(without.stderr).toContain('pogo: credentials-needed: the job may use publickey only');
     expect(without.exitCode).toBe(8);
-    // Somebody else's machine: nothing is remembered there.
-    const client = homeLayout(scene.cluster.home).client.dir;
-    for (const name of readdirSync(client).filter((file) => file.startsWith('submitted-'))) {
-      rmSync(join(client, name));
-    }
+    forgetJobs();
     const elsewhere = await scene.run(['retry', id, ...identity(), '--yes']);
     expect(elsewhere.stderr).toContain(`${id} was not submitted from here`);
     expect(elsewhere.stderr).toMatch(/^command +false$/m);
     expect(elsewhere.exitCode).toBe(2);
     const confirmed = await scene.run(['retry', id, ...identity(), '--digest', document.job.digest]);
     expect(confirmed.exitCode, confirmed.stderr).toBe(5);
+  });
+
+  it('asks a person on a terminal about a job that was submitted elsewhere', async () => {
+    const { document } = await scene.runJson(['-h', '127.0.1.1', ...hosts.login, '--', 'false']);
+    const { id } = document.job;
+    forgetJobs();
+    const retry = scene.cluster.commandLine(['retry', id, ...identity()]);
+    const prompt = /let p\d{10} use them\?/;
+    const no = await runOnTerminal(retry, [{ prompt, answer: 'n\n' }]);
+    expect(no.shown).toContain(`${id} was not submitted from here`);
+    expect(no.shown).toContain(document.job.digest);
+    expect(no.exitCode, no.shown).toBe(130);
+    expect((await scene.hosts(id))[0]!.attempt).toBe(1);
+    const yes = await runOnTerminal(retry, [{ prompt, answer: 'y\n' }]);
+    expect(yes.exitCode, yes.shown).toBe(5);
+    expect((await scene.hosts(id))[0]!.attempt).toBe(2);
   });
 });
 
