@@ -1,7 +1,7 @@
 /** Commands as another account, by real sudo with real rules. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import {
   type Account,
   addSudoRules,
@@ -143,13 +143,36 @@ describe('a command as another account', () => {
     const noisy = 'echo "welcome, [sudo] password for you: "\n';
     for (const file of ['.bashrc', '.zshenv', '.kshrc', '.tcshrc', '.cshrc', '.config/fish/config.fish']) {
       const path = join(account.home, file);
-      if (file.startsWith('.config')) continue;
-      const trace = file.includes('csh') ? 'set echo\n' : 'set -xv\n';
+      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      const trace = file.includes('csh')
+        ? 'set echo\n'
+        : file.includes('fish')
+          ? 'set fish_trace 1\n'
+          : 'set -xv\n';
       writeFileSync(path, `${noisy}${trace}`, { mode: 0o644 });
     }
     const { outcome, output } = await runAs(account, { credentials: { sudoPassword: password } });
     expect(outcome).toMatchObject({ state: 'succeeded' });
     expect(output.stdout).toBe('root\n');
+  });
+
+  it('runs, and is killed, where sudo records everything that passes', async () => {
+    const records = fixture.directory.file('sudo-io');
+    const account = await accountWith([
+      'USER ALL=(ALL) ALL',
+      `Defaults:USER log_output, log_input, iolog_dir=${records}, use_pty`,
+    ]);
+    const credentials = { sudoPassword: password };
+    const { outcome, output } = await runAs(account, { credentials, argv: ['sh', '-c', 'id -un; exit 3'] });
+    expect(outcome).toMatchObject({ state: 'failed', exitCode: 3 });
+    expect(output.stdout).toBe('root\n');
+    const halted = await startRun(account, { credentials, argv: ['sleep', '71004'] });
+    halted.run(0);
+    await halted.report(0, 'started');
+    halted.order({ type: 'halt', kill: true });
+    expect(await halted.outcome(0)).toMatchObject({ state: 'killed', reason: 'halt-kill' });
+    expect(await halted.close()).toBe(0);
+    expect(existsSync(records)).toBe(true);
   });
 
   it('is killed with all that it started, by a halt, a time limit, and a connection that is cut', async () => {
