@@ -1,7 +1,8 @@
 /**
  * The rexec of one job, and the second one when the first is lost; there is no third.
  *
- * 1. Sealed credentials are kept until the job is closed, in memory alone.
+ * 1. Sealed credentials are kept until the job is closed, in memory alone. A rexec has those that it was opened with: when
+ *    others come, a fresh one takes its place, and it goes when what it runs has ended.
  * 2. A rexec is known to the journal before it holds an attempt: a worker that starts again waits for its end (A4).
  */
 import type { OpenJobParams, OutputFrame, RexecMessage } from '@pogo/protocol';
@@ -29,16 +30,18 @@ export interface JobRexecOptions {
   pool: RexecPool;
   journal: Journal;
   log: Log;
-  message: (message: RexecMessage) => void;
+  message: (message: RexecMessage, from: Rexec) => void;
   output: (frame: OutputFrame) => void;
-  /** It is gone, and all that it said was heard. */
-  ended: (rexec: Rexec, end: RexecEnd) => void;
+  /** It is gone, and all that it said was heard. `isReplaced`: another had taken its place before. */
+  ended: (rexec: Rexec, end: RexecEnd & { isReplaced: boolean }) => void;
 }
 
 export class JobRexec {
   readonly #options: JobRexecOptions;
   #order: OpenJobParams | undefined;
   #current: Rexec | undefined;
+  /** Those with older credentials that still run something. */
+  readonly #replaced = new Set<Rexec>();
   #isJournaled: Promise<boolean> = Promise.resolve(true);
   #scriptFile: string | undefined;
   #losses = 0;
@@ -51,6 +54,11 @@ export class JobRexec {
 
   get current(): Rexec | undefined {
     return this.#current;
+  }
+
+  /** Every one that may hold attempts. */
+  get all(): Rexec[] {
+    return [...this.#replaced, ...(this.#current === undefined ? [] : [this.#current])];
   }
 
   /** What came with the job's opening, as long as it is kept (1). */
@@ -81,7 +89,7 @@ export class JobRexec {
     const { pool, settings, message, output } = this.#options;
     const rexec = pool.take();
     this.#current = rexec;
-    rexec.serve({ message, output });
+    rexec.serve({ message: (given) => message(given, rexec), output });
     const script = this.#scriptFile === undefined ? {} : { scriptFile: this.#scriptFile };
     rexec.send({ type: 'open', job, digest, spec, credentials, ...settings, ...script });
     const { journal } = this.#options;
@@ -89,9 +97,12 @@ export class JobRexec {
     this.#isJournaled = identity === undefined ? Promise.resolve(true) : journal.rexecStarted(identity);
     void rexec.ended.then((end) => {
       if (identity !== undefined) journal.rexecEnded(identity);
-      this.#current = undefined;
-      this.#lastEnd = end.description;
-      this.#options.ended(rexec, end);
+      const isReplaced = this.#replaced.delete(rexec);
+      if (!isReplaced) {
+        this.#current = undefined;
+        this.#lastEnd = end.description;
+      }
+      this.#options.ended(rexec, { ...end, isReplaced });
     });
     return rexec;
   }
@@ -99,6 +110,18 @@ export class JobRexec {
   /** One was lost with what it held, or before the job was over. */
   countLoss(): void {
     this.#losses++;
+  }
+
+  /** The job was opened again, with credentials that may be others (1). */
+  renew(order: OpenJobParams): void {
+    if (this.#order?.credentials.ciphertext === order.credentials.ciphertext) return;
+    this.#order = order;
+    this.#losses = 0;
+    const replaced = this.#current;
+    this.#current = undefined;
+    if (replaced === undefined) return;
+    this.#replaced.add(replaced);
+    replaced.send({ type: 'close' });
   }
 
   /** No further one is started, and the credentials go (1). */

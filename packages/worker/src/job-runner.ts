@@ -73,7 +73,7 @@ export class JobRunner implements Claimant {
     this.job = order.job;
     this.#rexec = new JobRexec({
       ...options,
-      message: (message) => this.#receive(message),
+      message: (message, from) => this.#receive(message, from),
       output: (frame) => this.#output(frame),
       ended: (rexec, end) => this.#lost(rexec, end),
     });
@@ -81,11 +81,15 @@ export class JobRunner implements Claimant {
     this.#questions = new Questions({
       job: this.job,
       clock,
-      answered: (reports) => this.#answered(reports),
+      answered: (reports, by) => this.#answered(reports, by),
       release: (slot) => slots.release(this, slot),
     });
     this.#ends = new AttemptEnds({ ...options, job: this.job, settled: () => this.#tellIdle() });
-    spool.onPressure((isFull) => (isFull ? this.#rexec.current?.pause() : this.#rexec.current?.resume()));
+    spool.onPressure((isFull) => {
+      for (const rexec of this.#rexec.all)
+        if (isFull) rexec.pause();
+        else rexec.resume();
+    });
     slots.join(this);
   }
 
@@ -107,6 +111,12 @@ export class JobRunner implements Claimant {
       if (queue.length > 0) this.enqueue(queue);
       this.#options.slots.distribute();
     });
+  }
+
+  /** The job was opened again: what begins from now on does so with these credentials. */
+  renew(order: OpenJobParams): void {
+    this.#rexec.renew(order);
+    if (this.#refusal === undefined && this.#script.state !== 'coming') this.#rexec.ensure();
   }
 
   /** Attempts that the journal was told of. */
@@ -133,7 +143,7 @@ export class JobRunner implements Claimant {
   /** Nothing of this job begins any more; with `kill` what runs is ended. */
   halt(kill: boolean): void {
     this.refuseFurther('the job was halted');
-    this.#rexec.current?.send({ type: 'halt', kill });
+    for (const rexec of this.#rexec.all) rexec.send({ type: 'halt', kill });
   }
 
   /** What hasn't begun never will (A3). */
@@ -144,13 +154,13 @@ export class JobRunner implements Claimant {
 
   /** Ends what runs, as far as hosts confirm it. */
   kill(): void {
-    this.#rexec.current?.send({ type: 'halt', kill: true });
+    for (const rexec of this.#rexec.all) rexec.send({ type: 'halt', kill: true });
   }
 
   /** Ends rexec itself, and starts no other: what it runs becomes `unknown`. */
   killRexec(): void {
     this.#rexec.close();
-    this.#rexec.current?.kill();
+    for (const rexec of this.#rexec.all) rexec.kill();
   }
 
   /** Resolves once nothing runs and everything was handed to the outbox. */
@@ -164,10 +174,10 @@ export class JobRunner implements Claimant {
     const { slots, spool } = this.#options;
     this.refuseFurther('the job was closed');
     this.#closing = true;
-    const rexec = this.#rexec.current;
+    const rexecs = this.#rexec.all;
     this.#rexec.close();
     if (this.#isIdle) await spool.close();
-    if (rexec !== undefined) await this.#endWithin(closeLimitMs, rexec);
+    await Promise.all(rexecs.map((rexec) => this.#endWithin(closeLimitMs, rexec)));
     this.#questions.giveUp('the job was closed');
     await this.idle();
     slots.leave(this, 0);
@@ -205,7 +215,7 @@ export class JobRunner implements Claimant {
       return [];
     }
     const attempts = this.#questions
-      .take(slots)
+      .take(slots, rexec)
       .map(({ host, attempt, index }) => ({ host, attempt, index }));
     rexec.send({ type: 'settle', attempts });
     return attempts;
@@ -234,15 +244,15 @@ export class JobRunner implements Claimant {
     rexec.send({ type: 'run', attempts: [...batch] });
   }
 
-  #receive(message: RexecMessage): void {
+  #receive(message: RexecMessage, from: Rexec): void {
     const { slots, outbox, hostKeys, log } = this.#options;
     switch (message.type) {
       case 'report':
-        this.#reported(message.reports);
+        this.#reported(message.reports, from);
         return;
       case 'authenticated': {
         const running = this.#running.get(message.host);
-        if (running?.dialling === true && running.rexec !== undefined) running.dialling = false;
+        if (running?.dialling === true && running.rexec === from) running.dialling = false;
         else if (!this.#questions.authenticated(message.host)) return;
         slots.authenticated();
         return;
@@ -263,13 +273,13 @@ export class JobRunner implements Claimant {
     }
   }
 
-  #reported(reports: readonly AttemptReport[]): void {
+  #reported(reports: readonly AttemptReport[], from: Rexec): void {
     const begun: AttemptReport[] = [];
     const ends: FinalReport[] = [];
     for (const report of reports) {
       const running = this.#running.get(report.host);
       const isOurs = report.job === this.job;
-      if (isOurs && running?.ordered.attempt === report.attempt && running.rexec !== undefined) {
+      if (isOurs && running?.ordered.attempt === report.attempt && running.rexec === from) {
         if (report.event === 'started') begun.push(report);
         else if (report.event === 'finished' || report.event === 'refused') {
           this.#end(report.host);
@@ -281,15 +291,15 @@ export class JobRunner implements Claimant {
       }
     }
     if (begun.length > 0) this.#options.outbox.add(begun);
-    if (ends.length > 0) this.#settle(ends, this.#rexec.current);
+    if (ends.length > 0) this.#settle(ends, from);
     this.#tellIdle();
   }
 
   /** What comes of questions. */
-  #answered(reports: readonly AttemptReport[]): void {
+  #answered(reports: readonly AttemptReport[], by: Rexec | undefined): void {
     const ends = reports.filter((report) => report.event === 'finished');
     const others = reports.filter((report) => report.event !== 'finished');
-    if (ends.length > 0) this.#settle(ends, this.#rexec.current);
+    if (ends.length > 0) this.#settle(ends, by);
     if (others.length > 0) this.#options.outbox.add(others);
     this.#tellIdle();
   }
@@ -332,18 +342,18 @@ export class JobRunner implements Claimant {
    * rexec is gone, and all that it said was heard: of what it held only the hosts can tell more (2). One that never said
    * that it was up has read no order: what was on its way to it hasn't begun.
    */
-  #lost(rexec: Rexec, end: RexecEnd): void {
+  #lost(rexec: Rexec, end: RexecEnd & { isReplaced: boolean }): void {
     const lost: OrderedAttempt[] = [];
     for (const running of this.#running.values()) {
       if (running.rexec === rexec) lost.push(running.ordered);
     }
-    if (lost.length > 0 || !this.#closing) {
-      this.#rexec.countLoss();
+    if (lost.length > 0 || !(this.#closing || end.isReplaced)) {
+      if (!end.isReplaced) this.#rexec.countLoss();
       const fields = { job: this.job, rexec: rexec.pid, end: end.description, lost: lost.length };
       this.#options.log.error(fields, 'rexec ended early');
     }
     for (const { host } of lost) this.#end(host);
-    this.#questions.askAgain();
+    this.#questions.askAgain(rexec);
     if (!rexec.isReady) this.#queue.unshift(...lost);
     else if (lost.length > 0) {
       this.#questions.askAboutLost(

@@ -57,7 +57,9 @@ export class OrderDesk {
 
   openJob(order: OpenJobParams): Promise<OrderResult> {
     return this.#inTurn(order.term, async () => {
-      if (this.#open.has(order.job)) return { kind: 'taken' };
+      const open = this.#open.get(order.job);
+      open?.renew(order);
+      if (open !== undefined) return { kind: 'taken' };
       await this.#closing.get(order.job)?.closed;
       const use = this.#options.spool.write(order.job);
       const runner = new JobRunner({ ...this.#options, order, spool: use.spool });

@@ -10,6 +10,7 @@ import type { Clock, Timer } from '@pogo/lifecycle';
 import type { AttemptReport } from '@pogo/protocol';
 import { attemptNumber } from './attempt.js';
 import type { FinalReport } from './journal/journal.js';
+import type { Rexec } from './rexec-process.js';
 
 /** How long a host may take to tell what became of an attempt that a rexec died with. */
 export const answerLimitMs = 45_000;
@@ -28,13 +29,15 @@ interface Question {
   /** A dispatcher waits for an answer. */
   isOrdered: boolean;
   state: 'waiting' | 'dialling' | 'authenticated';
+  /** Who asks; undefined while it waits. */
+  rexec: Rexec | undefined;
 }
 
 export interface QuestionsOptions {
   job: number;
   clock: Clock;
   /** What comes of questions, in the order in which it comes. */
-  answered: (reports: AttemptReport[]) => void;
+  answered: (reports: AttemptReport[], by: Rexec | undefined) => void;
   /** A slot isn't needed any more. */
   release: (slot: { dialling: boolean }) => void;
 }
@@ -62,7 +65,13 @@ export class Questions {
   /** (2) */
   askAboutLost(lost: readonly { subject: SettledAttempt; otherwise: FinalReport }[]): void {
     for (const { subject, otherwise } of lost) {
-      this.#questions.set(attemptNumber(subject), { subject, otherwise, isOrdered: false, state: 'waiting' });
+      this.#questions.set(attemptNumber(subject), {
+        subject,
+        otherwise,
+        isOrdered: false,
+        state: 'waiting',
+        rexec: undefined,
+      });
     }
     const timer = this.#options.clock.setTimer(answerLimitMs, () => {
       this.#timers.delete(timer);
@@ -74,7 +83,7 @@ export class Questions {
         question.otherwise = undefined;
         if (question.state === 'waiting' && !question.isOrdered) this.#forget(question);
       }
-      if (reports.length > 0) this.#options.answered(reports);
+      if (reports.length > 0) this.#options.answered(reports, undefined);
     });
     this.#timers.add(timer);
   }
@@ -85,19 +94,25 @@ export class Questions {
       const known = this.#questions.get(attemptNumber(subject));
       if (known !== undefined) known.isOrdered = true;
       else {
-        const question = { subject, otherwise: undefined, isOrdered: true, state: 'waiting' } as const;
-        this.#questions.set(attemptNumber(subject), { ...question });
+        this.#questions.set(attemptNumber(subject), {
+          subject,
+          otherwise: undefined,
+          isOrdered: true,
+          state: 'waiting',
+          rexec: undefined,
+        });
       }
     }
   }
 
   /** At most so many of those that wait; they hold a slot from now on. */
-  take(slots: number): SettledAttempt[] {
+  take(slots: number, rexec: Rexec): SettledAttempt[] {
     const taken: SettledAttempt[] = [];
     for (const question of this.#questions.values()) {
       if (taken.length === slots) break;
       if (question.state !== 'waiting') continue;
       question.state = 'dialling';
+      question.rexec = rexec;
       taken.push(question.subject);
     }
     return taken;
@@ -120,17 +135,18 @@ export class Questions {
     if (report.event === 'begun' || report.event === 'started') return true;
     this.#forget(question);
     const isEvidence = report.event === 'finished' && report.outcome.state !== 'unknown';
-    if (isEvidence) this.#options.answered([report]);
+    if (isEvidence) this.#options.answered([report], question.rexec);
     else this.#answerWithout(question, detailOf(report));
     return true;
   }
 
   /** The rexec that asked is gone: another one asks again. */
-  askAgain(): void {
+  askAgain(rexec: Rexec): void {
     for (const question of this.#questions.values()) {
-      if (question.state === 'waiting') continue;
+      if (question.rexec !== rexec) continue;
       this.#options.release({ dialling: question.state === 'dialling' });
       question.state = 'waiting';
+      question.rexec = undefined;
     }
   }
 
@@ -150,7 +166,7 @@ export class Questions {
     const reports: AttemptReport[] = [];
     if (otherwise !== undefined) reports.push(withDetail(otherwise, detail));
     if (isOrdered) reports.push({ event: 'unsettled', job, host, attempt, detail });
-    if (reports.length > 0) answered(reports);
+    if (reports.length > 0) answered(reports, undefined);
   }
 
   #forget(question: Question): void {

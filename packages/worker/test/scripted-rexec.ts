@@ -51,6 +51,7 @@ let script: Script = {};
 const late: (() => void)[] = [];
 let job = 0;
 let ignoring = false;
+let closing = false;
 let outliving = false;
 let killed = false;
 
@@ -68,6 +69,7 @@ process.on('SIGUSR2', () => {
   for (const [host, { attempt }] of held) finish(host, attempt, { state: 'succeeded', exitCode: 0 });
   held.clear();
   for (const answer of late.splice(0)) answer();
+  endIfDone();
 });
 
 function obey(order: RexecOrder): void {
@@ -104,7 +106,8 @@ function obey(order: RexecOrder): void {
       held.clear();
       break;
     case 'close':
-      if (!ignoring) frames.end();
+      closing = true;
+      endIfDone();
       break;
   }
 }
@@ -179,6 +182,11 @@ async function act(host: number, attempt: number): Promise<void> {
   await print(host, attempt, 0, Buffer.from(text));
   await print(host, attempt, 0, Buffer.from(`warning ${host}\n`), 'stderr');
   finish(host, attempt, { state: 'succeeded', exitCode: 0 });
+}
+
+/** As the real one: when what runs has ended. */
+function endIfDone(): void {
+  if (closing && !ignoring && held.size === 0) frames.end();
 }
 
 async function flood(

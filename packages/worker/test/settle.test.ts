@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '@pogo/lifecycle';
 import type { AttemptReport, RexecOrder } from '@pogo/protocol';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { type Cluster, programOf, removePrograms, startCluster, stopClusters } from './cluster.js';
+import {
+  type Cluster,
+  programOf,
+  removePrograms,
+  sealedCredentials,
+  specOf,
+  startCluster,
+  stopClusters,
+} from './cluster.js';
 
 let directory = '';
 beforeEach(async () => {
@@ -221,4 +229,29 @@ test('a greeting names the jobs whose credentials are held, and what a dispatche
   await log.wrote('given back to a dispatcher');
   expect(dispatcher.returned).toMatchObject([{ job: 2, credentials: { tag: 't' } }]);
   expect(dispatcher.returned[0]?.digest).toMatch(/^sha256:/);
+});
+
+test('renewed credentials are for what begins afterwards; what runs goes on, and its end is heard', async () => {
+  const { dispatcher, orders, rexecs } = await start();
+  await dispatcher.open(1, { 0: 'hold' });
+  await dispatcher.assign(1, [0]);
+  await dispatcher.until(() => dispatcher.eventsOf(0).includes('started'));
+  const spec = specOf({ 0: 'hold' });
+  // The same once more changes nothing.
+  await dispatcher.openSpec(1, spec, sealedCredentials);
+  await dispatcher.openSpec(1, spec, { ...sealedCredentials, ciphertext: 'renewed' });
+  await dispatcher.assign(1, [1]);
+  expect(await dispatcher.ends(1)).toMatchObject([{ host: 1, outcome: { state: 'succeeded' } }]);
+  const opened = orders().filter((order) => order.type === 'open');
+  expect(opened.map(({ credentials }) => credentials.ciphertext)).toEqual([
+    sealedCredentials.ciphertext,
+    'renewed',
+  ]);
+  for (const pid of rexecs()) process.kill(pid, 'SIGUSR2');
+  expect((await dispatcher.ends(2))[1]).toMatchObject({ host: 0, outcome: { state: 'succeeded' } });
+  dispatcher.wanted = [1];
+  await dispatcher.stop();
+  await dispatcher.start();
+  await dispatcher.until(() => dispatcher.returned.length > 0);
+  expect(dispatcher.returned[0]?.credentials.ciphertext).toBe('renewed');
 });
