@@ -47,6 +47,10 @@ _prepare() {
 # _birth: the start time of process $1; empty when it has ended.
 _date() {
   _stat $1
+  _pick
+}
+
+_pick() {
   set -- $_fields
   _birth=\${20}
   [ $1 != Z ] || _birth=

@@ -12,10 +12,16 @@ _started() {
 
 # Becomes the command.
 _command() {
+  read -r _pid _fields </proc/self/stat
+  [ ! $_pipe ] || {
+    echo $_pid >&6
+%noretries _started
+%retries [ $_try -gt 1 ] || _started
+  }
 %claim # Behind the frame: this line in the claim means that nothing but \`exec\` was left to do.
 %claim [ ! "$_claim" ] || {
-%claim   read -r _pid _y </proc/self/stat
-%claim   _date self
+%claim   _fields=\${_fields##*\\) }
+%claim   _pick
 %claim   echo c $_pid $_birth >>"$_claim"
 %claim }
   exec 2>&4 3<&- 4>&- 5<&- 6>&-
@@ -29,13 +35,7 @@ _run() {
     _act &
     _actor=$!
     exec 2>&6
-    (
-      read -r _pid _y </proc/self/stat
-      echo $_pid >&6
-%noretries _started
-%retries [ $_try -gt 1 ] || _started
-      _command "$@"
-    )
+    (_command "$@")
     _status=$?
     echo ,e$_status >&6
     exec 2>/dev/null
