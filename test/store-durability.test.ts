@@ -59,7 +59,15 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const step of teardown.reverse()) await step();
+  const failures: unknown[] = [];
+  for (const step of teardown.reverse()) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
 });
 
 function start(expression: string, more: readonly string[], script: string): RunningCommand {
