@@ -27,8 +27,14 @@ import {
 
 const content = Buffer.from('#!/bin/sh\necho hello\n');
 const tls = linkTls(authority, 'worker', 'w1');
-/** Waits are a twentieth; the limit of silence is a tenth of a second. */
+/** Waits between tries are a twentieth. */
 const hurried: Clock = {
+  ...systemClock,
+  setTimer: (delayMs, callback) =>
+    systemClock.setTimer(delayMs === 30_000 ? delayMs : delayMs / 20, callback),
+};
+/** The limit of silence is a tenth of a second, too. */
+const impatient: Clock = {
   ...systemClock,
   setTimer: (delayMs, callback) => systemClock.setTimer(delayMs === 30_000 ? 100 : delayMs / 20, callback),
 };
@@ -84,12 +90,12 @@ function whole(bytes: Buffer): Answer {
   };
 }
 
-async function cacheOf(...dispatchers: string[]): Promise<AttachmentCache> {
+async function cacheOf(dispatchers: string | string[], clock: Clock = hurried): Promise<AttachmentCache> {
   const cache = new AttachmentCache({
     directory: join(directory, 'attachments'),
-    dispatchers,
+    dispatchers: [dispatchers].flat(),
     tls,
-    clock: hurried,
+    clock,
     random: () => 0,
     log: new KeptLog(),
   });
@@ -169,8 +175,8 @@ test.each<[string, Answer, RegExp]>([
     },
     /sent bytes from 7, not from 5/,
   ],
-])('a script that %s is not used, and the message says so', async (_what, answer, text) => {
-  const cache = await cacheOf(await serve(answer));
+])('a script that %s is not used, and the message says so', async (what, answer, text) => {
+  const cache = await cacheOf(await serve(answer), what === 'never comes' ? impatient : hurried);
   const use = cache.use(identityOf(content));
   const outcome = await use.fetched;
   expect(outcome).toMatchObject({ kind: 'failed', message: expect.stringMatching(text) as string });
@@ -194,7 +200,7 @@ test('a server without the certificate of a dispatcher is asked for nothing', as
 
 test('the next dispatcher is asked when one does not answer', async () => {
   const address = await serve(whole(content));
-  const cache = await cacheOf('wss://127.0.0.1:1', address);
+  const cache = await cacheOf(['wss://127.0.0.1:1', address]);
   expect((await cache.use(identityOf(content)).fetched).kind).toBe('here');
 });
 
@@ -225,7 +231,6 @@ async function startWith(answer: Answer) {
   const cluster = await startCluster({
     dispatcher,
     dispatchers: [dispatcher.url, source],
-    clock: hurried,
     attachmentsDirectory: join(directory, 'attachments'),
     rexec: {
       argv: [process.execPath, await programOf('scripted-rexec.ts')],
