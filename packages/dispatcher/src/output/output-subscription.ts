@@ -29,6 +29,8 @@ export type OutputStep =
 
 /** Bytes of payload on their way to one reader. */
 const windowBytes = 512 * 1024;
+/** Bytes of payload that are handed out together, a frame more or less: each byte is copied several times on its way out. */
+const stepBytes = 64 * 1024;
 
 export class OutputSubscription {
   readonly #session: WorkerSession;
@@ -64,11 +66,12 @@ export class OutputSubscription {
       if (this.#over !== undefined) return { kind: this.#over };
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
-    const frames = this.#frames;
-    this.#frames = [];
-    this.#owedBytes += this.#queuedBytes;
-    this.#queuedBytes = 0;
-    return { kind: 'frames', frames };
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#frames.length && bytes < stepBytes) bytes += this.#frames[count++]!.data.length;
+    this.#owedBytes += bytes;
+    this.#queuedBytes -= bytes;
+    return { kind: 'frames', frames: this.#frames.splice(0, count) };
   }
 
   /** Nobody reads any more. */
