@@ -1,5 +1,4 @@
 /** `POST /v1/plans`: what would run, and for whom to seal. Changes nothing. */
-import { delay } from '@pogo/lifecycle';
 import {
   planRequestSchema,
   type PlanResponse,
@@ -11,6 +10,7 @@ import { resolveRequest } from '../jobs/resolve-request.js';
 import { document, problem } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import { firstWorker } from './first-worker.js';
 import { type Route, route } from './route.js';
 import { targetProblem } from './target-problem.js';
 
@@ -85,16 +85,4 @@ export function planRoutes(context: ApiContext): Route[] {
       },
     }),
   ];
-}
-
-/** Right after a start the worker may be on its way. */
-async function firstWorker(
-  { registry, clock, workerWaitMs }: ApiContext,
-  signal: AbortSignal,
-): Promise<void> {
-  if (registry.recipients().length > 0) return;
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  await Promise.race([registry.arrival(either), delay(clock, workerWaitMs, either)]);
-  over.abort();
 }

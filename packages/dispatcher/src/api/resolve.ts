@@ -4,6 +4,7 @@ import { resolveRequestSchema } from '@pogo/protocol';
 import { actOnJob } from '../jobs/act-on-job.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { ApiContext } from './context.js';
+import { firstWorker } from './first-worker.js';
 import { jobParams } from './job-parameters.js';
 import { credentialsBytes } from './jobs.js';
 import { type Route, route } from './route.js';
@@ -21,8 +22,9 @@ export function resolveRoutes(context: ApiContext): Route[] {
       body: resolveRequestSchema,
       bodyLimitBytes: credentialsBytes,
       responses: verbResponses,
-      async handle({ params: { id }, body: { hosts, credentials } }) {
+      async handle({ params: { id }, body: { hosts, credentials }, signal }) {
         const by = context.principal;
+        await firstWorker(context, signal);
         const outcome = await actOnJob(context, { id, hosts, credentials }, (job, input, state) => {
           const { credentials: atHand } = input;
           const kids = atHand.kind === 'given' ? atHand.recipients : job.recipients;

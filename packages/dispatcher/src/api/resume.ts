@@ -6,6 +6,7 @@ import { viewJob } from '../jobs/job-view.js';
 import { document } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import { firstWorker } from './first-worker.js';
 import { jobParams, lookupProblem } from './job-parameters.js';
 import { credentialsBytes } from './jobs.js';
 import { type Route, route } from './route.js';
@@ -23,9 +24,10 @@ export function resumeRoutes(context: ApiContext): Route[] {
         200: { description: 'The spec', schema: jobSpecSchema },
         ...problemResponses(401, 404, 503),
       },
-      async handle({ params }) {
+      async handle({ params, signal }) {
         const viewed = await viewJob(context, params.id);
         if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
+        await firstWorker(context, signal);
         const { spec, digest } = viewed.view;
         const response: JobSpec = { spec, digest, recipients: context.registry.recipients() };
         return document(response);
