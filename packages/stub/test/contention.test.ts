@@ -95,3 +95,28 @@ it(
     );
   },
 );
+
+it('however long each of 8 takes to put its claim there, each runs alone', { timeout: 120_000 }, async () => {
+  const home = newHome();
+  const lockKey = newLockKey();
+  const names = Array.from({ length: 8 }, (_, index) => `host${index}`);
+  await Promise.all(
+    names.map((name, index) =>
+      runOnHost({
+        launch: interpreter(index % 2 === 0 ? 'dash' : 'bash'),
+        // What was seen before the claim is long out of date when the claim is there.
+        rewrite: { from: /(?=echo \$_\w+ \$_\w+ \$_\w+>)/g, to: `sleep 0.${index + 1}\n` },
+        home,
+        claim: claimOf(lockKey, { index, waitMs: 100_000 }),
+        environment: { POGO_HOST: name },
+        command: shell(`
+          mkdir "$HOME/inside" || echo overlap >>"$HOME/log"
+          echo "$POGO_HOST" >>"$HOME/log"
+          sleep 0.4
+          rmdir "$HOME/inside"
+        `),
+      }),
+    ),
+  );
+  expect(readFileSync(join(home, 'log'), 'utf8').trim().split('\n').sort()).toEqual(names);
+});

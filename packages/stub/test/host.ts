@@ -123,6 +123,11 @@ export function withMounts(launch: Launch, script: string): string[] {
   return [program('unshare'), '--user', '--map-root-user', '--mount', ...after(launch, script)];
 }
 
+export interface Rewrite {
+  from: string | RegExp;
+  to: string;
+}
+
 export interface HostRunOptions extends Partial<Omit<StubOptions, 'command'>> {
   command?: StubCommand;
   /** A probe instead of a run. */
@@ -137,7 +142,7 @@ export interface HostRunOptions extends Partial<Omit<StubOptions, 'command'>> {
   /** A line for the shell ahead of the stub's text, to stage an odd host. */
   prelude?: string;
   /** Replaces a part of the stub's text, to stage an odd host. */
-  rewrite?: { from: string; to: string } | readonly { from: string; to: string }[];
+  rewrite?: Rewrite | readonly Rewrite[];
   environmentOfHost?: NodeJS.ProcessEnv;
   /** Ahead of the launch: strace and the like. */
   wrapper?: string[];
@@ -260,8 +265,9 @@ function rewritten(text: Uint8Array, rewrite: HostRunOptions['rewrite']): Uint8A
   if (!rewrite) return text;
   let script = Buffer.from(text).toString('latin1');
   for (const { from, to } of [rewrite].flat()) {
-    if (!script.includes(from)) throw new Error(`The stub's text does not hold ${from}`);
+    const before = script;
     script = script.replaceAll(from, to);
+    if (script === before) throw new Error(`The stub's text does not hold ${from}`);
   }
   return Buffer.from(script, 'latin1');
 }
