@@ -1,7 +1,7 @@
 /** The cluster of a soak: the built `pogo up` with a home of its own, `pogo` commands against it, and its API. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { treeOf } from './process-tree.js';
@@ -75,7 +75,6 @@ export async function startSoakCluster({
     linkRoot: string;
   };
   const token = readFileSync(join(client, 'token'), 'utf8').trim();
-  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 
   return {
     pid: up.pid!,
@@ -99,7 +98,8 @@ export async function startSoakCluster({
         const asked = request(
           `${profile.url}${path}`,
           {
-            agent,
+            // A kept connection may be closed at the other end just when it is used again.
+            agent: false,
             ca: profile.linkRoot,
             checkServerIdentity: () => undefined,
             headers: { authorization: `Bearer ${token}` },
@@ -131,7 +131,6 @@ export async function startSoakCluster({
       }
     },
     async stop() {
-      agent.destroy();
       up.removeAllListeners('exit');
       const ended = new Promise((resolve) => up.on('exit', resolve));
       up.kill('SIGTERM');

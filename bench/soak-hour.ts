@@ -75,7 +75,9 @@ export async function runSoak(options: SoakOptions): Promise<boolean> {
       }
       if (seconds() - lastSaid < 300) return;
       lastSaid = seconds();
-      say(`${Math.round(lastSaid / 60)} min: ${JSON.stringify(totals)}`);
+      say(
+        `${Math.round(lastSaid / 60)} min: ${JSON.stringify(totals)}, ends left on hosts: ${stage.hosts.unacknowledged()}`,
+      );
     };
     const jobs = drawJobs(seed);
     const lane = async () => {

@@ -126,7 +126,9 @@ export async function runManyHosts({
       `${asked.job.id}: ${count} hosts, \`pogo run\` ended with ${exitCode} after ${wallSeconds.toFixed(1)} s`,
     );
     say(`the cluster's answer: ${[...states].map(([state, hosts]) => `${hosts} ${state}`).join(', ')}`);
-    say(`the hosts' own count: ${begun.size} began, ${[...begun.values()].flat().length} times in all`);
+    say(
+      `the hosts' own count: ${begun.size} began, ${[...begun.values()].flat().length} times in all; ends left there: ${hosts.unacknowledged()}`,
+    );
     say(`lines of output at \`pogo run\`: ${lines}`);
     say(
       `CPU: cluster ${clusterCpu.toFixed(1)} s, \`pogo run\` ${clientCpu.toFixed(1)} s, ` +

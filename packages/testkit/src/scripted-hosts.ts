@@ -59,6 +59,8 @@ export interface ScriptedHosts {
   begun(job: string): ReadonlyMap<string, readonly number[]>;
   /** Forgets a job, for runs of hours. */
   forget(job: string): void;
+  /** Ends that attempts have left on their hosts, since nobody has acknowledged them. */
+  unacknowledged(): number;
   /** Connections that were made so far, and those that are open now. */
   connections(): { made: number; open: number };
   stop(): Promise<void>;
@@ -141,6 +143,7 @@ export async function startScriptedHosts(options: ScriptedHostsOptions): Promise
     addresses: (count) => Array.from({ length: count }, (_, index) => loopbackAddress(index + 1)),
     begun: (job) => begun.get(job) ?? new Map(),
     forget: (job) => void begun.delete(job),
+    unacknowledged: () => [...left.values()].reduce((sum, { size }) => sum + size, 0),
     connections: () => ({ made, open: sockets.size }),
     stop: () => (stopping ??= stop()),
   };
