@@ -49,16 +49,15 @@ async function expectNextJobWorks() {
 }
 
 describe('killed in mid-command', () => {
-  it('rexec leaves its hosts unknown, and no command on them: exit 9', async () => {
+  it('rexec is followed by another, which asks the hosts: they ended the command when the connection was gone', async () => {
     const command = start('127.0.1.[1-2]', [], 'echo started; sleep 98901');
     await command.untilStdout(/started[^]*started/);
     kill('rexec');
-    expect(await command.ended).toMatchObject({ exitCode: 9 });
+    expect(await command.ended).toMatchObject({ exitCode: 3 });
     const shown = await scene.hosts(await jobOf(command));
     for (const host of shown)
-      expect(host).toMatchObject({ state: 'unknown', outcome: { reason: 'rexec-lost' } });
-    expect(command.stderr()).toContain(reasonOf('rexec-lost').advice);
-    // The connection is closed, so the stub ends the command.
+      expect(host).toMatchObject({ state: 'killed', outcome: { reason: 'connection-closed' } });
+    expect(command.stderr()).toContain(reasonOf('connection-closed').advice);
     await expect
       .poll(() => hosts.processes().map(({ argv }) => argv.join(' ')), { timeout: 30_000 })
       .toEqual([]);
@@ -121,7 +120,7 @@ describe('killed in mid-command', () => {
     await expectNextJobWorks();
   });
 
-  it('the dispatcher has lost the credentials: hosts that wait say so, and a halt ends them', async () => {
+  it('the dispatcher gets the sealed credentials back from the worker: hosts that wait go on', async () => {
     const before = returns('dispatcher');
     const command = start(
       '127.0.1.[1-3]',
@@ -132,13 +131,27 @@ describe('killed in mid-command', () => {
     kill('dispatcher');
     await expect.poll(() => returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
     hosts.open('credentials-gate');
+    expect(await command.ended, command.stderr()).toMatchObject({ exitCode: 0 });
+    expect(statesOf({ hosts: await scene.hosts(await jobOf(command)) })).toEqual({ succeeded: 3 });
+    await expectNextJobWorks();
+  });
+
+  it('dispatcher and worker have lost the credentials: the job says so, and a halt ends it', async () => {
+    const before = [returns('dispatcher'), returns('worker')] as const;
+    const command = start('127.0.1.[1-3]', ['--concurrent', '1'], 'echo started; sleep 98903');
+    await command.untilStdout(/started/);
+    kill('dispatcher');
+    kill('worker');
+    await expect
+      .poll(() => [returns('dispatcher'), returns('worker')], { timeout: 30_000 })
+      .toEqual([before[0] + 1, before[1] + 1]);
     await command.untilStderr(/credentials-needed/);
+    expect(await command.ended).toMatchObject({ exitCode: 9 });
     expect((await scene.run(['status', await jobOf(command)])).stdout).toContain('needs-credentials');
     const halted = await scene.run(['halt', await jobOf(command)]);
     expect(halted.exitCode, halted.stderr).toBe(0);
-    expect(await command.ended).toMatchObject({ exitCode: 6 });
-    expect(statesOf({ hosts: await scene.hosts(await jobOf(command)) })).toEqual({ succeeded: 1, halted: 2 });
-    await expectNextJobWorks();
+    await scene.run(['wait', await jobOf(command)]);
+    expect(statesOf({ hosts: await scene.hosts(await jobOf(command)) })).toEqual({ unknown: 1, halted: 2 });
   });
 });
 
