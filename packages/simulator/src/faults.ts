@@ -116,7 +116,7 @@ export class Faults implements CallWatcher, CommandWatcher {
 
   /** What a trap does. */
   #deaths(): Fault[] {
-    const { dispatchers, workers } = this.#options;
+    const { dispatchers, workers, network } = this.#options;
     return [
       (random, involved) => oneOf(dispatchers, random, involved).crash(random.spread(50, 8000)),
       (random, involved) => oneOf(workers, random, involved).crash(random.spread(50, 12_000), false),
@@ -130,6 +130,12 @@ export class Faults implements CallWatcher, CommandWatcher {
       // Long enough to be called lost, while what it began goes on.
       (random, involved) => oneOf(workers, random, involved).freeze(random.spread(4000, 40_000)),
       (random) => this.#endLease(random),
+      (random, involved) => {
+        // What a leader has just sent arrives when another one leads.
+        const isTakeover = random.chance(0.7);
+        network.stall(random, involved, isTakeover ? random.spread(3000, 14_000) : random.spread(50, 8000));
+        if (isTakeover) this.#endLease(random);
+      },
     ];
   }
 
@@ -139,7 +145,7 @@ export class Faults implements CallWatcher, CommandWatcher {
     const { holder } = elections;
     if (holder === undefined) return;
     trace.add('store', `the lease of ${holder.name} ends`);
-    elections.expire(holder, random.spread(0.1, 3000));
+    elections.expire(holder, random.spread(0.1, 6000));
   }
 
   #catalogue(): Fault[] {

@@ -142,14 +142,22 @@ export const plantedBugs = {
 
   'order-of-old-term-obeyed': () => {
     const newest = new Map<string, number>();
+    const note = (worker: string, term: number) => {
+      const latest = Math.max(term, newest.get(worker) ?? 0);
+      newest.set(worker, latest);
+      return latest;
+    };
     return {
-      tampering: (call, serve) => {
-        const { method, callee } = call;
+      tampering: async (call, serve) => {
+        const { method, caller, callee } = call;
+        if (method === 'worker.hello') {
+          const result = await serve(call.params);
+          note(caller, (result as { term: number }).term);
+          return result;
+        }
         if (!method.startsWith('job.')) return serve(call.params);
         const params = call.params as { term: number };
-        const term = Math.max(params.term, newest.get(callee) ?? 0);
-        newest.set(callee, term);
-        return serve({ ...params, term });
+        return serve({ ...params, term: note(callee, params.term) });
       },
     };
   },

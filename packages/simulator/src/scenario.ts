@@ -25,6 +25,7 @@ export interface Scenario {
   traps: number;
   store: { doubt: number; slow: number; staleRead: number };
   lateness: { probability: number; mostLateMs: number };
+  doubling: { probability: number };
 }
 
 export function scenarioOf(random: Random, size: ScenarioSize): Scenario {
@@ -47,10 +48,11 @@ export function scenarioOf(random: Random, size: ScenarioSize): Scenario {
     faults: isRough ? random.integer(0, 6) : 0,
     traps: isRough ? random.integer(0, 4) : 0,
     store: {
-      doubt: isRough ? random.pick([0, 0, 0.02, 0.15]) : 0,
+      doubt: isRough ? random.pick([0, 0.03, 0.1, 0.3]) : 0,
       slow: isRough ? random.pick([0, 0.02, 0.1]) : 0,
       staleRead: isRough ? random.pick([0, 0.1]) : 0,
     },
+    doubling: { probability: isRough ? random.pick([0, 0.05, 0.3]) : 0 },
     lateness: {
       probability: isRough ? random.pick([0, 0.03, 0.2]) : 0,
       mostLateMs: random.pick([200, 3000]),

@@ -87,6 +87,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     watchers,
     tampering: bug?.tampering,
     lateness,
+    doubling: { ...scenario.doubling },
   });
   const weather = { ...scenario.store, outageUntilMs: 0 };
   const elections = new Elections(time);

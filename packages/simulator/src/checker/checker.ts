@@ -24,8 +24,10 @@ export class Checker implements CallWatcher, CommandWatcher {
   readonly #facts = new Facts();
   readonly #log: LogModel;
   readonly #nowMs: () => number;
-  /** Highest term that each worker has obeyed (A2). */
+  /** Highest term that each worker has heard of (A2). */
   readonly #terms = new Map<string, number>();
+  /** Term of the dispatcher that a connection leads to, by the connection's number. */
+  readonly #greetings = new Map<number, number>();
   readonly #refusedForGood = new Set<string>();
 
   /** @param options.noted for the census. */
@@ -111,6 +113,9 @@ export class Checker implements CallWatcher, CommandWatcher {
   }
 
   sent(call: Call): void {
+    // Whoever reports on a connection has heard the answer to its greeting there.
+    const greeted = this.#greetings.get(call.connection);
+    if (call.method === 'worker.report' && greeted !== undefined) this.#heardTerm(call.caller, greeted);
     if (call.method !== 'job.assign') return;
     const { job, attempts } = call.params as { job: number; attempts: { host: number; attempt: number }[] };
     for (const attempt of attempts) {
@@ -126,7 +131,9 @@ export class Checker implements CallWatcher, CommandWatcher {
 
   answered(call: Call, { failed, result }: { failed: boolean; result: unknown }): void {
     if (failed) return;
-    if (call.method === 'worker.report') this.#reportsAcknowledged(call);
+    if (call.method === 'worker.hello')
+      this.#greetings.set(call.connection, (result as { term: number }).term);
+    else if (call.method === 'worker.report') this.#reportsAcknowledged(call);
     else if (call.method.startsWith('job.')) this.#orderAnswered(call, result as { kind: string });
   }
 
@@ -158,8 +165,15 @@ export class Checker implements CallWatcher, CommandWatcher {
     const { term } = params as { term: number };
     const highest = this.#terms.get(callee) ?? -1;
     if (term < highest)
-      this.violated('A2', `${callee} obeys a ${method} of term ${term} after one of term ${highest}`);
-    this.#terms.set(callee, Math.max(term, highest));
+      this.violated(
+        'A2',
+        `${callee} obeys a ${method} of term ${term} after it has heard of term ${highest}`,
+      );
+    this.#heardTerm(callee, term);
+  }
+
+  #heardTerm(worker: string, term: number): void {
+    this.#terms.set(worker, Math.max(term, this.#terms.get(worker) ?? -1));
   }
 
   /** (L7) */

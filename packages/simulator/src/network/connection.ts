@@ -25,6 +25,8 @@ interface Side {
   peer: SimulatedPeer | undefined;
   /** When the last frame towards this side arrives. */
   lastArrivalMs: number;
+  /** Nothing arrives here before. */
+  stalledUntilMs: number;
 }
 
 export class Connection {
@@ -61,11 +63,19 @@ export class Connection {
     if (this.#isCut) return;
     const { time, delayMs } = this.#options;
     const target = this.#sides[1 - side]!;
-    target.lastArrivalMs = Math.max(target.lastArrivalMs, time.nowMs + delayMs());
-    time.schedule(target.lastArrivalMs - time.nowMs, () => {
-      if (this.#isCut) return;
-      target.process.deliver(() => this.#arrive(target, frame));
-    });
+    target.lastArrivalMs = Math.max(target.lastArrivalMs, target.stalledUntilMs, time.nowMs + delayMs());
+    time.schedule(target.lastArrivalMs - time.nowMs, () => this.#reach(target, frame));
+  }
+
+  /** Everything on its way, both ways, takes so much longer. */
+  stall(forMs: number): void {
+    const { time, trace } = this.#options;
+    trace.add('network', `connection ${this.number} stalls for ${Math.round(forMs)} ms`);
+    for (const side of this.#sides) side.stalledUntilMs = time.nowMs + forMs;
+  }
+
+  connects(names: readonly string[]): boolean {
+    return this.#sides.every(({ process }) => names.includes(process.name));
   }
 
   /** (2); `noticedMs` by side, undefined where only silence will tell. */
@@ -82,6 +92,17 @@ export class Connection {
     });
   }
 
+  #reach(target: Side, frame: Frame): void {
+    if (this.#isCut) return;
+    const { time } = this.#options;
+    // Those that come to wait here go on in the order in which they came.
+    if (time.nowMs < target.stalledUntilMs) {
+      time.schedule(target.stalledUntilMs - time.nowMs, () => this.#reach(target, frame));
+    } else {
+      target.process.deliver(() => this.#arrive(target, frame));
+    }
+  }
+
   #arrive(side: Side, frame: Frame): void {
     const { trace } = this.#options;
     if (frame.kind === 'text') trace.add(`${this.number}>${side.process.name}`, frame.text);
@@ -92,5 +113,5 @@ export class Connection {
 }
 
 function sideOf(process: SimulatedProcess): Side {
-  return { process, peer: undefined, lastArrivalMs: 0 };
+  return { process, peer: undefined, lastArrivalMs: 0, stalledUntilMs: 0 };
 }

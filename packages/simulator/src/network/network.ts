@@ -16,6 +16,8 @@ export interface NetworkOptions {
   tampering: CallTampering | undefined;
   /** How likely a frame is to be late by up to `mostLateMs`. */
   lateness: { probability: number; mostLateMs: number };
+  /** How likely a call that may come twice does. */
+  doubling: { probability: number };
 }
 
 interface Listener {
@@ -24,6 +26,8 @@ interface Listener {
 }
 
 export type Dialled = { kind: 'up'; peer: SimulatedPeer } | { kind: 'failed'; reason: string };
+
+const doublable = ['job.assign', 'job.settle', 'job.halt', 'worker.report'];
 
 export class Network {
   readonly #options: NetworkOptions;
@@ -86,6 +90,14 @@ export class Network {
     this.#latest.get(call.callee)?.inject(call.method, call.params);
   }
 
+  /** Holds up what is under way between these, or on some connection. */
+  stall(random: Random, between: readonly string[], forMs: number): void {
+    this.#connections = this.#connections.filter((connection) => !connection.isOver);
+    const concerned = this.#connections.filter((connection) => connection.connects(between));
+    const candidates = concerned.length > 0 ? concerned : this.#connections;
+    if (candidates.length > 0) random.pick(candidates).stall(forMs);
+  }
+
   /** Cuts a connection that is up, if there is one. */
   cutOne(random: Random): void {
     this.#connections = this.#connections.filter((connection) => !connection.isOver);
@@ -112,7 +124,15 @@ export class Network {
   /** From here on frames are late no more. */
   calm(): void {
     this.#options.lateness.probability = 0;
+    this.#options.doubling.probability = 0;
     this.#partedUntilMs = 0;
+  }
+
+  /** Only what is idempotent by contract: an opening that came again after the closing would be another order. */
+  #doubledMs(method: string): number | undefined {
+    const { random, doubling, lateness } = this.#options;
+    if (!doublable.includes(method) || !random.chance(doubling.probability)) return undefined;
+    return random.spread(0.1, lateness.mostLateMs);
   }
 
   #connect(processes: readonly [SimulatedProcess, SimulatedProcess]): Connection {
@@ -140,6 +160,7 @@ export class Network {
       over: () => connection.overFor(side),
       watchers,
       tampering,
+      doubledMs: (method) => this.#doubledMs(method),
     });
     connection.attach(side, peer);
     this.#latest.set(process.name, peer);

@@ -38,6 +38,8 @@ export interface SimulatedPeerOptions {
   over: () => void;
   watchers: readonly CallWatcher[];
   tampering: CallTampering | undefined;
+  /** After how long a call of that method comes a second time; undefined: not at all. */
+  doubledMs: (method: string) => number | undefined;
 }
 
 export class SimulatedPeer implements Peer {
@@ -170,9 +172,9 @@ export class SimulatedPeer implements Peer {
 
   /** The handler, seen by the watchers, and with whatever was planted before it. */
   #watched(name: string, served: Method): Method {
-    const { watchers, tampering } = this.#options;
-    return {
-      serve: async (params) => {
+    const { watchers, tampering, process, doubledMs } = this.#options;
+    const once = {
+      serve: async (params: unknown) => {
         const call = this.#call(name, params, 'served');
         const serve = async (given: unknown): Promise<unknown> => served.serve(given);
         try {
@@ -183,6 +185,17 @@ export class SimulatedPeer implements Peer {
           for (const watcher of watchers) watcher.answered?.(call, { failed: true, result: error });
           throw error;
         }
+      },
+    };
+    return {
+      serve: (params) => {
+        const againMs = doubledMs(name);
+        if (againMs !== undefined) {
+          process.clock.setTimer(againMs, () => {
+            if (this.#state === 'open') once.serve(params).catch(() => undefined);
+          });
+        }
+        return once.serve(params);
       },
     };
   }
