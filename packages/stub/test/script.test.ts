@@ -232,10 +232,10 @@ describe.each(claimInterpreters)('under %s', (name) => {
     const { ended } = await runOnHost({
       launch,
       home,
-      ...script('#!/bin/sh\nsleep 1000\n', 'sleeper'),
+      ...script('#!/bin/sh\necho up\nsleep 1000\n', 'sleeper'),
       onEvent: (event, run) => {
         if (event.kind === 'received') run.send(encodeHeartbeat());
-        if (event.kind === 'started') run.send(encodeTerminate());
+        if (event.kind === 'stdout') run.send(encodeTerminate());
       },
     });
     expect(ended).toMatchObject({ stopCause: 'terminate', killConfirmed: true });
