@@ -26,8 +26,8 @@ export class Checker implements CallWatcher, CommandWatcher {
   readonly #nowMs: () => number;
   /** Highest term that each worker has heard of (A2). */
   readonly #terms = new Map<string, number>();
-  /** Term of the dispatcher that a connection leads to, by the connection's number. */
-  readonly #greetings = new Map<number, number>();
+  /** That term when an order arrived, by the order. */
+  readonly #arrivals = new WeakMap<Call, number>();
   readonly #refusedForGood = new Set<string>();
 
   /** @param options.noted for the census. */
@@ -113,9 +113,6 @@ export class Checker implements CallWatcher, CommandWatcher {
   }
 
   sent(call: Call): void {
-    // Whoever reports on a connection has heard the answer to its greeting there.
-    const greeted = this.#greetings.get(call.connection);
-    if (call.method === 'worker.report' && greeted !== undefined) this.#heardTerm(call.caller, greeted);
     if (call.method !== 'job.assign') return;
     const { job, attempts } = call.params as { job: number; attempts: { host: number; attempt: number }[] };
     for (const attempt of attempts) {
@@ -129,11 +126,17 @@ export class Checker implements CallWatcher, CommandWatcher {
     }
   }
 
+  arrived(call: Call): void {
+    if (call.method.startsWith('job.')) this.#arrivals.set(call, this.#terms.get(call.callee) ?? -1);
+  }
+
+  heard({ method, caller }: Call, result: unknown): void {
+    if (method === 'worker.hello') this.#heardTerm(caller, (result as { term: number }).term);
+  }
+
   answered(call: Call, { failed, result }: { failed: boolean; result: unknown }): void {
     if (failed) return;
-    if (call.method === 'worker.hello')
-      this.#greetings.set(call.connection, (result as { term: number }).term);
-    else if (call.method === 'worker.report') this.#reportsAcknowledged(call);
+    if (call.method === 'worker.report') this.#reportsAcknowledged(call);
     else if (call.method.startsWith('job.')) this.#orderAnswered(call, result as { kind: string });
   }
 
@@ -160,10 +163,11 @@ export class Checker implements CallWatcher, CommandWatcher {
   }
 
   /** (A2) */
-  #orderAnswered({ callee, method, params }: Call, result: { kind: string }): void {
+  #orderAnswered(call: Call, result: { kind: string }): void {
     if (result.kind !== 'taken') return;
-    const { term } = params as { term: number };
-    const highest = this.#terms.get(callee) ?? -1;
+    const { callee, method } = call;
+    const { term } = call.params as { term: number };
+    const highest = this.#arrivals.get(call) ?? -1;
     if (term < highest)
       this.violated(
         'A2',

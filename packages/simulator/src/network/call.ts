@@ -12,8 +12,12 @@ export interface Call {
 export interface CallWatcher {
   /** It leaves its caller. */
   sent?(call: Call): void;
+  /** It has come to its callee. */
+  arrived?(call: Call): void;
   /** The callee's handler is done; the answer is about to leave. `failed`: by an error. */
   answered?(call: Call, outcome: { failed: boolean; result: unknown }): void;
+  /** The answer has come back to the caller. */
+  heard?(call: Call, result: unknown): void;
 }
 
 /** Stands between a call's arrival and its handler; for planted bugs. */

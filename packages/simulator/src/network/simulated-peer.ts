@@ -89,7 +89,10 @@ export class SimulatedPeer implements Peer {
     if (this.#session === undefined || this.#state !== 'open') return { kind: 'closed' };
     const call = this.#call(method, params, 'sent');
     for (const watcher of this.#options.watchers) watcher.sent?.(call);
-    return this.#session.call(method, params, result, options);
+    const outcome = await this.#session.call(method, params, result, options);
+    if (outcome.kind === 'ok')
+      for (const watcher of this.#options.watchers) watcher.heard?.(call, outcome.value);
+    return outcome;
   }
 
   notify(method: string, params: unknown): void {
@@ -176,6 +179,7 @@ export class SimulatedPeer implements Peer {
     const once = {
       serve: async (params: unknown) => {
         const call = this.#call(name, params, 'served');
+        for (const watcher of watchers) watcher.arrived?.(call);
         const serve = async (given: unknown): Promise<unknown> => served.serve(given);
         try {
           const result: unknown = await (tampering === undefined ? serve(params) : tampering(call, serve));
