@@ -83,9 +83,9 @@ function hostKeyWarnings({ hostKeys, auth }: JobRequest): string[] {
   ];
 }
 
-/** Whether the job may send a password (security.md, "Passwords are tried with care"). */
-export function provesPassword(spec: ResolvedSpec): boolean {
-  return spec.auth.methods.some((name) => authMethodNeeds[name] === 'password');
+/** Whether the job may send a password, to sshd or to sudo (security.md, "Passwords are tried with care"). */
+export function provesPassword({ auth, runAs }: Pick<ResolvedSpec, 'auth' | 'runAs'>): boolean {
+  return runAs !== undefined || auth.methods.some((name) => authMethodNeeds[name] === 'password');
 }
 
 const maxTitleLength = 80;
