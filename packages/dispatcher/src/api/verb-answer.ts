@@ -74,7 +74,7 @@ function refusalAnswer(refusal: Refusal, names: HostList): Answer {
     case 'nothing-to-do':
       return problem(
         'nothing-to-do',
-        'No host of the job, or none of those named, is in a state that this applies to: GET its hosts.',
+        'No host of the job, or none of those named, is in a state that this applies to.',
       );
     case 'job-ended':
       return problem('job-ended', 'The job has ended: retry and resolve open it again.');
