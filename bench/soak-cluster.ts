@@ -1,9 +1,10 @@
 /** The cluster of a soak: the built `pogo up` with a home of its own, `pogo` commands against it, and its API. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { treeOf } from './process-tree.js';
 
 export type Role = 'up' | 'dispatcher' | 'worker' | 'rexec';
@@ -26,6 +27,8 @@ export interface SoakCluster {
   processes(): { pid: number; role: Role }[];
   /** As the daemon itself last said, in bytes; undefined for processes that aren't asked. */
   heapBytes(pid: number): number | undefined;
+  /** What is alive in a daemon's heap, in bytes: after a collection, which the heap snapshot begins with that this takes. */
+  liveHeapBytes(pid: number): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -76,6 +79,13 @@ export async function startSoakCluster({
   };
   const token = readFileSync(join(client, 'token'), 'utf8').trim();
 
+  const heapBytes = (pid: number) => {
+    try {
+      return Number(readFileSync(join(heaps, String(pid)), 'utf8').split(' ')[0]) || undefined;
+    } catch {
+      return undefined;
+    }
+  };
   return {
     pid: up.pid!,
     spawn: spawnPogo,
@@ -123,12 +133,18 @@ export async function startSoakCluster({
         const role = pid === up.pid ? 'up' : roleOf(pid);
         return role === undefined ? [] : [{ pid, role }];
       }),
-    heapBytes(pid) {
-      try {
-        return Number(readFileSync(join(heaps, String(pid)), 'utf8').split(' ')[0]) || undefined;
-      } catch {
-        return undefined;
-      }
+    heapBytes,
+    async liveHeapBytes(pid) {
+      process.kill(pid, 'SIGUSR2');
+      const snapshot = () => readdirSync(directory).find((name) => name.endsWith('.heapsnapshot'));
+      while (snapshot() === undefined) await sleep(100);
+      // Asked again behind it: the process has said something since.
+      const told = join(heaps, String(pid));
+      const saidAtMs = () => statSync(told, { throwIfNoEntry: false })?.mtimeMs;
+      const before = saidAtMs();
+      while (saidAtMs() === before) await sleep(100);
+      rmSync(join(directory, snapshot()!));
+      return heapBytes(pid) ?? NaN;
     },
     async stop() {
       up.removeAllListeners('exit');

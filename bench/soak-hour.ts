@@ -124,9 +124,8 @@ export async function runSoak(options: SoakOptions): Promise<boolean> {
 async function fillWithEnded({ cluster, login }: SoakStage, { endedHosts, say }: SoakOptions): Promise<void> {
   const identity = login.slice(login.indexOf('--identity'));
   const dispatcher = () => cluster.processes().find(({ role }) => role === 'dispatcher')!.pid;
-  const heap = () => `${((cluster.heapBytes(dispatcher()) ?? 0) / 1e6).toFixed(1)} MB`;
-  await sleep(6000);
-  say(`heap of the dispatcher before: ${heap()}`);
+  const heap = async () => `${((await cluster.liveHeapBytes(dispatcher())) / 1e6).toFixed(1)} MB`;
+  say(`heap of the dispatcher before: ${await heap()}`);
   for (let first = 0; first < endedHosts; first += nobody.hostsPerJob) {
     const size = Math.min(nobody.hostsPerJob, endedHosts - first);
     const subnets = `127.[100-${99 + Math.ceil(size / 250)}].1.[1-250]`;
@@ -135,14 +134,14 @@ async function fillWithEnded({ cluster, login }: SoakStage, { endedHosts, say }:
     ]);
     if (result.exitCode !== 4) throw new Error(`unreachable hosts: ${result.exitCode} ${result.stderr}`);
   }
+  say(`with ${endedHosts} hosts of ended jobs: ${await heap()}`);
   // The names of planned hosts are remembered as well, 300,000 of them at the most.
   for (let first = 0; first < endedHosts * 6; first += 50_000) {
     const subnets = `127.${110 + first / 50_000}.[1-200].[1-250]`;
     const planned = await cluster.run(['plan', '-h', subnets, '-l', 'soak', ...identity, '--', 'true']);
     if (planned.exitCode !== 0) throw new Error(`a plan: ${planned.exitCode} ${planned.stderr}`);
   }
-  await sleep(6000);
-  say(`heap of the dispatcher with ${endedHosts} hosts of ended jobs: ${heap()}`);
+  say(`with the names of as many hosts as are remembered: ${await heap()}`);
 }
 
 interface Lasting {

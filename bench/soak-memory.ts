@@ -9,7 +9,7 @@ export interface MemorySample {
   rssBytes: number;
   /** Memory shared with other processes counts in parts. */
   pssBytes: number;
-  /** What is in no file: pages of mapped files come and go as the machine likes. */
+  /** The part that is in no file. How much of a mapped file counts depends on who else has it mapped, and on the page cache. */
   anonymousBytes: number;
   heapBytes: number | undefined;
 }
@@ -65,4 +65,21 @@ export class MemoryRecord {
     }
     appendFileSync(this.#file, lines);
   }
+}
+
+/** The samples that a {@link MemoryRecord} wrote. */
+export function readMemoryRecord(file: string): MemorySample[] {
+  const [, ...lines] = readFileSync(file, 'utf8').trim().split('\n');
+  return lines.map((line) => {
+    const [seconds, role, pid, rssBytes, pssBytes, anonymousBytes, heapBytes] = line.split(',');
+    return {
+      seconds: Number(seconds),
+      role: role!,
+      pid: Number(pid),
+      rssBytes: Number(rssBytes),
+      pssBytes: Number(pssBytes),
+      anonymousBytes: Number(anonymousBytes),
+      heapBytes: heapBytes === '' ? undefined : Number(heapBytes),
+    };
+  });
 }

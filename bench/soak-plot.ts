@@ -38,9 +38,9 @@ export function plotSvg(
   const height = top + panels.length * (panelHeight + bottom) + 22;
   const x = (minute: number) => left + (minute / minutes) * (width - left - right);
   const body: string[] = [
-    `<text x="${left}" y="18" class="memory">memory (PSS)</text>`,
-    `<text x="${left + 100}" y="18" class="heap">JavaScript heap in use</text>`,
-    `<text x="${left + 250}" y="18" class="trend">- - straight line through the PSS</text>`,
+    `<text x="${left}" y="18" class="memory">memory in no file</text>`,
+    `<text x="${left + 125}" y="18" class="heap">JavaScript heap in use</text>`,
+    `<text x="${left + 275}" y="18" class="trend">- - straight line through the memory</text>`,
     `<text x="${width - right}" y="18" class="small" text-anchor="end">shaded: warm-up</text>`,
   ];
   panels.forEach((panel, index) => {

@@ -4,7 +4,7 @@ import type { MemorySample } from './soak-memory.js';
 import { type Panel, plotSvg } from './soak-plot.js';
 import { blocksOf, mean, type Point, type Trend, trendOf } from './soak-trend.js';
 
-/** Flat: even the upper end of the 95 % interval of the slope of the PSS is below this, in MB an hour. */
+/** Flat: even the upper end of the 95 % interval of the slope of the anonymous memory is below this, in MB an hour. */
 export const flatBelow = 10;
 const blockSeconds = 60;
 /** At most, of the time at the beginning that doesn't count. */
@@ -52,7 +52,7 @@ export function judgeMemory(
     );
     const counted = (points: readonly Point[]) =>
       points.filter(({ seconds }) => seconds >= warmUpMinutes * 60);
-    const trend = trendOf(counted(pss));
+    const trend = trendOf(counted(anonymous));
     if (trend === undefined) {
       say(`${title}: too few samples (${series.length})`);
       allFlat = false;
@@ -60,11 +60,11 @@ export function judgeMemory(
     }
     const isFlat = trend.perHour + trend.uncertainty < flatBelow;
     allFlat &&= isFlat;
-    const values = counted(pss).map(({ value }) => value);
+    const values = counted(anonymous).map(({ value }) => value);
     say(
-      `${title}: ${isFlat ? 'flat' : 'NOT flat'}: PSS ${slopeText(trend)}, ` +
+      `${title}: ${isFlat ? 'flat' : 'NOT flat'}: anonymous memory ${slopeText(trend)}, ` +
         `between ${Math.min(...values).toFixed(0)} and ${Math.max(...values).toFixed(0)} MB; ` +
-        `anonymous ${slopeText(trendOf(counted(anonymous)))}; heap floor ${slopeText(trendOf(counted(heap)))}`,
+        `PSS ${slopeText(trendOf(counted(pss)))}; heap floor ${slopeText(trendOf(counted(heap)))}`,
     );
     const line = (points: readonly Point[]) =>
       points.map(({ seconds, value }) => ({ x: seconds / 60, y: value }));
@@ -72,7 +72,7 @@ export function judgeMemory(
       title,
       note: slopeText(trend),
       lines: [
-        { name: 'memory', points: line(pss) },
+        { name: 'memory', points: line(anonymous) },
         { name: 'heap', points: line(heap) },
         {
           name: 'trend',
@@ -118,11 +118,11 @@ function pointsOf(
   });
 }
 
-/** The cluster's PSS at each time, clients left out. */
+/** The cluster's anonymous memory at each time, clients left out. */
 function totalsOf(samples: readonly MemorySample[]): Point[] {
   const sums = new Map<number, number>();
-  for (const { seconds, role, pssBytes } of samples) {
-    if (role !== 'client') sums.set(seconds, (sums.get(seconds) ?? 0) + pssBytes / 1e6);
+  for (const { seconds, role, anonymousBytes } of samples) {
+    if (role !== 'client') sums.set(seconds, (sums.get(seconds) ?? 0) + anonymousBytes / 1e6);
   }
   return [...sums].map(([seconds, value]) => ({ seconds, value }));
 }

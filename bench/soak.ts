@@ -2,7 +2,8 @@
  * `npm run soak`: one job over very many scripted hosts, or jobs without a break for a given time, with the memory of every process.
  * Runs in a network namespace with only `lo` (scripts/soak.mjs).
  *
- * Options: --hosts N  --minutes N  --share 0.33  --seed N  --ended-hosts 50000  --plot FILE.
+ * Options: --hosts N  --heap  --minutes N  --share 0.33  --seed N  --ended-hosts 50000  --plot FILE; with --judge FILE nothing is run, and the
+ * record of an earlier run of so many minutes is judged.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runSoak } from './soak-hour.js';
+import { readMemoryRecord } from './soak-memory.js';
 import { recorder } from './soak-stage.js';
+import { judgeMemory } from './soak-verdict.js';
 import { runManyHosts } from './ten-thousand-hosts.js';
 
 const { values } = parseArgs({
@@ -18,11 +21,13 @@ const { values } = parseArgs({
     root: { type: 'string' },
     'heap-probe': { type: 'string' },
     hosts: { type: 'string' },
+    heap: { type: 'boolean', default: false },
     minutes: { type: 'string' },
     share: { type: 'string', default: '0.33' },
     seed: { type: 'string', default: '1' },
     'ended-hosts': { type: 'string', default: '50000' },
     plot: { type: 'string' },
+    judge: { type: 'string' },
   },
 });
 const root = values.root!;
@@ -35,20 +40,25 @@ const machine = `commit ${commit}, ${cpus().length} cores (${cpus()[0]!.model}),
 if (values.hosts !== undefined) {
   const say = recorder(join(outdir, 'many-hosts.txt'));
   say(machine);
-  good = await runManyHosts({ root, heapProbe, outdir, hosts: Number(values.hosts), say });
+  good = await runManyHosts({ root, heapProbe, outdir, hosts: Number(values.hosts), heap: values.heap, say });
 }
-if (values.minutes !== undefined) {
+const minutes = Number(values.minutes);
+const plot = values.plot ?? join(outdir, 'soak.svg');
+if (values.judge !== undefined) {
+  const say = (text: string) => process.stdout.write(`${text}\n`);
+  good = judgeMemory(readMemoryRecord(values.judge), { minutes, plot, say });
+} else if (values.minutes !== undefined) {
   const say = recorder(join(outdir, 'soak.txt'));
   say(machine);
   const flat = await runSoak({
     root,
     heapProbe,
     outdir,
-    minutes: Number(values.minutes),
+    minutes,
     share: Number(values.share),
     seed: Number(values.seed),
     endedHosts: Number(values['ended-hosts']),
-    plot: values.plot ?? join(outdir, 'soak.svg'),
+    plot,
     say,
   });
   good &&= flat;

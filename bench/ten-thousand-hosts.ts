@@ -16,6 +16,8 @@ export interface ManyHostsOptions {
   /** Where its files go; existing. */
   outdir: string;
   hosts: number;
+  /** Whether to look at what the dispatcher's heap holds before and after; it costs memory while it is done. */
+  heap: boolean;
   say: (text: string) => void;
 }
 
@@ -40,6 +42,7 @@ export async function runManyHosts({
   heapProbe,
   outdir,
   hosts: count,
+  heap,
   say,
 }: ManyHostsOptions): Promise<boolean> {
   const addresses = Array.from({ length: count }, (_, index) => loopbackAddress(index + 1));
@@ -64,6 +67,8 @@ export async function runManyHosts({
   try {
     const hostFile = join(stage.directory, 'hosts');
     writeFileSync(hostFile, `${addresses.join('\n')}\n`);
+    const dispatcher = cluster.processes().find(({ role }) => role === 'dispatcher')!.pid;
+    const heapBefore = heap ? await cluster.liveHeapBytes(dispatcher) : 0;
     const peaks = new Map<string, number>();
     let [peakSum, mostOpen] = [0, 0];
     const before = { cluster: cpuSeconds(cluster.pid), own: process.cpuUsage() };
@@ -98,6 +103,7 @@ export async function runManyHosts({
     const wallSeconds = (performance.now() - startedMs) / 1000;
     const own = process.cpuUsage(before.own);
     const clusterCpu = cpuSeconds(cluster.pid) - before.cluster;
+    const heldBytes = heap ? (await cluster.liveHeapBytes(dispatcher)) - heapBefore : 0;
 
     const id = /p\d{10}/.exec(stderr)?.[0] ?? 'last';
     const status = await cluster.run(['status', id, '--json'], Infinity);
@@ -137,6 +143,10 @@ export async function runManyHosts({
     say(
       `peak PSS in MB: ${[...peaks].map(([role, bytes]) => `${role} ${megabytes(bytes)}`).join(', ')}; all together ${megabytes(peakSum)}`,
     );
+    if (heap)
+      say(
+        `the dispatcher's heap holds ${Math.round(heldBytes / count)} bytes more a host than before the job`,
+      );
     if (exitCode !== 4) faults.push(`exit code ${exitCode}, expected 4: some hosts were not reached`);
   } finally {
     await stage.close();
