@@ -65,9 +65,15 @@ export function sudoOutcome(reason: SudoReason, shown: string, runAs: string, sa
   };
 }
 
-/** Of all that was written there, the line that sudo has most likely written. */
+/** Of all that was written there, the line that says why; else the one that sudo has most likely written. */
 function sudosOwn(said: string): string {
   const lines = said.split('\n').map((line) => line.trim());
-  const written = lines.filter((line) => line !== '');
-  return written.find((line) => /^sudo: |^Sorry, |in the sudoers/.test(line)) ?? written.at(-1) ?? '';
+  // Where the host's own name does not resolve, sudo says so first, and goes on.
+  const written = lines.filter((line) => line !== '' && !/^sudo: unable to resolve host /.test(line));
+  return (
+    written.find((line) => meanings.some(({ pattern }) => pattern.test(line))) ??
+    written.find((line) => /^sudo: |^Sorry, /.test(line)) ??
+    written.at(-1) ??
+    ''
+  );
 }
