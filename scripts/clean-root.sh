@@ -30,6 +30,7 @@ if [ "${1:-}" = --inside ]; then
 	root=$2 as=$3
 	shift 3
 	mount --make-rprivate /
+	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount -t sysfs -o ro sysfs "$root/sys" 2>/dev/null || true
 	mount -t tmpfs -o mode=755 tmpfs "$root/dev"
@@ -57,8 +58,14 @@ if [ "${1:-}" = --inside ]; then
 	# Not exec: this shell stays as the first process, to collect those that lose their parent.
 	# The environment is new: nothing of this machine's leaks in. $switch is several words on purpose.
 	status=0
+	# Not chroot: in a root that is no mount nobody can make user namespaces or mounts of their own, as tests do.
+	mkdir "$root/.old"
+	cd "$root"
+	pivot_root . .old
+	umount -l /.old
+	rmdir /.old
 	# shellcheck disable=SC2086
-	chroot "$root" $switch env -i HOME="$home" PATH="$path" LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+	$switch env -i HOME="$home" PATH="$path" LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 		USER="$(basename "$home")" LOGNAME="$(basename "$home")" SHELL=/bin/sh \
 		NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
 		${POGO_CLEAN_PROXY:+https_proxy="$POGO_CLEAN_PROXY" http_proxy="$POGO_CLEAN_PROXY"} \
