@@ -315,7 +315,8 @@ export class CommandRun {
         `The connection to ${shown} broke while the command may have been running: ${detail}.`,
       );
     }
-    if (this.#phase === 'handed-over') return this.#neverReady(end);
+    // A host may close before what opened the channel has been heard.
+    if (this.#phase === 'opening' || this.#phase === 'handed-over') return this.#neverReady(end);
     this.#take(this.#parser.finish());
   }
 
