@@ -1,7 +1,7 @@
 /** Servers that speak SSH well, and do what a careful client must not fall for. */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo, Server as NetServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { publicKeyText } from '@pogo/protocol';
 import ssh2, { type AuthContext, type Connection, type KeyboardAuthContext } from 'ssh2';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -38,9 +38,9 @@ async function outcomeAt(
     connection.on('ready', () => options.session?.(connection));
   });
   servers.push(server);
-  (server as unknown as NetServer).listen(0, address);
+  server.listen(0, address);
   await once(server, 'listening');
-  const { port } = (server as unknown as NetServer).address() as AddressInfo;
+  const { port } = server.address() as AddressInfo;
   const parsed = ssh2.utils.parseKey(hostKeyPem.toString());
   if (parsed instanceof Error) throw parsed;
   const shown = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

@@ -1,6 +1,6 @@
 /** The ssh2 transport by itself, against a server that can be cut off behind a proxy. */
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { delay, systemClock } from '@pogo/lifecycle';
 import { type ChannelEnd, type ConnectOptions, type ConnectOutcome, Ssh2Transport } from '@pogo/rexec';
 import ssh2 from 'ssh2';
@@ -28,11 +28,10 @@ async function startServer() {
       }),
     );
   });
-  const net = server as unknown as NetServer;
-  net.listen(0, '127.0.0.1');
-  await once(net, 'listening');
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   ends.push(() => server.close());
-  return { port: (net.address() as AddressInfo).port, asked };
+  return { port: (server.address() as AddressInfo).port, asked };
 }
 
 /** Passes bytes to and fro until it is frozen: then the connection is as silent as one to a host without power. */

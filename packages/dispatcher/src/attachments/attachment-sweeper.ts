@@ -2,11 +2,12 @@
  * Removes attachments that no open or listed job refers to any more, and parts of uploads that nobody went on with. Both
  * stay for a day after they were last touched, so that a job can be submitted behind its upload. In doubt nothing goes.
  */
-import type { Clock, Timer } from '@pogo/lifecycle';
+import type { Clock } from '@pogo/lifecycle';
 import type { Logger } from 'pino';
 import type { Archive } from '../jobs/archive.js';
 import type { Specs } from '../jobs/specs.js';
 import type { Leader, LogObserver } from '../leader/leader.js';
+import { LeadersRounds } from '../leader/leaders-rounds.js';
 import type { AttachmentStore } from './attachment-store.js';
 
 export interface AttachmentSweeperOptions {
@@ -24,43 +25,31 @@ export interface AttachmentSweeperOptions {
 
 export class AttachmentSweeper implements LogObserver {
   readonly #options: AttachmentSweeperOptions;
+  readonly #rounds: LeadersRounds;
   /** By job, what its spec refers to: specs never change. */
   readonly #references = new Map<number, string | undefined>();
-  #timer: Timer | undefined;
-  #working: Promise<void> = Promise.resolve();
-  #stopped = false;
 
   constructor(options: AttachmentSweeperOptions) {
     this.#options = options;
+    const { clock, everyMs, logger } = options;
+    this.#rounds = new LeadersRounds({
+      clock,
+      everyMs,
+      round: () => this.#sweep(),
+      failed: (error) => logger.error({ err: error }, 'old attachments could not be removed'),
+    });
   }
 
   taken(): void {
-    this.#schedule();
+    this.#rounds.taken();
   }
 
   lost(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#rounds.lost();
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.lost();
-    await this.#working;
-  }
-
-  #schedule(): void {
-    if (this.#stopped) return;
-    this.#timer?.cancel();
-    this.#timer = this.#options.clock.setTimer(this.#options.everyMs, () => {
-      this.#working = this.#sweep()
-        .catch((error: unknown) =>
-          this.#options.logger.error({ err: error }, 'old attachments could not be removed'),
-        )
-        .finally(() => {
-          if (this.#timer !== undefined) this.#schedule();
-        });
-    });
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async #sweep(): Promise<void> {
@@ -71,7 +60,7 @@ export class AttachmentSweeper implements LogObserver {
     const referred = old.some(({ complete }) => complete) ? await this.#referred() : new Set<string>();
     if (referred === undefined) return;
     for (const { sha256, complete } of old) {
-      if (this.#stopped) return;
+      if (this.#rounds.stopped) return;
       if (complete && referred.has(sha256)) continue;
       await store.remove(sha256, complete, before);
       logger.info({ sha256, complete }, 'an attachment that no job refers to was removed');

@@ -6,9 +6,10 @@
  * 2. One with an `unknown` host stays for a day: evidence may still come (E2).
  */
 import { type ClusterState, isEnded, type JobRecord } from '@pogo/core';
-import type { Clock, Timer } from '@pogo/lifecycle';
+import type { Clock } from '@pogo/lifecycle';
 import type { Logger } from 'pino';
 import type { Leader, LogObserver } from '../leader/leader.js';
+import { LeadersRounds } from '../leader/leaders-rounds.js';
 import type { Archive } from './archive.js';
 import type { HostLists } from './host-names.js';
 import type { Specs } from './specs.js';
@@ -36,41 +37,30 @@ const retentionRounds = 60;
 
 export class JobArchivist implements LogObserver {
   readonly #options: JobArchivistOptions;
-  #timer: Timer | undefined;
+  readonly #rounds: LeadersRounds;
   #round = 0;
-  #working: Promise<void> = Promise.resolve();
-  #stopped = false;
 
   constructor(options: JobArchivistOptions) {
     this.#options = options;
+    const { clock, everyMs, logger } = options;
+    this.#rounds = new LeadersRounds({
+      clock,
+      everyMs,
+      round: () => this.#work(),
+      failed: (error) => logger.error({ err: error }, 'archiving failed'),
+    });
   }
 
   taken(): void {
-    this.#schedule();
+    this.#rounds.taken();
   }
 
   lost(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#rounds.lost();
   }
 
-  /** Resolves once nothing is being moved. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.lost();
-    await this.#working;
-  }
-
-  #schedule(): void {
-    if (this.#stopped) return;
-    this.#timer?.cancel();
-    this.#timer = this.#options.clock.setTimer(this.#options.everyMs, () => {
-      this.#working = this.#work()
-        .catch((error: unknown) => this.#options.logger.error({ err: error }, 'archiving failed'))
-        .finally(() => {
-          if (this.#timer !== undefined) this.#schedule();
-        });
-    });
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async #work(): Promise<void> {
@@ -78,7 +68,7 @@ export class JobArchivist implements LogObserver {
     const due = await leader.read((state) => this.#due(state, leader.nowMs() ?? state.atMs));
     if (due.kind === 'lost') return;
     for (const { job, specRef } of due.answer) {
-      if (this.#stopped) return;
+      if (this.#rounds.stopped) return;
       await this.#archive(job, specRef);
     }
     if (this.#round++ % retentionRounds === 0) await this.#forget();
@@ -123,7 +113,7 @@ export class JobArchivist implements LogObserver {
     const nowMs = leader.nowMs();
     if (nowMs === undefined) return;
     for (const job of await archive.list()) {
-      if (this.#stopped) return;
+      if (this.#rounds.stopped) return;
       const archived = await archive.get(job);
       const endedAtMs = archived?.document.endedAtMs;
       if (archived === undefined || endedAtMs === undefined || nowMs - endedAtMs < retentionMs) continue;
