@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { delay, systemClock } from '@pogo/lifecycle';
 
 export interface HoldOptions {
   readonly pid: number;
@@ -54,8 +55,8 @@ export async function holdProcess({ pid, call, path, nth, at }: HoldOptions): Pr
       const over = given.then(() => true);
       for (let stops = 0; stops < 5;) {
         stops = isStoppedIn(pid, number) ? stops + 1 : 0;
-        const tick = new Promise<false>((resolve) => setTimeout(() => resolve(false), pollMs));
-        if (await Promise.race([over, tick])) return false;
+        // The kernel tells nobody that a process was stopped by somebody else's tracer: it is looked at.
+        if (await Promise.race([over, delay(systemClock, pollMs).then(() => false)])) return false;
       }
       return true;
     },

@@ -27,10 +27,12 @@ import {
   createAccount,
   createKey,
   createNetworkNamespace,
+  processTable,
   startCluster,
   startSshd,
   trackLeaks,
 } from '@pogo/testkit';
+import { vi } from 'vitest';
 import { z } from 'zod';
 
 const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -192,13 +194,20 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       if (died || cluster.pids('up').length === 0)
         left.push(said, endOf(layout.dispatcher.log), endOf(layout.worker.log));
       await step('cluster', () => cluster.stop().then(() => []));
-      for (const account of accounts) await step(`account ${account.name}`, () => account.remove());
+      for (const account of accounts)
+        await step(`account ${account.name}`, () => untilIdle(account).then(() => account.remove()));
       for (const sshd of sshds) await step('sshd', () => sshd.stop().then(() => []));
       await step('namespace', async () => (await namespace.stop()).map(({ argv }) => argv.join(' ')));
       await step('leaks', () => leaks.assertNoLeaks().then(() => []));
       if (left.length > 0) throw new Error(`left behind, or died on the way:\n  ${left.join('\n  ')}`);
     },
   };
+}
+
+/** Hosts promise that nothing of a command is left 10 s after its end, or after its connection's. */
+async function untilIdle({ uid }: Account): Promise<void> {
+  const idle = () => !processTable().some((entry) => entry.uid === uid);
+  await vi.waitUntil(idle, { timeout: 10_000, interval: 100 }).catch(() => undefined);
 }
 
 function endOf(file: string): string {

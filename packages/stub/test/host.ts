@@ -292,8 +292,13 @@ function processesMarked(wanted: (mark: string) => boolean): string[] {
   return found;
 }
 
-/** Everything of the run ends by KILL but those whose line `spare` matches. */
+/** Everything of the run ends by KILL but those whose line `spare` matches: one such is waited for, up to 10 s. */
 export function killAll(run: HostRun, spare?: RegExp): void {
+  const deadline = Date.now() + 10_000;
+  // Its parent may have gone on before it has become what the line says.
+  while (spare && !run.processes().some((line) => spare.test(line))) {
+    if (Date.now() > deadline) throw new Error(`no process of the run is ${String(spare)}`);
+  }
   let lines: string[];
   do {
     lines = run.processes().filter((line) => !spare?.test(line));

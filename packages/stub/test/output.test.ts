@@ -1,7 +1,8 @@
 /** Output: raw, complete, ended by the end frames, whatever the host and the command do to the streams (S1, F3). */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { argv, interpreter, interpreters, runOnHost, shell, sweep } from './host.js';
+import { argv, interpreter, interpreters, newDirectory, runOnHost, shell, sweep } from './host.js';
 
 afterEach(sweep);
 
@@ -28,11 +29,15 @@ describe.each(interpreters)('under %s', (name) => {
   });
 
   it('a daemon that keeps the streams open does not keep the run open, and lives on', async () => {
-    // It writes on as fast as it can, until nobody reads any more.
+    // It writes on as fast as it can, until nobody reads any more. The command ends once the daemon is itself.
+    const up = join(newDirectory(), 'up');
     let daemon: string[] = [];
     const { ended, stdout, leftBehind } = await runOnHost({
       launch,
-      command: shell("setsid sh -c 'while echo daemon; do :; done' & echo done; exit 5"),
+      command: shell(
+        `setsid sh -c ': >${up}; while echo daemon; do :; done' & ` +
+          `until [ -e ${up} ]; do sleep 0.02; done; echo done; exit 5`,
+      ),
       onEvent: (event, run) => {
         if (event.kind !== 'ended') return;
         daemon = run.processes();
