@@ -108,10 +108,11 @@ describe('a command', () => {
   });
 
   it('leaves no file and no process of ours on the host', async () => {
-    const home = await scene.namespace.run('find', [hosts.account.home, '-type', 'f']);
-    expect(home.stdout.trim()).toBe(`${hosts.account.home}/.ssh/authorized_keys`);
+    const files = async () =>
+      (await scene.namespace.run('find', [hosts.account.home, '-type', 'f'])).stdout.trim();
+    await expect.poll(files, { timeout: 10_000 }).toBe(`${hosts.account.home}/.ssh/authorized_keys`);
     await expect
-      .poll(() => hosts.processes().map(({ argv }) => argv.join(' ')), { timeout: 30_000 })
+      .poll(() => hosts.processes().map(({ argv }) => argv.join(' ')), { timeout: 10_000 })
       .toEqual([]);
   });
 
