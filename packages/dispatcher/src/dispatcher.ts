@@ -25,6 +25,7 @@ import { HostLists } from './jobs/host-names.js';
 import { JobArchivist } from './jobs/job-archivist.js';
 import { Specs } from './jobs/specs.js';
 import { Leader } from './leader/leader.js';
+import { TermRenewal } from './leader/term-renewal.js';
 import { Metrics } from './metrics.js';
 import { CredentialsKeeper } from './vault/credentials-keeper.js';
 import { MemoryVault } from './vault/memory-vault.js';
@@ -74,6 +75,8 @@ export interface DispatcherLimits {
   vaultRefillMs: number;
   /** How long a worker that refuses work is given none, at first. */
   refusalPauseMs: number;
+  /** Time between two rounds of taking the term anew, so that workers may forget what they have settled. */
+  renewTermEveryMs: number;
   /** Log entries between two snapshots. */
   snapshotEveryEntries: number;
   /** Log entries kept in memory for followers. */
@@ -99,6 +102,7 @@ const defaultLimits: DispatcherLimits = {
   workerLostAfterMs: 60_000,
   vaultRefillMs: 10_000,
   refusalPauseMs: 1000,
+  renewTermEveryMs: 300_000,
   snapshotEveryEntries: 20_000,
   recentEntries: 10_000,
   namedHosts: 300_000,
@@ -120,6 +124,7 @@ export class Dispatcher implements Service {
   readonly #links: WorkerLinks;
   readonly #listener: Listener;
   readonly #api: Listener;
+  readonly #renewal: TermRenewal;
   readonly #archivist: JobArchivist;
   readonly #attachments: AttachmentStore;
   readonly #sweeper: AttachmentSweeper;
@@ -177,6 +182,13 @@ export class Dispatcher implements Service {
       due: (state) => keeper.due(state),
       paused: (state) => keeper.paused(state),
     });
+    this.#renewal = new TermRenewal({
+      name,
+      leader,
+      clock,
+      logger,
+      everyMs: limits.renewTermEveryMs,
+    });
     const archive = new Archive({ documents: store.documents, specs, uniqueId });
     const hostLists = new HostLists({ maxHosts: limits.namedHosts });
     this.#archivist = new JobArchivist({
@@ -211,7 +223,7 @@ export class Dispatcher implements Service {
       keptMs: limits.attachmentKeptMs,
     });
     // Orders first: they are what a job waits for.
-    const observers = [this.#links, history, keeper, this.#archivist, this.#sweeper];
+    const observers = [this.#links, history, keeper, this.#renewal, this.#archivist, this.#sweeper];
     for (const observer of observers) leader.observe(observer);
 
     const context: ApiContext = {
@@ -271,6 +283,7 @@ export class Dispatcher implements Service {
       await this.#api.stop();
       this.#links.stop();
       await this.#listener.stop();
+      await this.#renewal.stop();
       await this.#archivist.stop();
       await this.#sweeper.stop();
       await this.leader.stop();

@@ -72,6 +72,8 @@ export interface DispatcherLinkOptions {
 export class DispatcherLink implements Service {
   readonly #options: DispatcherLinkOptions;
   readonly #dialer: Service;
+  /** Highest term that this dispatcher has named on the present connection; it takes its term anew while it leads. */
+  #term = -1;
   #lastFailure = '';
 
   constructor(options: DispatcherLinkOptions) {
@@ -116,12 +118,12 @@ export class DispatcherLink implements Service {
     }
     this.#lastFailure = '';
     for (const job of greeting.value.wanted) void this.#returnCredentials(peer, job);
+    this.#term = Math.max(this.#term, greeting.value.term);
     if (!(await desk.noteTerm(greeting.value.term))) return;
-    const { term } = greeting.value;
     const link: ReportLink = {
       // What a later leader has ordered is unknown to this one, and the unknown it would take for settled (L7).
       report: (params) =>
-        term < desk.term ? Promise.resolve('a later term has come') : report(peer, params),
+        this.#term < desk.term ? Promise.resolve('a later term has come') : report(peer, params),
     };
     log.info({ url, ...greeting.value }, 'linked to a dispatcher');
     onLinked(link, greeting.value);
@@ -146,13 +148,18 @@ export class DispatcherLink implements Service {
   #handlers(peer: Peer): PeerHandlers {
     const { desk, spool, log } = this.#options;
     const output = new OutputDesk({ peer, spool, log });
+    this.#term = -1;
+    const heard = <Order extends { term: number }>(order: Order): Order => {
+      this.#term = Math.max(this.#term, order.term);
+      return order;
+    };
     return {
       methods: {
-        [workerMethods.openJob]: method(openJobParamsSchema, (order) => desk.openJob(order)),
-        [workerMethods.assign]: method(assignParamsSchema, (order) => desk.assign(order)),
-        [workerMethods.settle]: method(settleParamsSchema, (order) => desk.settle(order)),
-        [workerMethods.haltJob]: method(haltJobParamsSchema, (order) => desk.haltJob(order)),
-        [workerMethods.closeJob]: method(closeJobParamsSchema, (order) => desk.closeJob(order)),
+        [workerMethods.openJob]: method(openJobParamsSchema, (order) => desk.openJob(heard(order))),
+        [workerMethods.assign]: method(assignParamsSchema, (order) => desk.assign(heard(order))),
+        [workerMethods.settle]: method(settleParamsSchema, (order) => desk.settle(heard(order))),
+        [workerMethods.haltJob]: method(haltJobParamsSchema, (order) => desk.haltJob(heard(order))),
+        [workerMethods.closeJob]: method(closeJobParamsSchema, (order) => desk.closeJob(heard(order))),
         [workerMethods.openOutput]: method(openOutputParamsSchema, async (order) => {
           // A job that was ordered just before has its spool by then.
           await desk.upToDate();

@@ -69,6 +69,25 @@ test('orders of an older term, and for jobs that were never opened, are refused 
   expect(new Set(dispatcher.reports.map(({ host }) => host))).toEqual(new Set([5]));
 });
 
+test('a dispatcher that takes its term anew still gets the reports, and what it acknowledged before is forgotten', async () => {
+  const { dispatcher } = await startCluster();
+  await dispatcher.open(1, {});
+  await dispatcher.assign(1, [0]);
+  await dispatcher.ends(1);
+  await dispatcher.open(2, {});
+  for (const [host, ends] of [2, 3, 4].entries()) {
+    dispatcher.term++;
+    expect(await dispatcher.assign(2, [host])).toEqual({ kind: 'taken' });
+    await dispatcher.ends(ends);
+  }
+  expect(dispatcher.hellos).toHaveLength(1);
+  // No dispatcher does that, and no worker needs to know it for ever: A2 stands in the way of the earlier order itself.
+  await dispatcher.assign(1, [0]);
+  await dispatcher.ends(5);
+  dispatcher.term -= 3;
+  expect(await dispatcher.assign(1, [0])).toMatchObject({ kind: 'stale-term' });
+});
+
 test('halt refuses what has not begun and lets the rest end; with kill it ends too', async () => {
   const { dispatcher } = await startCluster({ maxConnections: 3 });
   await dispatcher.open(1, { 0: 'hold', 1: 'hold', 2: 'wait' });

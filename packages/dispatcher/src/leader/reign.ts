@@ -88,7 +88,7 @@ export class Reign {
     this.#batchPrefix = options.uniqueId();
   }
 
-  /** Log index of this reign's first entry (L4). */
+  /** Log index of the entry by which this reign took the leadership, or last took it anew (L4). */
   get term(): number {
     return this.#state.term;
   }

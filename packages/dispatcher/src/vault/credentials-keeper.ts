@@ -28,8 +28,8 @@ export interface CredentialsKeeperOptions {
 
 export class CredentialsKeeper implements LogObserver {
   readonly #options: CredentialsKeeperOptions;
-  /** Term that the refill belongs to. */
-  #term = -1;
+  /** State of the reign that the refill belongs to: a reign has one from its beginning to its end. */
+  #reign: ClusterState | undefined;
   /** While it lasts: workers that may still bring something, with the jobs that they were asked for. */
   #expected = new Map<string, Set<number> | undefined>();
   #refill: Timer | undefined;
@@ -40,7 +40,7 @@ export class CredentialsKeeper implements LogObserver {
     this.#options = options;
   }
 
-  /** The refill began with the first decisions of the term: it may be over before anyone could be woken. */
+  /** The refill began with the first decisions of the reign: it may be over before anyone could be woken. */
   taken(): void {
     this.#options.leader.wake();
   }
@@ -57,6 +57,7 @@ export class CredentialsKeeper implements LogObserver {
   }
 
   lost(): void {
+    this.#reign = undefined;
     this.#refill?.cancel();
     this.#refill = undefined;
     this.#expected.clear();
@@ -71,7 +72,7 @@ export class CredentialsKeeper implements LogObserver {
 
   /** Entries that are due: for jobs that nobody holds the credentials of, and for those that have them again (V3, V5). */
   due(state: ClusterState): LogEntry[] {
-    if (state.term !== this.#term) this.#beginRefill(state);
+    if (state !== this.#reign) this.#beginRefill(state);
     const entries: LogEntry[] = [];
     for (const number of state.open) {
       const job = state.jobs.get(number)!;
@@ -150,7 +151,7 @@ export class CredentialsKeeper implements LogObserver {
 
   #beginRefill(state: ClusterState): void {
     const { clock, leader, refillMs } = this.#options;
-    this.#term = state.term;
+    this.#reign = state;
     this.#refill?.cancel();
     this.#refill = undefined;
     this.#expected = new Map([...state.workers.keys()].map((worker) => [worker, undefined]));

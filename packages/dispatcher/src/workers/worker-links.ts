@@ -157,6 +157,9 @@ export class WorkerLinks implements LogObserver {
   #act(entry: LogEntry, state: ClusterState): void {
     const { registry } = this.#options;
     switch (entry.type) {
+      case 'leadership-taken':
+        for (const { session } of registry.all()) session?.renewTerm(state.term);
+        return;
       case 'hosts-assigned': {
         const job = state.jobs.get(entry.job);
         if (job === undefined) return;
@@ -285,8 +288,10 @@ export class WorkerLinks implements LogObserver {
     const current = await leader.read((state) => catchUp(state, record, hello));
     if (!this.#peers.has(session.peer)) this.#disconnected(session);
     if (current.kind === 'lost' || this.#stopped || !this.#peers.has(session.peer)) return;
-    const { missing, asked, halted, over } = current.answer;
+    const { term, missing, asked, halted, over } = current.answer;
     this.#delivery.forget(record.name);
+    // It may have been taken anew since the greeting was answered.
+    session.renewTerm(term);
     for (const [job, attempts] of byJob(missing)) session.assign(job, attempts);
     for (const [job, attempts] of byJob(asked)) session.settle(job, attempts);
     for (const { job, kill } of halted) session.halt(job, kill);
@@ -321,7 +326,7 @@ function catchUp(state: ClusterState, { name, incarnation }: WorkerRecord, hello
     if (job === undefined || isEnded(job.state)) over.push(number);
     else if (job.halt !== undefined) halted.push({ job: number, kill: job.halt.kill });
   }
-  return { missing, asked: askedAttempts(state, name), over, halted };
+  return { term: state.term, missing, asked: askedAttempts(state, name), over, halted };
 }
 
 function byJob<T extends AssignedAttempt | AskedAttempt>(

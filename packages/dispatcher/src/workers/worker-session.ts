@@ -5,6 +5,8 @@
  *    its credentials were renewed.
  * 2. Orders are sent in the order in which the log has them; each waits for the answer to the one before.
  * 3. An order that finds the connection broken isn't repeated here: the next hello tells what has to be sent again.
+ * 4. An order goes out under the term that its leader had when it was decided, or a later one: none follows one of a later
+ *    term, and so none is refused for its term while its dispatcher leads (A2).
  */
 import { type CallOutcome, type Peer } from '@pogo/wire';
 import {
@@ -44,6 +46,7 @@ export type Undelivered = 'no-credentials' | 'unknown-job';
 export interface WorkerSessionOptions {
   peer: Peer;
   incarnation: Incarnation;
+  /** Under which its orders go out, until the leader takes its term anew. */
   term: number;
   logger: Logger;
   opening: (job: number) => Promise<JobOpening>;
@@ -66,9 +69,11 @@ export class WorkerSession {
   #nextSubscription = 1;
   #orders: Promise<void> = Promise.resolve();
   #closed = false;
+  #term: number;
 
   constructor(options: WorkerSessionOptions) {
     this.#options = options;
+    this.#term = options.term;
   }
 
   get peer(): Peer {
@@ -77,6 +82,14 @@ export class WorkerSession {
 
   get incarnation(): Incarnation {
     return this.#options.incarnation;
+  }
+
+  /** The leader has taken its term anew: what is ordered from here on goes out under it (4). */
+  renewTerm(term: number): void {
+    this.#enqueue(() => {
+      this.#term = term;
+      return Promise.resolve();
+    });
   }
 
   assign(job: number, attempts: readonly OrderedAttempt[]): void {
@@ -234,7 +247,7 @@ export class WorkerSession {
   async #order(method: string, params: object): Promise<OrderResult | undefined> {
     const outcome: CallOutcome<OrderResult> = await this.peer.call(
       method,
-      { term: this.#options.term, ...params },
+      { term: this.#term, ...params },
       orderResultSchema,
       { timeoutMs: orderTimeoutMs },
     );
@@ -248,7 +261,9 @@ export class WorkerSession {
 
   #check(method: string, job: number, result: OrderResult | undefined): void {
     if (result === undefined || result.kind === 'taken') return;
-    const { logger, term } = this.#options;
-    logger.warn({ worker: this.peer.identity.name, method, job, term, result }, 'a worker refused an order');
+    this.#options.logger.warn(
+      { worker: this.peer.identity.name, method, job, term: this.#term, result },
+      'a worker refused an order',
+    );
   }
 }

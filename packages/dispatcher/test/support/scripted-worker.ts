@@ -92,6 +92,8 @@ export class ScriptedWorker {
   readonly assigned: Attempt[] = [];
   /** The same with all that an order says. */
   readonly orders: (OrderedAttempt & { job: number })[] = [];
+  /** Of each order to begin something, in the order in which they came. */
+  readonly terms: number[] = [];
   readonly asked: SettleParams[] = [];
   /** Jobs in the order in which they were opened, again included. */
   readonly openings: OpenJobParams[] = [];
@@ -281,7 +283,8 @@ export class ScriptedWorker {
     this.#changed();
   }
 
-  #assign({ job, attempts }: AssignParams) {
+  #assign({ term, job, attempts }: AssignParams) {
+    this.terms.push(term);
     if (!this.opened.has(job)) return { kind: 'unknown-job' };
     if (this.failNextAssignment) {
       this.failNextAssignment = false;

@@ -114,6 +114,7 @@ export class DispatcherMachine {
       }),
       limits: {
         vaultRefillMs: 5000,
+        renewTermEveryMs: 3000,
         sweepEveryMs: 0x7fffffff,
         archiveEveryMs: 4000,
         archiveAfterMs: this.#options.archiveAfterMs,
