@@ -14,3 +14,4 @@ export * from './decide/resolve.js';
 export * from './decide/worker-loss.js';
 export * from './snapshot.js';
 export * from './targets/index.js';
+export * from './namespace/index.js';

@@ -1,0 +1,17 @@
+export {
+  formatLimit,
+  hostsAllowed,
+  isNamespaceName,
+  type ConcurrencyLimit,
+  type EnvironmentConstraints,
+  type NamespaceDefinition,
+} from './definition.js';
+export {
+  maxNamespaceProblems,
+  type DefinitionPath,
+  type NamespaceProblem,
+  type NamespaceProblemCode,
+  type NamespaceWarning,
+} from './problem.js';
+export type { EnvironmentValue, Namespace, Slot, Stage } from './namespace.js';
+export { compileNamespace, type CompiledNamespace } from './compile.js';
