@@ -3,6 +3,7 @@
  *
  * - Names begin with an underscore, and name either a function or a variable.
  * - Comments have lines of their own; so have the words that end a case.
+ * - A vertical bar between spaces stands between the patterns of a case: there are no pipelines.
  * - Quoted strings hold code (traps), or nothing that looks like it.
  */
 export function minify(text: string): string {
@@ -20,11 +21,14 @@ export function minify(text: string): string {
       .replace(/ (&&|\|\|) /g, '$1')
       .replaceAll('; ', ';')
       // Patterns of a case: without the space, or line feed, behind them, and without the last ;;.
+      .replaceAll(' | ', '|')
       .replace(/^([^\s"'()]+)\)\s/gm, '$1)')
       .replace(/ ?;;\n/g, ';;')
+      // A line feed behind a here-document stays.
+      .replace(/(?<!^E)\n;;/gm, ';;')
       .replace(/;;esac/g, '\nesac')
       .replace(/ &\n/g, '&')
-      .replace(/ ([-+*/%]=?) (?=[^()]*\)\))/g, '$1')
+      .replace(/ ([-+*/%<?:]=?) (?=[^()]*\)\))/g, '$1')
       .replace(/(?<=[^\d\s<>-]) (?=[<>])/g, '')
   );
 }

@@ -8,11 +8,11 @@
  *   dispositions: it runs in the foreground of the main shell, because what a shell starts with `&` ignores INT and QUIT.
  * - **S3** When the main shell exits, nothing of ours runs: the actor stops the reader and the sleep before it exits. Without a
  *   claim nothing is written on the host; with one, nothing stays but what E4 allows.
- * - **S4** Nobody relies on a signal interrupting `wait`: a handler that has something to say ends the running sleep. What we
+ * - **S4** Nobody relies on a signal interrupting `wait` that came before it: a handler then ends the running sleep. What we
  *   start is ended by KILL alone: between fork and exec a child has our handlers, and any other signal can be lost in them.
  * - **S5** A kill is confirmed only by a scan that finds no living process of the session; who is signalled was looked at alone.
- * - **S6** The budget on top of the command: 3 forks (actor, reader, sleep) and 3 execs (sh, setsid, sleep). With a claim, after the
- *   end has been reported, one more fork (the sleep that bounds the wait for its acknowledgement) and two execs (that sleep, `rm`).
+ * - **S6** The budget on top of the command: 3 forks (actor, reader, sleep) and 3 execs (sh, setsid, sleep). With a claim one more
+ *   exec (`rm`): the sleep that ran at the command's end goes on, and bounds the wait for the acknowledgement.
  *
  * Who does what:
  * - the *main shell* gets the lock, starts the actor, runs the command, and tells the actor its end;

@@ -3,7 +3,7 @@ export const actorText = `
 # Whether anything of the session lives. Newcomers are asked to end as well.
 _alive() {
   for _p in $_left; do
-    if [ $_proc ]; then _stat $_p; else kill -0 $_p && _fields=? || _fields=; fi
+    [ $_proc ] && _stat $_p || { kill -0 $_p && _fields=? || _fields=; }
     case $_fields in
       [ZX]* | "") ;;
       *) return 0 ;;
@@ -14,11 +14,11 @@ _alive() {
 }
 
 _stop() {
+  _end_sleep
   [ $_grace = 0 ] || _signal TERM
   _step=20
   while
-    _woken=
-    _hear
+    _listen
     [ $_grace -gt 0 ] && _alive
   do
     [ $_step -lt $_grace ] || _step=$_grace
@@ -28,8 +28,7 @@ _stop() {
   done
   _tries=0
   while
-    _woken=
-    _hear
+    _listen
     _signal KILL
     [ "$_left" ] && [ $((_tries += 1)) -lt 20 ]
   do _tick $((_tries * 20)); done
@@ -74,13 +73,12 @@ _report() {
 _act() {
   _ears
   while
-    _woken=
-    _hear
+    _listen
     [ ! $_ended$_cause ]
   do
     _step=$((_silence / 3))
     [ $_step -lt $_rest ] || _step=$_rest
-    _tick $_step
+    _tick $_step $_pipe
     _hear
     [ $_woken$_ended$_cause ] || {
       [ $((_rest -= _step)) -gt 0 ] || _event 1 $_killGrace
@@ -91,7 +89,7 @@ _act() {
       kill -0 $$ || _event 6 1000
     }
   done
-  if [ $_ended ]; then _cause=0; else _stop; fi
+  [ $_ended ] && _cause=0 || _stop
 %retries [ ! $_pipe ] || [ $_cause != 0 ] || ! _again $_ended || {
 %retries   _deaf
 %retries   exit 64
@@ -100,9 +98,8 @@ _act() {
     [ ! $_ended ] || _report $_ended $_cause
 %claim # Waits for the acknowledgement: an earlier one was none.
 %claim _acked=
-%claim for _p in 1 2 3; do
-%claim   _woken=
-%claim   _hear
+%claim for _p in 1 2 3 4; do
+%claim   _listen
 %claim   [ $_gone$_acked ] || _tick 10000
 %claim done
 %claim _hear

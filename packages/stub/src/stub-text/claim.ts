@@ -153,8 +153,7 @@ _wait() {
   _ears
   _quiet=1
   while
-    _woken=
-    _hear
+    _listen
     [ ! $_cause ] && [ $_waitMs -gt 0 ] && [ "$_holder$_aside" ]
   do
 %noprobe [ ! $_yield ] || {

@@ -59,7 +59,8 @@ _run() {
 
 _main() {
   exec 3<&0 4>&2 </dev/null 2>/dev/null
-  _proc= _pipe= _woken= _ended= _sleep= _cause= _grace= _message= _failed= _gone= _ready= _claim= _group=0 _setsid=setsid
+  unset _proc _pipe _woken _ended _sleep _waits _cause _grace _message _failed _gone _ready _claim
+  _group=0 _setsid=setsid
   [ ! -r /proc/self/stat ] || _proc=1
   command -v setsid >/dev/null || _setsid=
   case $_proc$KSH_VERSION$ZSH_VERSION$YASH_VERSION in
@@ -78,8 +79,8 @@ E
       command exec 6>/proc/self/fd/5 && _pipe=1\${BASH_VERSION:+2}
       ;;
   esac
-%claim _acked= _old= _quiet= _fenced= _mask= _own= _private= _self= _reader= _aside=
-%script _folder= _any= _interpreter=
+%claim unset _acked _old _quiet _fenced _mask _self _reader _aside
+%script unset _folder _any _interpreter _own _private
 %retries _paused=
 %claim trap _tries=600 PIPE
 %claim _lock

@@ -2,12 +2,12 @@
 export const earsText = `
 # Tells the listener $1, and wakes it unless that is a heartbeat; in plain mode by signal $2.
 _tell() {
-  if [ $_pipe ]; then
-    echo ,$1 >&6
-    [ $1 = h ] || kill -USR2 $_self
-  else
+  [ $_pipe ] || {
     kill -$2 $_self
-  fi
+    return
+  }
+  echo ,$1 >&6
+  [ $1 = h ] || kill -USR2 $_self
 }
 
 _pass_on() {
@@ -35,34 +35,37 @@ _wake() {
   [ ! $_sleep ] || kill -9 $_sleep
 }
 
-# Sleeps $1 ms, or until an event.
+_end_sleep() {
+  kill -9 $_sleep && wait $_sleep
+  _sleep=
+}
+
+# Sleeps $1 ms, or until an event; with $2 an interrupted sleep goes on, and is the next one.
 _tick() {
-  _n=$(($1 / 1000))
-  _y=$(($1 % 1000 + 1000))
-  [ $_y = 1000 ] || _n=$_n.\${_y#1}
-  sleep $_n >/dev/null 4>&- 5<&- 6>&- &
-  _sleep=$!
+  [ $_sleep ] || {
+    _n=$(($1 / 1000))
+    _y=$(($1 % 1000 + 1000))
+    [ $_y = 1000 ] || _n=$_n.\${_y#1}
+    sleep $_n >/dev/null 4>&- 5<&- 6>&- &
+    _sleep=$!
+  }
   [ ! $_woken ] || kill -9 $_sleep
   while
     _beat=
-    wait $_sleep
-    _y=$?
+    # No handler runs between this assignment and the wait.
+    wait \${_waits:=$_sleep}
+    _y=$? _waits=
     [ ! $_woken ] && [ $_beat ] && kill -0 $_sleep
   do :; done
-  kill -9 $_sleep && wait $_sleep
-  _sleep=
+  [ $2 ] && [ $_y -gt 137 ] || _end_sleep
   # A sleep that takes no fractions fails at once; one that fails on whole seconds, twice, leaves no clock to go by.
-  if [ $_woken$_beat ] || [ $_y = 0 ] || [ $_y -gt 128 ]; then
-    _failed=
-  else
-    case $_n in
-      *.*) _tick $((($1 / 1000 + 1) * 1000)) ;;
-      *)
-        [ ! $_failed ] || _event 7 0
-        _failed=1
-        ;;
-    esac
-  fi
+  [ $_woken$_beat ] || [ $_y = 0 ] || [ $_y -gt 128 ] && _failed= || case $_n in
+    *.*) _tick $(($1 / 1000 * 1000 + 1000)) ;;
+    *)
+      [ ! $_failed ] || _event 7 0
+      _failed=1
+      ;;
+  esac
 }
 
 # Takes what we were told from the pipe, without waiting; the command's process id and the shell's messages stay there.
@@ -89,17 +92,23 @@ _hear() {
   done <&5
 }
 
+# Takes what we were told since the last time.
+_listen() {
+  _woken=
+  _hear
+}
+
 # Begins to listen.
 _ears() {
   trap '_beats=3 _beat=1' USR1
-  trap '[ $_pipe ] || _ended=1;_wake' USR2
+  trap '[ $_pipe ] || _ended=1 _waits=;[ $_waits ] && _woken=1 || _wake' USR2
   trap "_event 2 $_killGrace" PROF
   trap '_event 3 0' ABRT
   trap '_gone=1;_event 4 1000' ALRM
   trap '_event 6 1000' HUP TERM
   trap _tries=600 PIPE
 %claim umask 077
-  [ $_proc ] && read -r _self _y </proc/self/stat || _self=$(exec /bin/sh -c 'echo $PPID')
+  [ $_proc ] && set -- /proc/self/task/* && _self=\${1##*/} || _self=$(exec /bin/sh -c 'echo $PPID')
   _pass_on <&3 3<&- >/dev/null 4>&- 5<&- &
   _reader=$!
   exec 3<&-
@@ -109,5 +118,6 @@ _ears() {
 _deaf() {
   kill -9 $_reader
   wait $_reader
+  _end_sleep
 }
 `;

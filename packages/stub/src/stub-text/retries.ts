@@ -13,8 +13,7 @@ _pause() {
   _ears
   _rest=1
   while
-    _woken=
-    _hear
+    _listen
     [ ! $_cause ] && [ $_rest ]
   do
     _tick 5000
