@@ -192,6 +192,12 @@ function act(leader: Leader, step: Step): void {
   }
 }
 
+function leaderAfter(history: readonly Step[]): Leader {
+  const leader = new Leader();
+  for (const step of history) act(leader, step);
+  return leader;
+}
+
 describe('the fold', () => {
   it('keeps its sums equal to what the hosts say, caps kept, under any history of 2,000 random ones', () => {
     fc.assert(
@@ -224,8 +230,7 @@ describe('the fold', () => {
   it('gives the same state from the log, and from a snapshot and the rest of the log (L1, L5)', () => {
     fc.assert(
       fc.property(steps, fc.nat(), (history, cut) => {
-        const leader = new Leader();
-        for (const step of history) act(leader, step);
+        const leader = leaderAfter(history);
         const replayed = createState();
         const at = leader.history.length === 0 ? 0 : cut % leader.history.length;
         let restored = createState();
@@ -244,8 +249,7 @@ describe('the fold', () => {
   it('replaces unknown at most once per attempt, and nothing else that is final (E2, I4)', () => {
     fc.assert(
       fc.property(steps, (history) => {
-        const leader = new Leader();
-        for (const step of history) act(leader, step);
+        const leader = leaderAfter(history);
         const ends = new Map<string, OutcomeState[]>();
         for (const entry of leader.history.flatMap(({ entries }) => entries)) {
           if (entry.type !== 'host-finished') continue;
@@ -286,8 +290,7 @@ describe('the fold', () => {
   it('plans the same twice, and the same on a state that was folded again', () => {
     fc.assert(
       fc.property(steps, (history) => {
-        const leader = new Leader();
-        for (const step of history) act(leader, step);
+        const leader = leaderAfter(history);
         const input = { nowMs: leader.state.atMs + 100, workers: [workerA, workerB] };
         const first = plan(leader.state, input);
         expect(plan(leader.state, input)).toEqual(first);
@@ -302,8 +305,7 @@ describe('the fold', () => {
   it('ends every job once all orders are answered and the planner has a worker (I6)', () => {
     fc.assert(
       fc.property(steps, (history) => {
-        const leader = new Leader();
-        for (const step of history) act(leader, step);
+        const leader = leaderAfter(history);
         for (let round = 0; round < 100 && leader.state.open.size > 0; round++) {
           leader.plan({ workers: [workerA, workerB] });
           for (const job of leader.state.jobs.values()) {
