@@ -5,61 +5,51 @@ const cases: BadInput[] = [
   {
     what: 'no hosts',
     args: ['run', '--identity', 'id', 'true'],
-    code: 2,
     says: ['pogo: no-targets: no hosts were given'],
   },
   {
     what: 'no host left',
     args: run('-x', 'web1', 'true'),
-    code: 2,
     says: ['pogo: no-targets: the hosts that were given come to none'],
   },
   {
     what: 'a malformed expression',
     args: ['targets', 'web[1-'],
-    code: 2,
     says: ['pogo: invalid-target: ', '  web[1-\n        ^\n', '(unclosed-bracket)'],
   },
   {
     what: 'a group',
     args: ['targets', '@frontend'],
-    code: 2,
     says: ['pogo: invalid-target: ', 'unknown group "@frontend"', '(unknown-group)'],
   },
   {
     what: 'a malformed file of hosts',
     args: ['run', '-H', 'hosts', '--identity', 'id', 'true'],
-    code: 2,
     says: ['hosts:2:', '  web[2-\n', '^'],
   },
   {
     what: 'a missing file of hosts',
     args: ['run', '-H', 'nowhere', '--identity', 'id', 'true'],
-    code: 2,
     says: ['pogo: unreadable-file: file of hosts nowhere: there is no such file'],
   },
   {
     what: 'a million hosts too many',
     args: ['targets', '--count', 'h[1-99999999]'],
-    code: 2,
     says: ['(too-many-hosts)', 'at most 1,000,000'],
   },
   {
     what: 'a host-key policy that would be off',
     args: run('--host-key-policy', 'off', 'true'),
-    code: 2,
     says: ['"off" is none of strict, accept-new'],
   },
   {
     what: 'a missing known_hosts file',
     args: run('--known-hosts', 'nowhere', 'true'),
-    code: 2,
     says: ['known hosts file nowhere: there is no such file'],
   },
   {
     what: 'host keys that are none',
     args: ['hostkeys', 'import', 'bad-keys'],
-    code: 2,
     says: ['pogo: invalid-host-keys: ', 'bad-keys:2: not a public key'],
   },
 ];

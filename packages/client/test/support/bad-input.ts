@@ -11,7 +11,8 @@ export interface BadInput {
   /** Written to `.pogoconf` first. */
   readonly configuration?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly code: number;
+  /** Exit code: 2, wrong usage, unless told. */
+  readonly code?: number;
   /** What stderr must have. */
   readonly says: readonly string[];
   readonly saysNot?: readonly string[];
@@ -58,7 +59,7 @@ export function tryBadInput(what: string, cases: readonly BadInput[]): void {
       await pogo.remove();
     });
 
-    it.each(cases)('$what', async ({ args, configuration, env, code, says, saysNot = [] }) => {
+    it.each(cases)('$what', async ({ args, configuration, env, code = 2, says, saysNot = [] }) => {
       await pogo.file('home/.pogoconf', configuration ?? '');
       const finished = await pogo.run(args, { env: env ?? {} });
       for (const text of says) expect(finished.stderr).toContain(text);
