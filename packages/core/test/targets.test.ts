@@ -43,6 +43,7 @@ describe('target expressions', () => {
     ['web[98-101]', 'web98 web99 web100 web101'],
     ['web[098-101]', 'web098 web099 web100 web101'],
     ['web[01-99/49,100]', 'web01 web50 web99 web100'],
+    ['web[ 1 - 3, 8-12 / 2\t,\n20 ]', 'web1 web2 web3 web8 web10 web12 web20'],
     ['web[3,1-2,2]', 'web3 web1 web2'],
     ['web[0-0]', 'web0'],
     ['[1-2]', '1 2'],

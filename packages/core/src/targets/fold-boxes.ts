@@ -81,16 +81,20 @@ function foldNumbers(texts: readonly string[]): string {
   return items.join(',');
 }
 
-/** The longest run from a place on that counts upwards evenly, padded as its first number is. */
+/**
+ * The longest run from a place on that counts upwards evenly, padded as its first number is. A padded run keeps its
+ * width, `08-99,100`: programs that share the grammar refuse `08-100`.
+ */
 function progression(texts: readonly string[], start: number): { end: number; step: number } {
   const first = texts[start]!;
   if (start + 1 >= texts.length) return { end: start, step: 1 };
-  const width = first.startsWith('0') ? first.length : 0;
+  const width = first.length > 1 && first.startsWith('0') ? first.length : 0;
   const step = Number(texts[start + 1]!) - Number(first);
   if (step < 1) return { end: start, step: 1 };
   let end = start;
   for (let number = Number(first) + step; end + 1 < texts.length; number += step) {
-    if (texts[end + 1] !== String(number).padStart(width, '0')) break;
+    const text = String(number).padStart(width, '0');
+    if (texts[end + 1] !== text || (width > 0 && text.length > width)) break;
     end++;
   }
   return { end, step };

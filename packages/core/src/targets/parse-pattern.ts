@@ -10,6 +10,7 @@ const maxDigits = 15;
 export const maxPieces = 2_000_000;
 
 const digits = /\d+/y;
+const space = /\s+/y;
 
 /** Where a pattern stands, which decides the characters that its text may have. */
 export type PatternPlace = 'host' | 'address' | 'group';
@@ -119,7 +120,7 @@ export class PatternReader {
       if (item === undefined || !this.spend()) return undefined;
       items.push(item);
       count += Math.floor((item.last - item.first) / item.step) + 1;
-      const next = this.text[this.position];
+      const next = this.afterSpace();
       if (next !== ',' && next !== ']') {
         return this.fail({
           code: next === undefined ? 'unclosed-bracket' : 'range-syntax',
@@ -132,12 +133,12 @@ export class PatternReader {
   }
 
   private rangeItem(opened: number): RangeItem | undefined {
+    this.take(space);
     const start = this.position;
     const first = this.number(opened);
     if (first === undefined) return undefined;
     const width = first.length > 1 && first.startsWith('0') ? first.length : 0;
-    if (this.text[this.position] !== '-')
-      return { first: Number(first), last: Number(first), step: 1, width };
+    if (this.afterSpace() !== '-') return { first: Number(first), last: Number(first), step: 1, width };
     this.position++;
     const last = this.number(opened);
     if (last === undefined) return undefined;
@@ -156,8 +157,9 @@ export class PatternReader {
         expected: 'a range that counts upwards',
       });
     }
-    if (this.text[this.position] !== '/') return { first: Number(first), last: Number(last), step: 1, width };
+    if (this.afterSpace() !== '/') return { first: Number(first), last: Number(last), step: 1, width };
     this.position++;
+    this.take(space);
     const stepAt = this.position;
     const step = this.number(opened);
     if (step === undefined) return undefined;
@@ -172,7 +174,14 @@ export class PatternReader {
     return { first: Number(first), last: Number(last), step: Number(step), width };
   }
 
+  /** The next character that isn't white space, which may stand anywhere between the numbers of a range. */
+  private afterSpace(): string | undefined {
+    this.take(space);
+    return this.text[this.position];
+  }
+
   private number(opened: number): string | undefined {
+    this.take(space);
     const start = this.position;
     const text = this.take(digits);
     if (text === undefined) {

@@ -5,7 +5,7 @@
  * 2. Time and memory are linear in the text.
  * 3. `,` `!` `&` `^` have one rank and go from left to right, as in ClusterShell: `a,b,c!b` is a,c. White space that
  *    isn't next to one of them is union too, and binds loosest: `a b!b` is a. So reading a comma never makes an
- *    expression name more hosts than the operand order shows.
+ *    expression name more hosts than the operand order shows. Inside of a range's brackets white space means nothing.
  * 4. A colon inside of the leading brackets makes them an IPv6 address, `[::1]:22022`; a bare operand with two or more
  *    colons is an IPv6 address without a port, `fe80::1%eth0`; one colon begins a port. Ranges have no colons. Digits
  *    of a range in an address count in tens, as text: `fe80::[8-11]` ends in 8, 9, 10 and 11.
