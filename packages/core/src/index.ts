@@ -1,6 +1,7 @@
 export * from './host-set.js';
 export * from './states.js';
 export * from './outcome.js';
+export * from './kept-outcome.js';
 export * from './entries.js';
 export * from './job-id.js';
 export * from './cluster-state.js';

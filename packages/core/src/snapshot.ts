@@ -14,6 +14,7 @@ import {
 } from './cluster-state.js';
 import type { JobAccepted } from './entries.js';
 import { IndexQueue } from './index-queue.js';
+import { keptOutcome } from './kept-outcome.js';
 import type { Outcome } from './outcome.js';
 import { hostStates, isEnded, type JobState } from './states.js';
 
@@ -198,7 +199,7 @@ function restoreHost(saved: HostSnapshot, oldest: number): HostRecord {
     attempt,
     worker: worker ?? undefined,
     index: index ?? (worker === null ? -1 : oldest),
-    outcome: outcome ?? undefined,
+    outcome: outcome === null ? undefined : keptOutcome(outcome),
     settled: settled === 1,
     released: rare?.released === true,
     fence: rare?.fence === true,

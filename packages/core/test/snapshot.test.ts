@@ -44,6 +44,24 @@ describe('a snapshot', () => {
     expect(restoreState(snapshotState(state))).toEqual(state);
   });
 
+  it('gives hosts outcomes that share what they have in common', () => {
+    const leader = new Leader();
+    const job = leader.accept({ hosts: 2 });
+    leader.plan();
+    const nothing = {
+      bytes: 0,
+      sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    };
+    for (const host of [0, 1]) {
+      const outcome = { state: 'failed' as const, reason: 'signal' as const, stderr: nothing };
+      leader.append([{ type: 'host-finished', job, host, attempt: 1, outcome }]);
+    }
+    const saved = JSON.stringify(snapshotState(leader.state));
+    const { hosts } = restoreState(JSON.parse(saved) as StateSnapshot).jobs.get(job)!;
+    expect(hosts.map(({ outcome }) => outcome?.stderr)).toEqual([nothing, nothing]);
+    expect(hosts[0]!.outcome!.stderr).toBe(hosts[1]!.outcome!.stderr);
+  });
+
   it('of a later version is refused', () => {
     const later = { ...snapshotState(new Leader().state), version: 3 };
     expect(() => restoreState(JSON.parse(JSON.stringify(later)) as StateSnapshot)).toThrow(SnapshotTooNew);

@@ -1,5 +1,5 @@
 /** The HTTP API under `/v1`: bodies and events, between the client (or automation) and the dispatcher. */
-import { hostStates, jobStates, outcomeStates, reasonCodes } from '@pogo/core';
+import { hostStates, jobStates, keptOutcome, outcomeStates, reasonCodes } from '@pogo/core';
 import * as z from 'zod';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
 import { digestSchema, jobLimitsSchema, jobRequestSchema, resolvedSpecSchema } from './spec.js';
@@ -33,18 +33,21 @@ export type SubmitRequest = z.infer<typeof submitRequestSchema>;
 
 export const outputDigestSchema = z.object({ bytes: z.int(), sha256: z.string() });
 
-export const outcomeSchema = z.object({
-  state: z.enum(outcomeStates),
-  reason: z.enum(reasonCodes as [(typeof reasonCodes)[number], ...typeof reasonCodes]).optional(),
-  message: z.string().optional(),
-  exitCode: z.int().optional(),
-  signal: z.string().optional(),
-  methodsTried: z.array(z.string()).optional(),
-  durationMs: z.number().optional(),
-  stdout: outputDigestSchema.optional(),
-  stderr: outputDigestSchema.optional(),
-  outputCutBytes: z.int().optional(),
-});
+/** What it parses shares its parts with other outcomes ({@link keptOutcome}): nobody may change them. */
+export const outcomeSchema = z
+  .object({
+    state: z.enum(outcomeStates),
+    reason: z.enum(reasonCodes as [(typeof reasonCodes)[number], ...typeof reasonCodes]).optional(),
+    message: z.string().optional(),
+    exitCode: z.int().optional(),
+    signal: z.string().optional(),
+    methodsTried: z.array(z.string()).optional(),
+    durationMs: z.number().optional(),
+    stdout: outputDigestSchema.optional(),
+    stderr: outputDigestSchema.optional(),
+    outputCutBytes: z.int().optional(),
+  })
+  .overwrite(keptOutcome);
 
 /** How many hosts of a job are in each state; states without a host are absent. */
 export const countsSchema = z.partialRecord(z.enum(hostStates), z.int());
