@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8';
 import { MemoryBacking } from '@pogo/store';
 import { describe, expect, it } from 'vitest';
 import { JobHistory } from '../src/events/job-history.js';
@@ -39,5 +40,18 @@ describe('a watch on a job', () => {
     expect(await waiting).toBeUndefined();
     about(0, 1);
     expect(await deposed.changed()).toBeUndefined();
+  });
+});
+
+describe('the history', () => {
+  it('keeps no more than it may of what was appended, however much that was', () => {
+    class Entry {
+      readonly type = 'credentials-lost';
+      readonly job = 1;
+    }
+    const { history } = historyOf();
+    for (let index = 0; index < 1000; index++) history.appended({ index, atMs: 0, entries: [new Entry()] });
+    // Counted after a collection.
+    expect(queryObjects(Entry)).toBe(100);
   });
 });

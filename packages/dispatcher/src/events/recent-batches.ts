@@ -6,7 +6,8 @@ import type { FoldedBatch } from '@pogo/core';
  */
 export class RecentBatches {
   readonly #maxEntries: number;
-  #batches: FoldedBatch[] = [];
+  /** What fell out has left a gap at the beginning. */
+  #batches: (FoldedBatch | undefined)[] = [];
   #first = 0;
   #entries = 0;
 
@@ -25,7 +26,8 @@ export class RecentBatches {
     this.#batches.push(batch);
     this.#entries += batch.entries.length;
     while (this.#entries > this.#maxEntries && this.#first < this.#batches.length - 1) {
-      this.#entries -= this.#batches[this.#first++]!.entries.length;
+      this.#entries -= this.#batches[this.#first]!.entries.length;
+      this.#batches[this.#first++] = undefined;
     }
     // Moving the rest down costs little when it is rare.
     if (this.#first > 1024 && this.#first * 2 > this.#batches.length) {
@@ -45,6 +47,6 @@ export class RecentBatches {
     const oldest = this.#batches[this.#first];
     if (oldest === undefined || index < oldest.index) return undefined;
     const at = this.#first + (index - oldest.index);
-    return this.#batches.slice(at, at + limit);
+    return this.#batches.slice(at, at + limit) as FoldedBatch[];
   }
 }
