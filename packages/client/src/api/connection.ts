@@ -7,7 +7,14 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import { connect, type ConnectionOptions, type PeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  type ConnectionOptions,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import type { Access } from './profile.js';
 
 export interface ApiRequest {
@@ -131,6 +138,8 @@ const keepAliveMs = 15_000;
 /** Keeps connections alive, and can be told to open one before it is needed. */
 class WarmAgent extends Agent {
   readonly #options: ConnectionOptions;
+  /** Else each connection would make its own, which is much outside of the heap, and is there until V8 collects it. */
+  #secureContext: SecureContext | undefined;
   readonly #warm: TLSSocket[] = [];
 
   constructor(options: ConnectionOptions) {
@@ -160,7 +169,8 @@ class WarmAgent extends Agent {
   }
 
   #connect(): TLSSocket {
-    const socket = connect(this.#options);
+    this.#secureContext ??= createSecureContext(this.#options);
+    const socket = connect({ ...this.#options, secureContext: this.#secureContext });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
     return socket;
