@@ -1,15 +1,15 @@
-import {
-  type JobHostDocument,
-  jobEventSchema,
-  jobHostListSchema,
-  type JobSpec,
-  jobSpecSchema,
-  specDigest,
-  verbResponseSchema,
-} from '@pogo/protocol';
+import { jobEventSchema, type JobSpec, jobSpecSchema, specDigest, verbResponseSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient, Reply } from './support/api-client.js';
-import { Cluster, finished, jobRequest, type RunningDispatcher, sealFor, submit } from './support/cluster.js';
+import {
+  Cluster,
+  finished,
+  hostsOf,
+  jobRequest,
+  type RunningDispatcher,
+  sealFor,
+  submit,
+} from './support/cluster.js';
 import {
   begin,
   fail,
@@ -25,10 +25,6 @@ beforeAll(async () => {
 });
 afterEach(() => cluster.stop());
 afterAll(() => cluster.remove());
-
-async function hostsOf(api: ApiClient, id = 'last'): Promise<JobHostDocument[]> {
-  return jobHostListSchema.parse((await api.call(`/v1/jobs/${id}/hosts`)).json()).hosts;
-}
 
 const specOf = async (api: ApiClient, id = 'last'): Promise<JobSpec> =>
   jobSpecSchema.parse((await api.call(`/v1/jobs/${id}/spec`)).json());

@@ -1,14 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type JobHostDocument,
-  jobHostListSchema,
-  type PingResponse,
-  pingResponseSchema,
-} from '@pogo/protocol';
+import { type PingResponse, pingResponseSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { issueCertificate } from '../src/instance/issue-certificate.js';
-import type { ApiClient } from './support/api-client.js';
-import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
+import { Cluster, finished, hostsOf, jobRequest, submit } from './support/cluster.js';
 import { begin, silence, succeed } from './support/scripted-worker.js';
 
 let cluster: Cluster;
@@ -17,10 +11,6 @@ beforeAll(async () => {
 });
 afterEach(() => cluster.stop());
 afterAll(() => cluster.remove());
-
-async function hostsOf(api: ApiClient, id = 'last'): Promise<JobHostDocument[]> {
-  return jobHostListSchema.parse((await api.call(`/v1/jobs/${id}/hosts`)).json()).hosts;
-}
 
 const limits = (concurrent: string | null) => ({ concurrent, maxFailures: null, jobTimeoutMs: 60_000 });
 

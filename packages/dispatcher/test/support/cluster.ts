@@ -3,6 +3,8 @@ import { Writable } from 'node:stream';
 import { type Clock, systemClock } from '@pogo/lifecycle';
 import {
   type JobDocument,
+  type JobHostDocument,
+  jobHostListSchema,
   type JobRequest,
   jobSchema,
   type PlanResponse,
@@ -177,4 +179,9 @@ export async function submit(
 export async function finished(api: ApiClient, id: string): Promise<JobDocument> {
   for await (const _event of api.lines(`/v1/jobs/${id}/events?follow`)) void _event;
   return jobSchema.parse((await api.call(`/v1/jobs/${id}`)).json());
+}
+
+/** All hosts of a job, as the API tells them. */
+export async function hostsOf(api: ApiClient, id = 'last'): Promise<JobHostDocument[]> {
+  return jobHostListSchema.parse((await api.call(`/v1/jobs/${id}/hosts`)).json()).hosts;
 }
