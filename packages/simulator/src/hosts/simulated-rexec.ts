@@ -1,10 +1,8 @@
 /**
- * An rexec of a simulated worker, and the pipe between the two: it speaks the rexec link, and acts as the real one does
- * towards hosts.
+ * An rexec of a simulated worker: it speaks the rexec link, and acts as the real one does towards hosts.
  *
- * 1. Pipes deliver in order, both ways, and deliver what was written before an end.
- * 2. Whoever dies is noticed by the other after what it had still said: `ended` comes last.
- * 3. A report of an end says what the host said, or `unknown`; a guess is nowhere.
+ * 1. Whoever dies is noticed by the other after what it had still said: `ended` comes last.
+ * 2. A report of an end says what the host said, or `unknown`; a guess is nowhere.
  */
 import type { AttemptReport, OutputFrame, RexecMessage, RexecOrder } from '@pogo/protocol';
 import type { ProcessIdentity, Rexec, RexecEnd, RexecHandlers } from '@pogo/worker';
@@ -12,7 +10,9 @@ import type { Random } from '../random.js';
 import { SimulatedProcess } from '../simulated-process.js';
 import type { Trace } from '../trace.js';
 import type { VirtualTime } from '../virtual-time.js';
+import { type AttemptOutcome, busy, lost, outcomeOf } from './attempt-outcome.js';
 import type { CommandEnd, SimulatedHost } from './simulated-host.js';
+import { SimulatedPipe } from './simulated-pipe.js';
 
 /** What a host does with one job's command. */
 export interface HostScript {
@@ -56,6 +56,8 @@ export class SimulatedRexec implements Rexec {
   readonly process: SimulatedProcess;
   readonly #worker: { process: SimulatedProcess; name: string };
   readonly #surroundings: RexecSurroundings;
+  readonly #toRexec: SimulatedPipe;
+  readonly #toWorker: SimulatedPipe;
   #handlers: RexecHandlers | undefined;
   #resolveEnded: (end: RexecEnd) => void = () => undefined;
   #resolveReady: (ready: boolean) => void = () => undefined;
@@ -63,8 +65,6 @@ export class SimulatedRexec implements Rexec {
   #unread: RexecOrder[] = [];
   #isReady = false;
   #isOver = false;
-  #lastInMs = 0;
-  #lastOutMs = 0;
   #description = 'was ended by SIGKILL';
   #isOrderly = false;
   #job = 0;
@@ -84,11 +84,13 @@ export class SimulatedRexec implements Rexec {
     this.pid = pid;
     this.identity = { pid, startTime: 'simulated' };
     this.process = new SimulatedProcess({ name: `${worker.name} rexec-${pid}`, time, wallOffsetMs: 0 });
+    this.#toRexec = new SimulatedPipe({ time, random, reader: this.process });
+    this.#toWorker = new SimulatedPipe({ time, random, reader: worker.process });
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     this.process.onExit(() => this.#exited());
     // It may live a little longer than its worker, and finds the pipe closed after what stands in it.
-    worker.process.onExit(() => this.#toRexec(() => this.#exitSoon()));
+    worker.process.onExit(() => this.#toRexec.write(() => this.#exitSoon()));
     time.schedule(random.spread(20, 400), () => this.process.deliver(() => this.#start()));
   }
 
@@ -106,7 +108,7 @@ export class SimulatedRexec implements Rexec {
 
   send(order: RexecOrder): void {
     // It says that it is up before it reads anything.
-    this.#toRexec(() => (this.#hasStarted ? this.#obey(order) : this.#unread.push(order)));
+    this.#toRexec.write(() => (this.#hasStarted ? this.#obey(order) : this.#unread.push(order)));
   }
 
   /** Output is small here: pipes never fill. */
@@ -142,7 +144,7 @@ export class SimulatedRexec implements Rexec {
       this.process.crash();
       return;
     }
-    this.#toWorker(() => {
+    this.#toWorker.write(() => {
       this.#isReady = true;
       this.#resolveReady(true);
     });
@@ -257,7 +259,7 @@ export class SimulatedRexec implements Rexec {
     }
   }
 
-  /** After a cut: a host that can be asked, and knows, settles it; otherwise nobody knows (3). */
+  /** After a cut: a host that can be asked, and knows, settles it; otherwise nobody knows (2). */
   #recover(host: number, running: Running): void {
     const { random } = this.#surroundings;
     if (this.#running.get(host) !== running) return;
@@ -329,7 +331,7 @@ export class SimulatedRexec implements Rexec {
     this.#exitIfDone();
   }
 
-  #finish(host: number, running: Running, outcome: FinishedOutcome): void {
+  #finish(host: number, running: Running, outcome: AttemptOutcome): void {
     if (this.#running.get(host) !== running) return;
     this.#running.delete(host);
     this.#report({ ...this.#name(host, running.attempt), event: 'finished', outcome });
@@ -357,7 +359,7 @@ export class SimulatedRexec implements Rexec {
       if (phase === 'handed') this.#hangUp(script.host, this.#name(host, attempt));
     }
     this.#running.clear();
-    this.#toWorker(() => {
+    this.#toWorker.write(() => {
       this.#isOver = true;
       this.#resolveReady(false);
       this.#resolveEnded({ orderly: this.#isOrderly, description: this.#description });
@@ -384,54 +386,10 @@ export class SimulatedRexec implements Rexec {
 
   #message(message: RexecMessage): void {
     this.#surroundings.trace.add(this.process.name, JSON.stringify(message));
-    this.#toWorker(() => this.#handlers?.message(message));
+    this.#toWorker.write(() => this.#handlers?.message(message));
   }
 
   #output(frame: OutputFrame): void {
-    this.#toWorker(() => this.#handlers?.output(frame));
-  }
-
-  #toRexec(act: () => void): void {
-    this.#lastInMs = this.#pipe(this.#lastInMs, () => this.process.deliver(act));
-  }
-
-  #toWorker(act: () => void): void {
-    this.#lastOutMs = this.#pipe(this.#lastOutMs, () => this.#worker.process.deliver(act));
-  }
-
-  /** (1) */
-  #pipe(lastMs: number, act: () => void): number {
-    const { time, random } = this.#surroundings;
-    const delayMs = random.chance(0.03) ? random.spread(5, 1000) : random.spread(0.05, 2);
-    const atMs = Math.max(lastMs, time.nowMs + delayMs);
-    time.schedule(atMs - time.nowMs, act);
-    return atMs;
-  }
-}
-
-type FinishedOutcome = Extract<AttemptReport, { event: 'finished' }>['outcome'];
-
-const busy: FinishedOutcome = {
-  state: 'unreachable',
-  reason: 'connection-broken',
-  message: 'another stub holds the lock of this host',
-};
-const lost: FinishedOutcome = {
-  state: 'unknown',
-  reason: 'connection-lost',
-  message: 'the connection was lost while the command ran',
-};
-
-function outcomeOf(end: CommandEnd): FinishedOutcome {
-  switch (end.kind) {
-    case 'exit':
-      return end.code === 0
-        ? { state: 'succeeded', exitCode: 0 }
-        : { state: 'failed', reason: 'exit-nonzero', exitCode: end.code };
-    case 'killed':
-      if (end.by === 'timeout') return { state: 'timed-out', reason: 'command-timeout' };
-      return { state: 'killed', reason: end.by === 'halt' ? 'halt-kill' : 'stub-stopped' };
-    case 'host-crash':
-      return lost;
+    this.#toWorker.write(() => this.#handlers?.output(frame));
   }
 }
