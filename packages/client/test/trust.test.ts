@@ -30,8 +30,8 @@ describe('the connections to a dispatcher', () => {
     const url = await scripted.start();
     const profile = { version: 1 as const, url, linkRoot: instance.linkRoot.certificate, sealingRoot: '' };
     client = new Dispatcher({ profile, token: new Secret(token) });
-    const kind = createSecureContext().constructor as new () => object;
-    const kept = () => queryObjects(kind, { format: 'count' });
+    const example = createSecureContext();
+    const kept = () => queryObjects(example.constructor, { format: 'count' });
     const before = kept();
     const { signal } = new AbortController();
     await Promise.all(Array.from({ length: 5 }, () => client!.stream('/v1/jobs', { headers: {}, signal })));
