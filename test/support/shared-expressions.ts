@@ -34,6 +34,30 @@ interface Item extends Piece {
   readonly digits: number | undefined;
 }
 
+/** `first-last/step`, padded to `width` unless a number is longer. */
+interface Bounds {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+  readonly width: number;
+  /** Whether a range of one number is written as that number, and a step of 1 left out. */
+  readonly isShort: boolean;
+}
+
+function itemOf({ first, last, step, width, isShort }: Bounds): Item {
+  const isPadded = String(last).length <= width;
+  const written = (number: number) => String(number).padStart(isPadded ? width : 0, '0');
+  const values: string[] = [];
+  for (let number = first; number <= last; number += step) values.push(written(number));
+  const tokens = [written(first)];
+  if (last > first || !isShort) {
+    tokens.push('-', written(last));
+    if (step > 1 || !isShort) tokens.push('/', String(step));
+  }
+  const digits = written(first).length === written(last).length ? written(first).length : undefined;
+  return { text: tokens.join(''), values, tokens, digits };
+}
+
 /** `7`, `1-9/2`, `08-11`: as many as `most` numbers, small ones mostly, and others beside 10, 100 and 1000. */
 const item = (most: number): fc.Arbitrary<Item> =>
   fc
@@ -47,29 +71,34 @@ const item = (most: number): fc.Arbitrary<Item> =>
       step: fc.constantFrom(1, 1, 1, 2, 3, 10),
       beyond: fc.nat(9),
       width: fc.constantFrom(0, 0, 0, 2, 3),
-      alone: fc.boolean(),
-      always: fc.constantFrom(false, false, true),
+      isShort: fc.constantFrom(true, true, false),
     })
-    .map(({ first, steps, step, beyond, width, alone, always }) => {
-      const last = first + steps * step + (beyond % step);
-      const isPadded = String(first).length < width && String(last).length <= width;
-      const written = (number: number) => String(number).padStart(isPadded ? width : 0, '0');
-      const values: string[] = [];
-      for (let number = first; number <= last; number += step) values.push(written(number));
-      const tokens = [written(first)];
-      if (last > first || !alone) {
-        tokens.push('-', written(last));
-        if (step > 1 || always) tokens.push('/', String(step));
-      }
-      const digits = written(first).length === written(last).length ? written(first).length : undefined;
-      return { text: tokens.join(''), values, tokens, digits };
-    });
+    .map(({ first, steps, step, beyond, width, isShort }) =>
+      itemOf({ first, last: first + steps * step + (beyond % step), step, width, isShort }),
+    );
+
+/** A padded range up to the end of its width, and what would come next: `08-98/10,108-128/10`. */
+const outgrown: fc.Arbitrary<Item[]> = fc
+  .record({
+    first: fc.nat(9),
+    step: fc.constantFrom(10, 15, 30),
+    steps: fc.nat(3),
+    isShort: fc.constantFrom(true, false),
+  })
+  .map(({ first, step, steps, isShort }) => {
+    const last = first + Math.floor((99 - first) / step) * step;
+    const next = { first: last + step, last: last + step + steps * step };
+    return [itemOf({ first, last, step, width: 2, isShort }), itemOf({ ...next, step, width: 0, isShort })];
+  });
 
 /** A range, with digits beside it where both read them alike: where all of its numbers are as long as each other. */
 const range = (mostItems: number, most: number): fc.Arbitrary<Piece> =>
   fc
     .record({
-      items: fc.array(item(most), { minLength: 1, maxLength: mostItems }),
+      items: fc.oneof(
+        { weight: 12, arbitrary: fc.array(item(most), { minLength: 1, maxLength: mostItems }) },
+        { weight: mostItems > 2 ? 1 : 0, arbitrary: outgrown },
+      ),
       space: fc.constantFrom('', '', '', '', '', ' ', '\t'),
       before: fc.constantFrom('', '', '1', '20', '0', '07'),
       after: fc.constantFrom('', '', '0', '5', '13'),
