@@ -4,36 +4,27 @@ import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { homeLayout } from '@pogo/protocol';
-import { type Account, createPamService, type PamService, type Sshd } from '@pogo/testkit';
+import type { Account, Sshd } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { base32, createOneTimeCodes, type OneTimeCodes } from './support/one-time-codes.js';
 import { restartWorker } from './support/restart-worker.js';
 import { openScene, type Scene } from './support/scene.js';
 
 const example = join(dirname(dirname(fileURLToPath(import.meta.url))), 'examples', 'auth-method-otp');
 const password = 'correct horse battery';
-const key = randomBytes(20);
 let scene: Scene;
 let sshd: Sshd;
 let account: Account;
-let pam: PamService;
+let codes: OneTimeCodes;
 
 beforeAll(async () => {
   scene = await openScene({ killsParts: true });
   account = await scene.account({ password });
-  // First the account's password, then a one-time code, each in a question of its own.
-  pam = createPamService(
-    [
-      'auth required pam_unix.so',
-      'auth required pam_oath.so usersfile=FILE window=3 digits=6',
-      'account required pam_unix.so',
-      'session required pam_permit.so',
-    ],
-    `HOTP/T30/6 ${account.name} - ${key.toString('hex')}\n`,
-  );
+  codes = createOneTimeCodes(account);
   sshd = await scene.sshd({
     methods: ['keyboard-interactive'],
     hostKeyTypes: ['ed25519'],
-    pamService: pam.name,
+    pamService: codes.pam.name,
   });
   const { config } = homeLayout(scene.cluster.home).worker;
   const plugins = { otp: example, broken: join(example, 'totp.js') };
@@ -42,7 +33,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  pam.remove();
+  codes.pam.remove();
   await scene.close();
 });
 
@@ -60,7 +51,7 @@ describe('the example of a method from outside', () => {
   it('answers both questions; the methods of the house cannot', async () => {
     const alone = await run('keyboard-interactive', {});
     expect(alone).toMatchObject({ state: 'auth-failed' });
-    const host = await run('otp', { 'otp-key': base32(key) });
+    const host = await run('otp', { 'otp-key': codes.secret });
     expect(host).toMatchObject({ state: 'succeeded', stdout: `${account.name}\n` });
     expect(host.outcome?.methodsTried).toEqual(['otp']);
     await sshd.waitForLog(/Accepted keyboard-interactive/);
@@ -84,12 +75,3 @@ describe('the example of a method from outside', () => {
     expect(host.outcome?.message).toContain('has no export `authMethodVersion`');
   });
 });
-
-/** As users are shown their keys (RFC 4648). */
-function base32(bytes: Buffer): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  return (bits.match(/.{1,5}/g) ?? [])
-    .map((digit) => alphabet.charAt(Number.parseInt(digit.padEnd(5, '0'), 2)))
-    .join('');
-}

@@ -2,7 +2,7 @@
 import { signalProcesses } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
-import { follow, type RunningCommand } from './support/running-command.js';
+import { jobOf } from './support/running-command.js';
 import { openScene, reasonOf, type Scene, statesOf } from './support/scene.js';
 
 let scene: Scene;
@@ -15,24 +15,8 @@ beforeAll(async () => {
 
 afterAll(() => scene.close());
 
-function start(expression: string, more: readonly string[], script: string): RunningCommand {
-  return follow(
-    scene.cluster.spawn(['run', '-h', expression, ...hosts.login, ...more, '--', 'sh', '-c', script]),
-  );
-}
-
-async function jobOf(command: RunningCommand): Promise<string> {
-  await command.untilStderr(/^job p\d{10} /);
-  return /^job (p\d{10}) /.exec(command.stderr())![1]!;
-}
-
 function kill(role: 'dispatcher' | 'worker' | 'rexec'): void {
   signalProcesses('KILL', scene.cluster.pids(role));
-}
-
-/** How often `up` has said that it started a part again. */
-function returns(role: 'dispatcher' | 'worker'): number {
-  return scene.cluster.output().stderr.split(`${role} is back\n`).length - 1;
 }
 
 async function expectNextJobWorks() {
@@ -50,7 +34,7 @@ async function expectNextJobWorks() {
 
 describe('killed in mid-command', () => {
   it('rexec is followed by another, which asks the hosts: they ended the command when the connection was gone', async () => {
-    const command = start('127.0.1.[1-2]', [], 'echo started; sleep 98901');
+    const command = hosts.start('127.0.1.[1-2]', [], 'echo started; sleep 98901');
     await command.untilStdout(/started[^]*started/);
     kill('rexec');
     expect(await command.ended).toMatchObject({ exitCode: 3 });
@@ -65,7 +49,7 @@ describe('killed in mid-command', () => {
   });
 
   it('a connection that goes silent ends the command on the host by itself, and the host is not called a success', async () => {
-    const command = start('127.0.1.1', [], 'echo started; sleep 98902');
+    const command = hosts.start('127.0.1.1', [], 'echo started; sleep 98902');
     await command.untilStdout(/started/);
     const silenced = scene.cluster.pids('rexec');
     // The connection stays open, but no heartbeat comes any more: the stub waits for 30 s of that.
@@ -81,11 +65,15 @@ describe('killed in mid-command', () => {
   });
 
   it('the worker is started again; its hosts are unknown, those that wait go on', async () => {
-    const before = returns('worker');
-    const command = start('127.0.1.[1-4]', ['--concurrent', '2'], `echo started; ${waitFor('worker-gate')}`);
+    const before = scene.returns('worker');
+    const command = hosts.start(
+      '127.0.1.[1-4]',
+      ['--concurrent', '2'],
+      `echo started; ${waitFor('worker-gate')}`,
+    );
     await command.untilStdout(/started[^]*started/);
     kill('worker');
-    await expect.poll(() => returns('worker'), { timeout: 30_000 }).toBe(before + 1);
+    await expect.poll(() => scene.returns('worker'), { timeout: 30_000 }).toBe(before + 1);
     hosts.open('worker-gate');
     expect(await command.ended).toMatchObject({ exitCode: 9 });
     const shown = await scene.hosts(await jobOf(command));
@@ -100,11 +88,15 @@ describe('killed in mid-command', () => {
   });
 
   it('the dispatcher is started again; the command goes on, its output is whole, and jobs are still on record', async () => {
-    const before = returns('dispatcher');
-    const command = start('127.0.1.[1-2]', [], `echo before; ${waitFor('dispatcher-gate')}; echo after`);
+    const before = scene.returns('dispatcher');
+    const command = hosts.start(
+      '127.0.1.[1-2]',
+      [],
+      `echo before; ${waitFor('dispatcher-gate')}; echo after`,
+    );
     await command.untilStdout(/before[^]*before/);
     kill('dispatcher');
-    await expect.poll(() => returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
+    await expect.poll(() => scene.returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
     hosts.open('dispatcher-gate');
     expect(await command.ended, command.stderr()).toMatchObject({ exitCode: 0 });
     for (const host of ['127.0.1.1', '127.0.1.2']) {
@@ -121,15 +113,15 @@ describe('killed in mid-command', () => {
   });
 
   it('the dispatcher gets the sealed credentials back from the worker: hosts that wait go on', async () => {
-    const before = returns('dispatcher');
-    const command = start(
+    const before = scene.returns('dispatcher');
+    const command = hosts.start(
       '127.0.1.[1-3]',
       ['--concurrent', '1'],
       `echo started; ${waitFor('credentials-gate')}`,
     );
     await command.untilStdout(/started/);
     kill('dispatcher');
-    await expect.poll(() => returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
+    await expect.poll(() => scene.returns('dispatcher'), { timeout: 30_000 }).toBe(before + 1);
     hosts.open('credentials-gate');
     expect(await command.ended, command.stderr()).toMatchObject({ exitCode: 0 });
     expect(statesOf({ hosts: await scene.hosts(await jobOf(command)) })).toEqual({ succeeded: 3 });
@@ -137,13 +129,13 @@ describe('killed in mid-command', () => {
   });
 
   it('dispatcher and worker have lost the credentials: the job says so, and a halt ends it', async () => {
-    const before = [returns('dispatcher'), returns('worker')] as const;
-    const command = start('127.0.1.[1-3]', ['--concurrent', '1'], 'echo started; sleep 98903');
+    const before = [scene.returns('dispatcher'), scene.returns('worker')] as const;
+    const command = hosts.start('127.0.1.[1-3]', ['--concurrent', '1'], 'echo started; sleep 98903');
     await command.untilStdout(/started/);
     kill('dispatcher');
     kill('worker');
     await expect
-      .poll(() => [returns('dispatcher'), returns('worker')], { timeout: 30_000 })
+      .poll(() => [scene.returns('dispatcher'), scene.returns('worker')], { timeout: 30_000 })
       .toEqual([before[0] + 1, before[1] + 1]);
     await command.untilStderr(/credentials-needed/);
     expect(await command.ended).toMatchObject({ exitCode: 9 });

@@ -2,17 +2,11 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homeLayout } from '@pogo/protocol';
-import {
-  type Account,
-  addSudoRules,
-  createPamService,
-  type Key,
-  processTable,
-  type Sshd,
-} from '@pogo/testkit';
+import { type Account, addSudoRules, type Key, processTable, type Sshd } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { restartWorker } from './support/restart-worker.js';
 import { openScene, type Scene } from './support/scene.js';
+import { allowSudoByAgent } from './support/sudo-by-agent.js';
 
 let scene: Scene;
 let sshd: Sshd;
@@ -64,20 +58,9 @@ describe('pogo run --run-as', () => {
     const passwordless = await run(free, ['--run-as', 'root'], 'id', '-un');
     expect(passwordless.host).toMatchObject({ state: 'succeeded', stdout: 'root\n' });
 
-    const pam = createPamService(
-      [
-        'auth required pam_ssh_agent_auth.so file=FILE',
-        'account required pam_permit.so',
-        'session required pam_permit.so',
-      ],
-      `${key.publicLine.trim()}\n`,
-    );
-    undo.push(() => pam.remove());
-    const agent = await accountWith(
-      'USER ALL=(ALL) ALL',
-      `Defaults:USER pam_service=${pam.name}`,
-      'Defaults:USER env_keep += "SSH_AUTH_SOCK"',
-    );
+    const byKey = allowSudoByAgent(key);
+    undo.push(() => byKey.remove());
+    const agent = await accountWith(...byKey.rules);
     const forbidden = await run(agent, ['--run-as', 'root', '--forward-agent'], 'id', '-un');
     expect(forbidden.host).toMatchObject({
       state: 'denied',

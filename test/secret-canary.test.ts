@@ -3,123 +3,55 @@
  * logs, arguments, environments, and the memory of dispatcher and worker. Each search has its positive control.
  */
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Account, type Key, signalProcesses, type Sshd } from '@pogo/testkit';
-import ssh2 from 'ssh2';
+import { signalProcesses } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from './support/host-account.js';
-import {
-  formsBelow,
-  formsIn,
-  formsInFile,
-  formsInProcesses,
-  type Needle,
-  needlesOf,
-} from './support/needles.js';
+import { formsBelow, formsIn, formsInFile, formsInProcesses } from './support/needles.js';
 import { dumpMemory } from './support/process-memory.js';
 import { follow, type RunningCommand } from './support/running-command.js';
 import { openScene, type Scene } from './support/scene.js';
+import { openSecretLogins, type SecretLogins } from './support/secret-logins.js';
 
-const canary = () => `canary-${randomUUID()}`;
-const secrets = { password: canary(), passphrase: canary(), sudoPassword: canary() };
 const gate = 'canary-gate';
 const startedMs = Date.now();
 
 let scene: Scene;
-let account: Account;
-let keyAccount: Account;
-let sshd: Sshd;
-let key: Key;
-let needles: Needle[];
-/** Where the test itself has put secrets. */
-let own: string[];
+let logins: SecretLogins;
 const jobs: RunningCommand[] = [];
 
 beforeAll(async () => {
   scene = await openScene({ killsParts: true });
-  key = await scene.key({ passphrase: secrets.passphrase });
-  account = await scene.account({ password: secrets.password });
-  keyAccount = await scene.account({ authorizedKeys: [key.publicLine] });
-  sshd = await scene.sshd({
-    methods: ['publickey', 'password', 'keyboard-interactive'],
-    hostKeyTypes: ['ed25519'],
-  });
-  own = [
-    scene.file('password', `${secrets.password}\n`),
-    scene.file('secrets.yaml', `passphrase: ${secrets.passphrase}\nsudo_password: ${secrets.sudoPassword}\n`),
-    key.privatePath,
-  ];
-  needles = [
-    ...Object.values(secrets).flatMap((secret) => needlesOf(secret)),
-    ...needlesOf(seedOf(key)),
-    // A line of the encrypted key file: it, too, stays with client and rexec.
-    ...needlesOf(readFileSync(key.privatePath, 'utf8').split('\n')[2]!),
-  ];
+  logins = await openSecretLogins(scene);
 });
 
-afterAll(() => scene?.close());
+afterAll(async () => {
+  logins?.remove();
+  await scene?.close();
+});
 
-/** The 32 bytes that an Ed25519 key is made from. */
-function seedOf({ privatePath }: Key): Buffer {
-  const parsed = ssh2.utils.parseKey(readFileSync(privatePath), secrets.passphrase);
-  if (parsed instanceof Error || Array.isArray(parsed)) throw new Error('the key cannot be read');
-  const der = Buffer.from(parsed.getPrivatePEM().replace(/-----[^\n]*-----|\s/g, ''), 'base64');
-  return der.subarray(-32);
-}
-
-const methods: Record<string, () => string[]> = {
-  password: () => ['-l', account.name, '--password-file', own[0]!, '--auth', 'password'],
-  'keyboard-interactive': () => [
-    '-l',
-    account.name,
-    '--password-file',
-    own[0]!,
-    '--auth',
-    'keyboard-interactive',
-  ],
-  publickey: () => [
-    '-l',
-    keyAccount.name,
-    '--identity',
-    key.privatePath,
-    '-S',
-    own[1]!,
-    '--auth',
-    'publickey',
-  ],
-  'publickey for sudo': () => [
-    ...['-l', keyAccount.name, '--identity', key.privatePath, '-S', own[1]!, '--auth', 'publickey'],
-    ...['--run-as', account.name],
-  ],
-};
-
-/** One job per method, each on two hosts, which wait for the gate where they get that far. */
+/** One job per login, which waits for the gate where it gets that far. */
 async function startJobs(): Promise<void> {
-  const known = sshd.knownHosts(sshd.addresses(10));
-  for (const [index, [name, login]] of Object.entries(methods).entries()) {
-    const script = `echo running; ${waitFor(gate)}`;
-    // Hosts of its own: two commands of one account never run on a host at once.
-    const targets = `127.0.1.[${2 * index + 1}-${2 * index + 2}]`;
-    const args = ['run', '-h', targets, '-p', String(sshd.port), '--known-hosts', known];
-    const command = follow(scene.cluster.spawn([...args, ...login(), '--', 'sh', '-c', script]));
-    jobs.push(command);
-    // sudo has no rule for the account: its password is typed, refused, and must be nowhere all the same.
-    if (name.endsWith('for sudo')) await command.ended;
-    else await command.untilStdout(/running[^]*running/);
+  const command = ['--', 'sh', '-c', `echo running; ${waitFor(gate)}`];
+  for (const { method, hosts, accepted, options } of logins.logins) {
+    const job = follow(scene.cluster.spawn(['run', ...options, ...command]));
+    jobs.push(job);
+    if (accepted) await job.untilStdout(new RegExp(`^${'[^]*running'.repeat(hosts)}`));
+    else expect((await job.ended).exitCode, method).not.toBe(0);
   }
 }
 
 function foundInFiles(): { path: string; forms: string[] }[] {
-  const inside = [scene.cluster.home, scene.cluster.directory, account.home, keyAccount.home];
+  const { needles, accounts, files } = logins;
+  const inside = [scene.cluster.directory, ...accounts.map(({ home }) => home)];
   const around = ['/tmp', '/var/tmp', '/dev/shm'];
   const found = [
     ...inside.flatMap((directory) => formsBelow(directory, needles)),
     ...around.flatMap((directory) => formsBelow(directory, needles, { sinceMs: startedMs, depth: 1 })),
   ];
-  return found.filter(({ path }) => !own.includes(path));
+  return found.filter(({ path }) => !files.includes(path));
 }
 
 async function foundInMemory(roles: readonly ('up' | 'dispatcher' | 'worker' | 'rexec')[]) {
@@ -129,7 +61,7 @@ async function foundInMemory(roles: readonly ('up' | 'dispatcher' | 'worker' | '
     for (const pid of scene.cluster.pids(role)) {
       const file = join(scene.cluster.directory, `memory.${pid}`);
       await dumpMemory(pid, file);
-      found[role].push(...formsInFile(file, needles));
+      found[role].push(...formsInFile(file, logins.needles));
       rmSync(file);
     }
   }
@@ -141,33 +73,43 @@ async function expectNotInMemory(): Promise<void> {
 }
 
 function expectNowhere(): void {
-  expect(formsInProcesses(needles)).toEqual([]);
+  expect(formsInProcesses(logins.needles)).toEqual([]);
   expect(foundInFiles()).toEqual([]);
-  const said = [JSON.stringify(scene.cluster.output()), sshd.log()];
+  const said = [JSON.stringify(scene.cluster.output()), logins.log()];
   for (const { stdout, stderr } of jobs) said.push(stdout(), stderr());
-  expect(formsIn(Buffer.from(said.join('\n')), needles)).toEqual([]);
+  expect(formsIn(Buffer.from(said.join('\n')), logins.needles)).toEqual([]);
 }
 
-const returns = (part: 'dispatcher' | 'worker') =>
-  scene.cluster.output().stderr.split(`${part} is back\n`).length - 1;
+/** Of which secrets these are forms. */
+const secretsIn = (forms: readonly string[]) => [...new Set(forms.map((form) => form.split(':')[0]!))].sort();
 
 describe('secrets of every method', () => {
   it('are found where they are leaked on purpose: in a file, an argument, an environment, and in the memory of rexec', async () => {
+    const names = Object.keys(logins.secrets).sort();
+    const secrets = Object.values(logins.secrets);
     const leak = join(scene.cluster.home, 'leak');
-    writeFileSync(leak, Buffer.from(secrets.password).toString('base64'));
-    expect(foundInFiles().map(({ path }) => path)).toContain(leak);
+    writeFileSync(leak, secrets.map((secret) => Buffer.from(secret).toString('base64')).join('\n'));
+    const leaked = foundInFiles();
+    expect(leaked.map(({ path }) => path)).toEqual([leak]);
+    expect(secretsIn(leaked[0]!.forms)).toEqual(names);
     rmSync(leak);
-    const child = spawn('sleep', ['60'], { argv0: secrets.passphrase, env: { LEAK: secrets.sudoPassword } });
+    const child = spawn('sleep', ['60'], { argv0: secrets.join(' '), env: { LEAK: secrets.join(' ') } });
     try {
       await once(child, 'spawn');
-      const found = formsInProcesses(needles).filter((line) => line.includes(` of ${child.pid}:`));
-      expect(found).toHaveLength(2);
+      for (const place of ['cmdline', 'environ']) {
+        const start = `${place} of ${child.pid}: `;
+        const found = formsInProcesses(logins.needles).find((line) => line.startsWith(start));
+        expect(secretsIn(found?.slice(start.length).split(', ') ?? [])).toEqual(names);
+      }
     } finally {
       child.kill('SIGKILL');
       await once(child, 'close');
     }
     await startJobs();
-    expect((await foundInMemory(['rexec']))['rexec']).toContain('raw');
+    const { rexec = [] } = await foundInMemory(['rexec']);
+    // What running jobs hold: the plug-in keeps its secret decoded, and the rexec whose password sudo refused is gone.
+    const held = ['accepted sudo password', 'key seed', 'passphrase', 'password', 'plug-in key'];
+    expect(secretsIn(rexec)).toEqual(expect.arrayContaining(held));
   });
 
   it('are nowhere else while their jobs run', async () => {
@@ -176,31 +118,31 @@ describe('secrets of every method', () => {
   });
 
   it('are nowhere after the dispatcher was killed and has got them back, sealed, from the worker', async () => {
-    const before = returns('dispatcher');
+    const before = scene.returns('dispatcher');
     signalProcesses('KILL', scene.cluster.pids('dispatcher'));
-    await expect.poll(() => returns('dispatcher'), { timeout: 60_000 }).toBe(before + 1);
+    await expect.poll(() => scene.returns('dispatcher'), { timeout: 60_000 }).toBe(before + 1);
     await expectNotInMemory();
     expectNowhere();
   });
 
-  it('are nowhere after a rexec was killed', () => {
+  it('are nowhere after a rexec was killed', async () => {
     signalProcesses('KILL', scene.cluster.pids('rexec').slice(0, 1));
+    await expectNotInMemory();
     expectNowhere();
   });
 
   it('are nowhere after the worker was killed', async () => {
-    const before = returns('worker');
+    const before = scene.returns('worker');
     signalProcesses('KILL', scene.cluster.pids('worker'));
-    await expect.poll(() => returns('worker'), { timeout: 60_000 }).toBe(before + 1);
+    await expect.poll(() => scene.returns('worker'), { timeout: 60_000 }).toBe(before + 1);
+    await expectNotInMemory();
     expectNowhere();
   });
 
   it('are nowhere after the jobs', async () => {
-    for (const { name, home } of [account, keyAccount]) {
-      expect(name).not.toBe('');
-      writeFileSync(join(home, gate), '');
-    }
+    for (const { home } of logins.accounts) writeFileSync(join(home, gate), '');
     for (const { ended } of jobs) await ended;
+    await expectNotInMemory();
     expectNowhere();
   });
 });

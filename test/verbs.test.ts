@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
 import { runOnTerminal } from './support/pseudo-terminal.js';
-import { follow, type RunningCommand } from './support/running-command.js';
+import { jobOf } from './support/running-command.js';
 import { openScene, type Scene, statesOf } from './support/scene.js';
 
 let scene: Scene;
@@ -18,17 +18,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => scene.close());
-
-function start(expression: string, more: readonly string[], script: string): RunningCommand {
-  return follow(
-    scene.cluster.spawn(['run', '-h', expression, ...hosts.login, ...more, '--', 'sh', '-c', script]),
-  );
-}
-
-async function jobOf(command: RunningCommand): Promise<string> {
-  await command.untilStderr(/^job p\d{10} /);
-  return /^job (p\d{10}) /.exec(command.stderr())![1]!;
-}
 
 const identity = () => ['--identity', hosts.key.privatePath];
 
@@ -45,7 +34,7 @@ const noting = (file: string, rest: string) => `echo "$POGO_HOST $POGO_ATTEMPT" 
 
 /** Both at once, so that nothing holds the credentials; returns when both are back. */
 async function killAll(): Promise<void> {
-  const returned = () => scene.cluster.output().stderr.match(/^(dispatcher|worker) is back$/gm)?.length ?? 0;
+  const returned = () => scene.returns('dispatcher') + scene.returns('worker');
   const before = returned();
   signalProcesses('KILL', [...scene.cluster.pids('dispatcher'), ...scene.cluster.pids('worker')]);
   await expect.poll(returned, { timeout: 30_000 }).toBe(before + 2);
@@ -116,7 +105,11 @@ describe('pogo retry', () => {
 
 describe('pogo skip', () => {
   it('leaves out hosts that wait, and the others go on', async () => {
-    const command = start('127.0.1.[1-3]', ['--concurrent', '1'], noting('skipped', waitFor('skip-gate')));
+    const command = hosts.start(
+      '127.0.1.[1-3]',
+      ['--concurrent', '1'],
+      noting('skipped', waitFor('skip-gate')),
+    );
     const id = await jobOf(command);
     await expect.poll(() => hosts.lines('skipped'), { timeout: 20_000 }).toEqual(['127.0.1.1 1']);
     const skipped = await scene.run(['skip', id, '127.0.1.2']);
@@ -133,7 +126,7 @@ describe('when dispatcher and worker were killed', () => {
   /** A job of four hosts, two at once, that loses everything that runs it in mid-command; it is left needing credentials. */
   async function interrupted(file: string): Promise<string> {
     const script = noting(file, `echo started; ${waitFor(`${file}-gate`)}`);
-    const command = start('127.0.1.[1-4]', ['--concurrent', '2'], script);
+    const command = hosts.start('127.0.1.[1-4]', ['--concurrent', '2'], script);
     const id = await jobOf(command);
     await command.untilStdout(/started[^]*started/);
     await killAll();

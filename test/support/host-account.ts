@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Account, type Key, type ProcessEntry, processTable, type Sshd } from '@pogo/testkit';
+import { follow, type RunningCommand } from './running-command.js';
 import type { Scene } from './scene.js';
 
 export interface HostAccount {
@@ -10,6 +11,8 @@ export interface HostAccount {
   readonly key: Key;
   /** Options of `pogo run`: account, port, key and known hosts. */
   readonly login: readonly string[];
+  /** `pogo run` of a script for `sh` on some of its hosts. */
+  start(expression: string, more: readonly string[], script: string): RunningCommand;
   /** Lets commands pass that wait for it: see {@link waitFor}. */
   open(gate: string): void;
   /** Lines of a file in the account's home; none when it doesn't exist. */
@@ -26,14 +29,17 @@ export async function reachWithKey(scene: Scene, hosts: number): Promise<HostAcc
   const sshd = await scene.sshd({ methods: ['publickey'], hostKeyTypes: ['ed25519'] });
   const processes = () =>
     processTable().filter(({ uid, argv }) => uid === account.uid && !/^(\S*\/)?sshd\b/.test(argv[0] ?? ''));
+  const login = [
+    ...['-l', account.name, '-p', String(sshd.port), '--identity', key.privatePath],
+    ...['--known-hosts', sshd.knownHosts(sshd.addresses(hosts))],
+  ];
   return {
     account,
     sshd,
     key,
-    login: [
-      ...['-l', account.name, '-p', String(sshd.port), '--identity', key.privatePath],
-      ...['--known-hosts', sshd.knownHosts(sshd.addresses(hosts))],
-    ],
+    login,
+    start: (expression, more, script) =>
+      follow(scene.cluster.spawn(['run', '-h', expression, ...login, ...more, '--', 'sh', '-c', script])),
     open: (gate) => writeFileSync(join(account.home, gate), ''),
     lines(file) {
       const path = join(account.home, file);

@@ -50,3 +50,9 @@ export function follow(child: ChildProcess): RunningCommand {
     ended,
   };
 }
+
+/** `p0000000012`, which `pogo run` says first of all. */
+export async function jobOf(command: RunningCommand): Promise<string> {
+  await command.untilStderr(/^job p\d{10} /);
+  return /^job (p\d{10}) /.exec(command.stderr())![1]!;
+}

@@ -81,6 +81,8 @@ export interface Scene {
   runJson(args: readonly string[], options?: ClusterCommandOptions): Promise<JsonRun>;
   /** A request of somebody who has the token, from inside the namespace. */
   api(method: 'GET' | 'POST', path: string, body?: unknown): Promise<ApiAnswer>;
+  /** How often `up` has said that it started a part again. */
+  returns(part: 'dispatcher' | 'worker'): number;
   /** All hosts of a job as the API tells them. */
   hosts(job: string): Promise<z.infer<typeof jobHostListSchema>['hosts']>;
   close(): Promise<void>;
@@ -175,6 +177,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       return { result, document: runDocumentSchema.parse(JSON.parse(result.stdout)) };
     },
     api,
+    returns: (part) => cluster.output().stderr.split(`${part} is back\n`).length - 1,
     async hosts(job) {
       const answer = await api('GET', `/v1/jobs/${job}/hosts?limit=10000`);
       if (answer.status !== 200) throw new Error(`hosts of ${job}: ${answer.status} ${answer.body}`);
