@@ -14,3 +14,4 @@ export * from './worker-journal.js';
 export * from './profile.js';
 export * from './home-layout.js';
 export * from './configuration.js';
+export * from './namespace-document/index.js';

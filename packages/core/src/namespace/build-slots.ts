@@ -75,10 +75,10 @@ export function buildSlots(
         const place = places.get(held)!.get(app);
         if (place !== undefined) gather(stages, group * meanings.length + place);
       }
+      if (slots.size > maxSlots) return tooMany('slots', maxSlots, problems);
+      if (stages.size > maxSlots) return tooMany('steps of sequences', maxSlots, problems);
     }
   }
-  if (slots.size > maxSlots) return tooMany('slots', maxSlots, problems);
-  if (stages.size > maxSlots) return tooMany('steps of sequences', maxSlots, problems);
   const slotsOf: number[][] = classes.map(() => []);
   const stagesOf: number[][] = classes.map(() => []);
   const madeSlots = inOrder(slots).map((gathering, index) => {

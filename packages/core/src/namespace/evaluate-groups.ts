@@ -22,7 +22,7 @@ import type { ReadGroups } from './read-groups.js';
 
 /** Most hosts that all expressions may name, repeated and removed ones included. */
 const maxNamed = 5_000_000;
-const maxComparisons = 50_000_000;
+const maxComparisons = 20_000_000;
 
 interface EvaluationContext {
   readonly names: GroupNames;
