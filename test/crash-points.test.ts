@@ -13,7 +13,7 @@ import { signalProcesses } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HeldProcess, type HoldOptions, holdProcess } from './support/held-process.js';
 import { type HostAccount, reachWithKey } from './support/host-account.js';
-import { follow, type RunningCommand } from './support/running-command.js';
+import type { RunningCommand } from './support/running-command.js';
 import { openScene, type Scene } from './support/scene.js';
 
 const hostCount = 4;
@@ -49,25 +49,8 @@ function newest(directory: string, fits: RegExp): string {
   return join(directory, name);
 }
 
-function returns(part: 'dispatcher' | 'worker'): number {
-  return scene.cluster.output().stderr.split(`${part} is back\n`).length - 1;
-}
-
-function startJob(): RunningCommand {
-  return follow(
-    scene.cluster.spawn([
-      'run',
-      '-h',
-      targets,
-      '--concurrent',
-      '2',
-      ...hosts.login,
-      '--',
-      'sh',
-      '-c',
-      recorded,
-    ]),
-  );
+function startJob(concurrent = 2): RunningCommand {
+  return hosts.start(targets, ['--concurrent', String(concurrent)], recorded);
 }
 
 async function jobDocument(id: string) {
@@ -182,16 +165,17 @@ describe('kill -9', () => {
     // A rexec that served the last job may still be on its way out.
     await expect.poll(() => scene.cluster.pids(part).length, { timeout: 30_000 }).toBe(1);
     const [pid] = scene.cluster.pids(part);
-    const before = part === 'rexec' ? 0 : returns(part);
+    const before = part === 'rexec' ? 0 : scene.returns(part);
     const held: HeldProcess = await holdProcess(hold(pid!));
-    const command = startJob();
+    // One after another: what several do at once may be written down with fewer records than a point counts.
+    const command = startJob(1);
     try {
       expect(await held.reached(command.ended), `not reached: ${command.stderr()}`).toBe(true);
       signalProcesses('KILL', [pid!]);
     } finally {
       await held.release();
     }
-    if (part !== 'rexec') await expect.poll(() => returns(part), { timeout: 60_000 }).toBe(before + 1);
+    if (part !== 'rexec') await expect.poll(() => scene.returns(part), { timeout: 60_000 }).toBe(before + 1);
     const { exitCode } = await command.ended;
     const id = /^job (p\d{10}) /m.exec(command.stderr())?.[1];
     expect(id, command.stderr()).toBeDefined();
@@ -202,11 +186,11 @@ describe('kill -9', () => {
   });
 
   it.each(['dispatcher', 'worker', 'rexec'] as const)('of the %s in mid-command', async (part) => {
-    const before = part === 'rexec' ? 0 : returns(part);
+    const before = part === 'rexec' ? 0 : scene.returns(part);
     const command = startJob();
     await command.untilStdout(/running[^]*running/);
     signalProcesses('KILL', scene.cluster.pids(part));
-    if (part !== 'rexec') await expect.poll(() => returns(part), { timeout: 60_000 }).toBe(before + 1);
+    if (part !== 'rexec') await expect.poll(() => scene.returns(part), { timeout: 60_000 }).toBe(before + 1);
     await command.ended;
     const id = /^job (p\d{10}) /m.exec(command.stderr())![1]!;
     await settle(id);
@@ -215,12 +199,12 @@ describe('kill -9', () => {
   });
 
   it('of dispatcher and worker at once: the job asks for credentials, and goes on with them', async () => {
-    const before = [returns('dispatcher'), returns('worker')] as const;
+    const before = [scene.returns('dispatcher'), scene.returns('worker')] as const;
     const command = startJob();
     await command.untilStdout(/running[^]*running/);
     signalProcesses('KILL', [...scene.cluster.pids('dispatcher'), ...scene.cluster.pids('worker')]);
     await expect
-      .poll(() => [returns('dispatcher'), returns('worker')], { timeout: 60_000 })
+      .poll(() => [scene.returns('dispatcher'), scene.returns('worker')], { timeout: 60_000 })
       .toEqual([before[0] + 1, before[1] + 1]);
     // 9 where the worker has told of its lost attempts before the dispatcher gives up on the credentials.
     expect([8, 9], command.stderr()).toContain((await command.ended).exitCode);

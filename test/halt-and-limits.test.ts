@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
 import { runOnTerminal } from './support/pseudo-terminal.js';
-import { follow, type RunningCommand } from './support/running-command.js';
+import { follow, jobOf } from './support/running-command.js';
 import { openScene, reasonOf, type Scene, statesOf } from './support/scene.js';
 
 let scene: Scene;
@@ -15,12 +15,6 @@ beforeAll(async () => {
 
 afterAll(() => scene.close());
 
-function start(expression: string, more: readonly string[], script: string): RunningCommand {
-  return follow(
-    scene.cluster.spawn(['run', '-h', expression, ...hosts.login, ...more, '--', 'sh', '-c', script]),
-  );
-}
-
 function run(expression: string, more: readonly string[], script: string) {
   return scene.runJson(['-h', expression, ...hosts.login, ...more, '--', 'sh', '-c', script]);
 }
@@ -28,19 +22,13 @@ function run(expression: string, more: readonly string[], script: string) {
 /** What shows in the state of a job soon after it has shown on its hosts. */
 const soon = { timeout: 30_000 };
 
-/** `p0000000012`, said first of all. */
-async function jobOf(command: RunningCommand): Promise<string> {
-  await command.untilStderr(/^job p\d{10} /);
-  return /^job (p\d{10}) /.exec(command.stderr())![1]!;
-}
-
 async function stateCounts(job: string) {
   return statesOf({ hosts: await scene.hosts(job) });
 }
 
 describe('a halt', () => {
   it('lets running commands finish; waiting hosts never start: exit 6', async () => {
-    const command = start(
+    const command = hosts.start(
       '127.0.1.[1-4]',
       ['--concurrent', '1'],
       `echo started | tee -a "$HOME/halt-trace"; ${waitFor('halt-gate')}; echo finished`,
@@ -67,7 +55,11 @@ describe('a halt', () => {
   });
 
   it('with --kill ends running commands and their children on the hosts too', async () => {
-    const command = start('127.0.1.[1-3]', ['--concurrent', '2'], 'sleep 98701 & echo started; sleep 98702');
+    const command = hosts.start(
+      '127.0.1.[1-3]',
+      ['--concurrent', '2'],
+      'sleep 98701 & echo started; sleep 98702',
+    );
     await command.untilStdout(/started[^]*started/);
     // The shell goes on before its child in the background has become `sleep`.
     await expect.poll(() => hosts.running('sleep 98701'), soon).toHaveLength(2);
@@ -80,7 +72,7 @@ describe('a halt', () => {
   });
 
   it('comes with Ctrl-C where there is no terminal: exit 130, running commands finish', async () => {
-    const command = start(
+    const command = hosts.start(
       '127.0.1.[1-3]',
       ['--concurrent', '1'],
       `echo started; ${waitFor('interrupt-gate')}; echo finished`,
@@ -96,7 +88,7 @@ describe('a halt', () => {
   });
 
   it('is made a kill by a second Ctrl-C', async () => {
-    const command = start('127.0.1.1', [], 'echo started; sleep 98703');
+    const command = hosts.start('127.0.1.1', [], 'echo started; sleep 98703');
     await command.untilStdout(/started/);
     command.child.kill('SIGINT');
     await command.untilStderr(/halting/);
@@ -194,7 +186,7 @@ describe('a time limit', () => {
 
 describe('a limit', () => {
   it('of two hosts at once is kept, and used, as the hosts themselves saw it', async () => {
-    const command = start(
+    const command = hosts.start(
       '127.0.1.[1-8]',
       ['--concurrent', '2'],
       `echo start >> "$HOME/peak-trace"; echo started; ${waitFor('peak-gate')}; sleep 0.1; echo end >> "$HOME/peak-trace"`,

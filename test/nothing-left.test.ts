@@ -7,7 +7,7 @@ import { processTable, signalProcesses } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { footprintOf } from './support/footprint.js';
 import { type HostAccount, reachWithKey } from './support/host-account.js';
-import { follow, type RunningCommand } from './support/running-command.js';
+import type { RunningCommand } from './support/running-command.js';
 import { openScene, type Scene, statesOf } from './support/scene.js';
 
 const hostCount = 20;
@@ -41,9 +41,7 @@ interface StartedJob {
 /** A command that runs on all hosts, with a child of its own on each. */
 async function startEverywhere(mark: string, more: readonly string[] = []): Promise<StartedJob> {
   const script = `sleep ${mark} & echo running; sleep ${mark}`;
-  const command = follow(
-    scene.cluster.spawn(['run', '-h', targets, ...hosts.login, ...more, '--', 'sh', '-c', script]),
-  );
+  const command = hosts.start(targets, more, script);
   await command.untilStdout(new RegExp(`(running[^]*){${hostCount}}`));
   return { command, id: /^job (p\d{10}) /m.exec(command.stderr())![1]! };
 }

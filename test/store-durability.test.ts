@@ -18,7 +18,7 @@ import {
   trackLeaks,
 } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { follow, type RunningCommand } from './support/running-command.js';
+import { follow, jobOf, type RunningCommand } from './support/running-command.js';
 import { waitFor } from './support/host-account.js';
 
 const teardown: (() => unknown)[] = [];
@@ -72,11 +72,6 @@ afterAll(async () => {
 
 function start(expression: string, more: readonly string[], script: string): RunningCommand {
   return follow(cluster.spawn(['run', '-h', expression, ...login, ...more, '--', 'sh', '-c', script]));
-}
-
-async function jobOf(command: RunningCommand): Promise<string> {
-  await command.untilStderr(/^job p\d{10} /);
-  return /^job (p\d{10}) /.exec(command.stderr())![1]!;
 }
 
 async function fillDisk(): Promise<void> {
