@@ -31,7 +31,7 @@ _abandon() {
 }
 
 _prepare() {
-  ! _away || mkdir -m 700 "$_place"
+  _away && mkdir -m 700 "$_place"
   [ -O "$_place" ]
 }
 

@@ -61,7 +61,7 @@ _main() {
   exec 3<&0 4>&2 </dev/null 2>/dev/null
   unset _proc _pipe _woken _ended _sleep _waits _cause _grace _message _failed _gone _ready _claim
   _group=0 _setsid=setsid
-  [ ! -r /proc/self/stat ] || _proc=1
+  [ -r /proc/self/stat ] && _proc=1
   command -v setsid >/dev/null || _setsid=
   case $_proc$KSH_VERSION$ZSH_VERSION$YASH_VERSION in
     1)
@@ -82,7 +82,7 @@ E
 %claim unset _acked _old _quiet _fenced _mask _self _reader _aside
 %script unset _folder _any _interpreter _own _private
 %retries _paused=
-%claim trap _tries=600 PIPE
+  trap _tries=600 PIPE
 %claim _lock
 %fence [ "$_claim" ] || _leave 'x fence'
   _pid= _session=

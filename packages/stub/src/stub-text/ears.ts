@@ -32,7 +32,7 @@ _event() {
 
 _wake() {
   _woken=1
-  [ ! $_sleep ] || kill -9 $_sleep
+  [ $_sleep ] && kill -9 $_sleep
 }
 
 _end_sleep() {
@@ -49,7 +49,7 @@ _tick() {
     sleep $_n >/dev/null 4>&- 5<&- 6>&- &
     _sleep=$!
   }
-  [ ! $_woken ] || kill -9 $_sleep
+  [ $_woken ] && kill -9 $_sleep
   while
     _beat=
     # No handler runs between this assignment and the wait.
@@ -107,8 +107,10 @@ _ears() {
   trap '_gone=1;_event 4 1000' ALRM
   trap '_event 6 1000' HUP TERM
   trap _tries=600 PIPE
+  # What is started from here needs no locale, whose files cost more than \`sleep\` and \`rm\` themselves.
+  export LC_ALL=C
 %claim umask 077
-  [ $_proc ] && set -- /proc/self/task/* && _self=\${1##*/} || _self=$(exec /bin/sh -c 'echo $PPID')
+  [ $_proc ] && set -- /proc/self/task/* && _self=\${1##*/} || _self=$(exec sh -c 'echo $PPID')
   _pass_on <&3 3<&- >/dev/null 4>&- 5<&- &
   _reader=$!
   exec 3<&-

@@ -4,7 +4,7 @@ _main() {
   exec 3<&0 4>&2 </dev/null 2>/dev/null
   _proc= _pipe= _pid= _session= _woken= _ended= _sleep= _waits= _cause= _grace= _failed= _gone= _ready= _claim= _aside= _quiet= _told=
   _acked= _private= _boot= _self= _reader= _holder= _old= _setsid=1
-  [ ! -r /proc/self/stat ] || _proc=1
+  [ -r /proc/self/stat ] && _proc=1
   trap _tries=600 PIPE
   _greet
   [ $_proc ] && _identify && {
