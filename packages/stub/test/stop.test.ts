@@ -202,3 +202,19 @@ describe.concurrent.each(interpreters)('under %s', (name) => {
     expect(leftBehind).toEqual([]);
   });
 });
+
+it('in plain mode, a channel that closes before the command is watched leaves nothing', async () => {
+  const run = new Run({
+    launch: interpreter('plain'),
+    command: stubborn,
+    // Between the start of the command and the word that it was started.
+    rewrite: { from: /(_\w=\$!\n)(\w\n\w&)/g, to: '$1sleep 0.5\n$2' },
+    onEvent: onceUp(({ child }) => {
+      child.stdin.destroy();
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }),
+  });
+  await new Promise((resolve) => run.child.on('exit', resolve));
+  expect(run.processes()).toEqual([]);
+});
