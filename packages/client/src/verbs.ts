@@ -21,6 +21,7 @@ export const verbs: readonly Verb[] = [
   verb('release', 'say that unknown hosts are well', () => import('./commands/release.js')),
   verb('ping', 'show dispatcher, store and workers', () => import('./commands/ping.js')),
   verb('targets', 'expand, fold or count hosts', () => import('./commands/targets.js')),
+  verb('ns', 'check a namespace file', () => import('./commands/ns.js')),
   verb('hostkeys', 'import, list or remove known host keys', () => import('./commands/hostkeys.js')),
   verb('completion', 'print the completion script of a shell', () => import('./commands/completion.js')),
 ];

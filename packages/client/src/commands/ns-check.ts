@@ -1,0 +1,124 @@
+/** `pogo ns check FILE`: what a namespace file comes to, or everything that is wrong with it. Asks no dispatcher. */
+import { createReadStream } from 'node:fs';
+import type { Namespace } from '@pogo/core';
+import {
+  checkNamespace,
+  formatNamespaceProblem,
+  maxNamespaceFileBytes,
+  type NamespaceFileProblem,
+} from '@pogo/protocol';
+import type { Environment } from '../environment.js';
+import { type ExitCode, exitCodes, type Result, success, usageFailure } from '../failure.js';
+import { neutralise } from '../render/escape.js';
+import { table } from '../render/table.js';
+import { systemErrorText } from '../system-error.js';
+import { printed } from './printed.js';
+
+export async function checkFile(
+  environment: Environment,
+  path: string,
+  json: boolean,
+): Promise<Result<ExitCode>> {
+  const content = await readAtMost(environment, path, maxNamespaceFileBytes + 1);
+  if (!content.ok) return content;
+  const file = path === '-' ? 'standard input' : path;
+  const checked = checkNamespace(content.value, file);
+  if (!checked.ok) {
+    const { problems } = checked;
+    if (json) {
+      const written = await printed(
+        environment,
+        jsonText({ ok: false, file, problems: problems.map(shown) }),
+      );
+      return written.ok && written.value === exitCodes.success ? success(exitCodes.usage) : written;
+    }
+    for (const problem of problems) environment.stderr.write(`${line(problem)}\n`);
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+    return usageFailure(
+      'invalid-namespace',
+      `${neutralise(file)} has ${count}: no namespace can be made of it`,
+    );
+  }
+  const { namespace, warnings } = checked;
+  if (json)
+    return printed(
+      environment,
+      jsonText({ ok: true, file, ...summaryOf(namespace), warnings: warnings.map(shown) }),
+    );
+  for (const warning of warnings) environment.stderr.write(`warning: ${line(warning)}\n`);
+  return printed(environment, summaryText(namespace));
+}
+
+/** The first bytes of a file, or of standard input; a file that never ends is no danger. */
+async function readAtMost(environment: Environment, path: string, most: number): Promise<Result<Uint8Array>> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of path === '-' ? environment.stdin : createReadStream(path, { end: most - 1 })) {
+      const bytes = Buffer.from(chunk as Uint8Array);
+      chunks.push(bytes);
+      length += bytes.length;
+      if (length >= most) break;
+    }
+  } catch (error) {
+    return usageFailure('unreadable-file', `namespace file ${path}: ${systemErrorText(error)}`);
+  }
+  return success(Buffer.concat(chunks));
+}
+
+function line(problem: NamespaceFileProblem): string {
+  return neutralise(formatNamespaceProblem(problem));
+}
+
+/** A problem as JSON has it: the document names the file once. */
+function shown({ line, column, code, message }: NamespaceFileProblem) {
+  return { line, column, code, message };
+}
+
+function jsonText(document: unknown): string {
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+function summaryOf({ definition, hosts, groups, slots, stages }: Namespace) {
+  return {
+    hosts: hosts.length,
+    apps: Object.keys(definition.apps).map((name) => ({ name, hosts: groups.app(name)!.length })),
+    environments: Object.entries(definition.envs).flatMap(([type, values]) =>
+      Object.keys(values).map((value) => ({ type, value, hosts: groups.environment(type, value)!.length })),
+    ),
+    slots: slots.map(({ name, app, type, value, members, limit, written, roundedUp }) => {
+      return { name, app, type, value, hosts: members, limit, written, roundedUp };
+    }),
+    stages: stages.map(({ name, after }) => ({ name, after: after.map((index) => stages[index]!.name) })),
+  };
+}
+
+function summaryText(namespace: Namespace): string {
+  const { hosts, apps, environments, slots, stages } = summaryOf(namespace);
+  const sections = [
+    `${hosts} ${hosts === 1 ? 'host' : 'hosts'}\n`,
+    section(
+      ['app', 'hosts'],
+      apps.map((app) => [app.name, String(app.hosts)]),
+    ),
+    section(
+      ['environment', 'hosts'],
+      environments.map(({ type, value, hosts: count }) => [`${type}:${value}`, String(count)]),
+    ),
+    section(
+      ['slot', 'hosts', 'at once'],
+      slots.map(({ name, hosts: count, limit, written }) => {
+        return [name, String(count), written === String(limit) ? written : `${limit} (${written})`];
+      }),
+    ),
+    section(
+      ['step', 'after'],
+      stages.filter(({ after }) => after.length > 0).map(({ name, after }) => [name, after.join(', ')]),
+    ),
+  ];
+  return sections.filter((text) => text !== '').join('\n');
+}
+
+function section(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  return rows.length === 0 ? '' : table([heading, ...rows]);
+}
