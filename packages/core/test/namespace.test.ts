@@ -174,6 +174,23 @@ describe('groups that are made from others', () => {
   });
 });
 
+describe('a host that an app writes', () => {
+  it('may be taken away, and named again to be kept, without being written twice', () => {
+    const namespace = compiled(
+      definitionOf({ apps: { web: ['web[1-5]!web2!web[2-3]', 'db[1-3]&db[2-3]', 'x[1-2]^x2'] } }),
+    );
+    expect(namespace.hosts).toEqual(['web1', 'web4', 'web5', 'db2', 'db3', 'x1']);
+  });
+
+  it('may be in several apps, and in one by its own name and by a group', () => {
+    const namespace = compiled(
+      definitionOf({ apps: { web: ['a[1-2]'], db: ['a2'], all: ['@web', '@db', 'a1'] } }),
+    );
+    expect(namespace.appsOf(0)).toEqual(['web', 'all']);
+    expect(namespace.appsOf(1)).toEqual(['web', 'db', 'all']);
+  });
+});
+
 describe('the warnings of a namespace', () => {
   const warningsOf = (parts: Parameters<typeof definitionOf>[0]) =>
     compiled(definitionOf(parts)).warnings.map(

@@ -157,13 +157,14 @@ export function evaluateGroups(
   for (const kind of ['app', 'environment'] as const) {
     const numbers = order.filter((number) => groups[number]!.kind === kind);
     for (const number of numbers) evaluate(number, (one) => isPlain(one, plain));
-    if (problems.found > 0) continue;
+    const waiting = numbers.filter((number) => members[number] === undefined);
+    if (problems.found > 0 || waiting.length === 0) continue;
     const ofPlain = groups
       .filter((group) => group.kind === kind)
       .flatMap(({ expressions }) => expressions.filter((one) => isPlain(one, plain)));
     const ofApps = kind === 'app' ? [] : members.filter((_members, number) => groups[number]!.kind === 'app');
     expansion.known = union([...ofApps, ...ofPlain.map((one) => results.get(one)!)]);
-    for (const number of numbers) evaluate(number, () => true);
+    for (const number of waiting) evaluate(number, () => true);
   }
 }
 
