@@ -4,12 +4,17 @@
  * Invariants:
  * 1. `counts`, `disturbed`, `asking` and `assignedTo` are sums over `hosts`, kept up to date by each transition, so that
  *    a decision never walks a job's hosts.
- * 2. `waiting` and `returned` hold every host that is `waiting`, respectively `permitted`, once; they may hold others
- *    too, which readers pass over.
+ * 2. The queues of `groups` hold every host that is `waiting` and not busy with another job, and `returned` every one that
+ *    is `permitted`; they may hold others too, which readers pass over.
  * 3. A host counts as disturbed from its permit until there is evidence that each of its attempts is over (E1).
+ * 4. `ready` are the groups with hosts in their queues that neither a full slot nor an earlier stage keeps waiting.
  */
+import { type ConstraintState, createConstraints } from './constraints/constraint-state.js';
+import type { HostGroup } from './constraints/host-group.js';
+import type { Placement } from './constraints/placement.js';
 import type { HaltCause, JobAccepted } from './entries.js';
 import type { IndexQueue } from './index-queue.js';
+import type { Namespace } from './namespace/namespace.js';
 import type { Outcome } from './outcome.js';
 import { type EndedJobState, type HostState, hostStates, isEnded, type JobState } from './states.js';
 
@@ -80,8 +85,13 @@ export interface JobRecord {
   readonly assignedTo: Map<string, number>;
   /** Every worker that ever had an order of this job: where output of its attempts may be. */
   readonly everAssignedTo: Set<string>;
-  /** Hosts that wait for a first permit, in order. */
-  readonly waiting: IndexQueue;
+  /** Hosts that count although their command is over, since it didn't end well (S3). */
+  readonly held: Set<number>;
+  /** Hosts that wait for a permit, by what they wait for; one group for all where no constraint is known. */
+  groups: HostGroup[];
+  readonly ready: Set<HostGroup>;
+  /** Where its hosts stand in the namespace; undefined when that knows none of them. */
+  placement: Placement | undefined;
   /** Hosts that hold a permit but no worker, in order. */
   readonly returned: IndexQueue;
   halt: { by: string; cause: HaltCause; kill: boolean } | undefined;
@@ -100,8 +110,19 @@ export interface JobRecord {
   lastIndex: number;
 }
 
+/** What the fold needs of stored documents (L6): whoever folds an entry has read what it refers to. */
+export interface ReferredDocuments {
+  /** The namespace that an entry names. */
+  namespace(ref: string): Namespace;
+  /** Names of the hosts of a job, in order; undefined when its spec was deleted since: the job is archived further on. */
+  hostsOf(specRef: string): readonly string[] | undefined;
+}
+
 export interface ClusterState {
   readonly jobs: Map<number, JobRecord>;
+  readonly constraints: ConstraintState;
+  /** What entries refer to by key, read before they are folded. */
+  readonly documents: ReferredDocuments;
   /** Jobs that are not ended, in order of acceptance. */
   readonly open: Set<number>;
   readonly jobByIdempotencyKey: Map<string, number>;
@@ -118,9 +139,18 @@ export interface ClusterState {
   nextIndex: number;
 }
 
-export function createState(): ClusterState {
+const noDocuments: ReferredDocuments = {
+  namespace: (ref) => {
+    throw new Error(`the namespace ${ref} was not read`);
+  },
+  hostsOf: () => undefined,
+};
+
+export function createState(documents: ReferredDocuments = noDocuments): ClusterState {
   return {
     jobs: new Map(),
+    constraints: createConstraints(),
+    documents,
     open: new Set(),
     jobByIdempotencyKey: new Map(),
     assignedTo: new Map(),

@@ -40,6 +40,10 @@ export interface JobAccepted {
    */
   provesPassword: boolean;
   limits: JobLimits;
+  /** The namespace's limits don't hold its hosts back; they count for everyone else all the same (S5). */
+  unconstrained?: boolean | undefined;
+  /** After a host of an earlier app has failed, those of later ones go on (S4); `block` when absent. */
+  onPredecessorFailure?: 'block' | 'continue' | undefined;
 }
 
 /** Why a job was told to stop. */
@@ -49,6 +53,8 @@ export type LogEntry =
   | { type: 'leadership-taken'; dispatcher: string }
   /** The worker has come with a journal that the log doesn't know it by: its first, or after it lost one (A4). */
   | { type: 'worker-joined'; worker: string; journal: string }
+  /** The namespace's file has a new version: its limits hold for what is decided from here on. */
+  | { type: 'namespace-applied'; version: number; ref: string; by: string }
   | JobAccepted
   | { type: 'hosts-permitted'; job: number; hosts: HostSet }
   | { type: 'hosts-assigned'; job: number; hosts: HostSet; worker: string }

@@ -1,22 +1,7 @@
 /** How one host of a job changes, with the sums that its job and the state keep over hosts (cluster-state.ts, 1). */
-import {
-  type ClusterState,
-  type HostRecord,
-  isDisturbed,
-  isOrdered,
-  type JobRecord,
-  type Resolution,
-} from './cluster-state.js';
+import { type ClusterState, isOrdered, type JobRecord, type Resolution } from './cluster-state.js';
+import { changeHost } from './constraints/change-host.js';
 import { type HostEvent, IllegalTransition, nextHostState } from './states.js';
-
-/** Changes what isn't the state itself, and keeps the count of disturbed hosts. */
-export function changeHost(job: JobRecord, index: number, change: (host: HostRecord) => void): void {
-  const host = job.hosts[index];
-  if (host === undefined) throw new Error(`job ${job.job} has no host ${index}`);
-  const before = isDisturbed(host);
-  change(host);
-  job.disturbed += Number(isDisturbed(host)) - Number(before);
-}
 
 /** @throws IllegalTransition when the table doesn't have the event. */
 export function moveHost(
@@ -31,7 +16,7 @@ export function moveHost(
   const from = host.state;
   const to = nextHostState(from, event);
   if (to === undefined) throw new IllegalTransition('host', from, event);
-  changeHost(job, index, (record) => (record.state = to));
+  changeHost(state, job, index, (record) => (record.state = to));
   job.counts[from]--;
   job.counts[to]++;
   if (order !== undefined) {

@@ -7,7 +7,11 @@
  */
 import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
 import type { FoldedBatch, JobAccepted, LogEntry } from './entries.js';
-import { changeHost, forgetAsking, moveHost } from './fold-host.js';
+import { applyNamespace } from './constraints/apply-namespace.js';
+import { changeHost, fillQueues } from './constraints/change-host.js';
+import { holdHost, letGoOfMember, releaseHost } from './constraints/hold.js';
+import { membersOf, placeJob, unplaceJob } from './constraints/placement.js';
+import { forgetAsking, moveHost } from './fold-host.js';
 import { hostIndexes } from './host-set.js';
 import { IndexQueue } from './index-queue.js';
 import type { Outcome } from './outcome.js';
@@ -32,6 +36,11 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
     state.workers.set(entry.worker, { journal: entry.journal, joinedIndex: index });
     return;
   }
+  if (entry.type === 'namespace-applied') {
+    const { version, ref } = entry;
+    applyNamespace(state, { version, ref, namespace: state.documents.namespace(ref) });
+    return;
+  }
   if (entry.type === 'job-accepted') {
     acceptJob(state, entry, index);
     return;
@@ -40,11 +49,13 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
   if (job === undefined) throw new Error(`entry ${entry.type} names job ${entry.job}, which does not exist`);
   job.lastIndex = index;
   applyJobEntry(state, job, entry, index);
-  job.waiting.trim((host) => job.hosts[host]!.state !== 'waiting');
   job.returned.trim((host) => job.hosts[host]!.state !== 'permitted');
 }
 
-type JobEntry = Exclude<LogEntry, { type: 'leadership-taken' | 'worker-joined' | 'job-accepted' }>;
+type JobEntry = Exclude<
+  LogEntry,
+  { type: 'leadership-taken' | 'worker-joined' | 'namespace-applied' | 'job-accepted' }
+>;
 
 function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, index: number): void {
   switch (entry.type) {
@@ -75,7 +86,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       confirmUnknown(job, entry.host, entry.attempt, entry.outcome);
       return;
     case 'earlier-settled':
-      settleEarlier(job, entry.host, entry.attempt);
+      settleEarlier(state, job, entry.host, entry.attempt);
       return;
     case 'hosts-halted':
       for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'halt');
@@ -88,10 +99,11 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       return;
     case 'hosts-released':
       for (const host of hostIndexes(entry.hosts)) {
-        changeHost(job, host, (record) => {
+        changeHost(state, job, host, (record) => {
           record.released = record.state === 'unknown';
           record.earlier = undefined;
         });
+        releaseHost(state, job, host);
       }
       return;
     case 'hosts-resolving':
@@ -120,6 +132,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       endJob(state, job, `end-${entry.state}`);
       return;
     case 'job-archived':
+      for (const host of [...job.held]) releaseHost(state, job, host);
       state.jobs.delete(job.job);
       state.jobByIdempotencyKey.delete(job.accepted.idempotencyKey);
       return;
@@ -129,9 +142,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
 function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): void {
   const counts = emptyCounts();
   counts.waiting = accepted.hosts;
-  const waiting = new IndexQueue();
-  waiting.reset(Array.from({ length: accepted.hosts }, (_, host) => host));
-  state.jobs.set(accepted.job, {
+  const job: JobRecord = {
     job: accepted.job,
     accepted,
     acceptedIndex: index,
@@ -146,7 +157,10 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     asking: 0,
     assignedTo: new Map(),
     everAssignedTo: new Set(),
-    waiting,
+    held: new Set(),
+    groups: [],
+    ready: new Set(),
+    placement: undefined,
     returned: new IndexQueue(),
     halt: undefined,
     proven: false,
@@ -156,10 +170,20 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     looking: undefined,
     excusedFailures: 0,
     lastIndex: index,
-  });
+  };
+  state.jobs.set(accepted.job, job);
   state.open.add(accepted.job);
   state.jobByIdempotencyKey.set(accepted.idempotencyKey, accepted.job);
   state.nextJob = Math.max(state.nextJob, accepted.job + 1);
+  place(state, job);
+}
+
+function place(state: ClusterState, job: JobRecord): void {
+  const { namespace } = state.constraints;
+  const hosts = namespace === undefined ? undefined : state.documents.hostsOf(job.accepted.specRef);
+  const members = hosts === undefined ? job.placement?.members : membersOf(namespace!, hosts);
+  placeJob(state, job, members);
+  fillQueues(state, job);
 }
 
 function runJob(job: JobRecord, atMs: number): void {
@@ -201,6 +225,7 @@ function reopenJob(state: ClusterState, job: JobRecord, cause: 'retry' | 'resolv
   const open = [...state.open, job.job].sort((a, b) => a - b);
   state.open.clear();
   for (const number of open) state.open.add(number);
+  place(state, job);
 }
 
 function endJob(state: ClusterState, job: JobRecord, event: JobEvent): void {
@@ -211,6 +236,10 @@ function endJob(state: ClusterState, job: JobRecord, event: JobEvent): void {
   if (job.looking !== undefined && job.state === job.looking.from) job.halt = job.looking.halt;
   job.looking = undefined;
   state.open.delete(job.job);
+  if (state.constraints.namespace?.definition.holdFailures === 'until-job-ends') {
+    for (const host of [...job.held]) releaseHost(state, job, host);
+  }
+  unplaceJob(state, job);
 }
 
 /** Outcomes that prove that the command began, and so that the host accepted the credentials. */
@@ -227,10 +256,15 @@ function finishHost(
   if (host?.attempt !== attempt) throw new Error(`job ${job.job} host ${index}: not at attempt ${attempt}`);
   moveHost(state, job, index, `finish-${outcome.state}`);
   host.outcome = outcome;
-  if (outcome.state === 'succeeded' && host.earlier !== undefined) {
+  if (outcome.state === 'succeeded') {
     // S3: a later attempt that succeeds frees the host, whatever became of the earlier ones.
-    changeHost(job, index, (record) => (record.earlier = undefined));
-    host.fence = false;
+    if (host.earlier !== undefined) {
+      changeHost(state, job, index, (record) => (record.earlier = undefined));
+      host.fence = false;
+    }
+    letGoOfMember(state, job, index);
+  } else {
+    holdHost(state, job, index, outcome);
   }
   if (begunOutcomes.includes(outcome.state)) job.proven = true;
 }
@@ -243,13 +277,13 @@ function confirmUnknown(job: JobRecord, index: number, attempt: number, outcome:
   host.outcome = outcome;
 }
 
-function settleEarlier(job: JobRecord, index: number, attempt: number): void {
+function settleEarlier(state: ClusterState, job: JobRecord, index: number, attempt: number): void {
   const before = job.hosts[index]?.earlier;
   const left = before?.filter((earlier) => earlier.attempt !== attempt);
   if (before === undefined || left === undefined || left.length === before.length) {
     throw new Error(`job ${job.job} host ${index}: attempt ${attempt} is not an earlier one that counts`);
   }
-  changeHost(job, index, (record) => (record.earlier = left.length > 0 ? left : undefined));
+  changeHost(state, job, index, (record) => (record.earlier = left.length > 0 ? left : undefined));
 }
 
 function retryHosts(
@@ -261,7 +295,7 @@ function retryHosts(
     const host = job.hosts[index]!;
     const { state: from, attempt, worker, index: order, released } = host;
     if (from === 'unknown' && !released && worker !== undefined) {
-      changeHost(job, index, (record) => {
+      changeHost(state, job, index, (record) => {
         record.earlier = [...(record.earlier ?? []), { attempt, worker, index: order }];
       });
     }
@@ -275,10 +309,8 @@ function retryHosts(
     // An order that never reached the host has fenced nothing off: the next one has to (E3).
     host.fence = fence || (host.fence && host.earlier !== undefined);
   }
-  const at = (wanted: 'waiting' | 'permitted') =>
-    job.hosts.flatMap((host, index) => (host.state === wanted ? [index] : []));
-  job.waiting.reset(at('waiting'));
-  job.returned.reset(at('permitted'));
+  fillQueues(state, job);
+  job.returned.reset(job.hosts.flatMap((host, index) => (host.state === 'permitted' ? [index] : [])));
   job.looking = undefined;
   job.excusedFailures = failureCount(job);
 }

@@ -16,3 +16,13 @@ export * from './decide/worker-loss.js';
 export * from './snapshot.js';
 export * from './targets/index.js';
 export * from './namespace/index.js';
+export {
+  isFull,
+  modeOf,
+  type ConstraintState,
+  type MemberMode,
+  type MemberUse,
+} from './constraints/constraint-state.js';
+export { modeOfHost } from './constraints/change-host.js';
+export { explainJob, holdersOf, type Obstacle, type WaitingHosts } from './constraints/explain.js';
+export { mayCount } from './constraints/apply-namespace.js';

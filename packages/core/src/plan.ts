@@ -1,10 +1,10 @@
 /**
- * The planner: what may happen next, decided from the state alone (S1-S12 as far as a job's own limits go; the
- * namespaces' constraints have their place in `mayPermit`).
+ * The planner: what may happen next, decided from the state alone (S1-S8, S10, S12).
  *
  * 1. Pure and deterministic: same state, same input, same decisions in the same order.
  * 2. It changes nothing: its decisions are entries, to be appended first and folded like any others.
- * 3. Its cost grows with the decisions and with the open jobs, never with the hosts of a job.
+ * 3. Its cost grows with the decisions, with the open jobs and with their groups of hosts that can go on now; never with
+ *    the hosts of a job, nor with what is held up.
  * 4. A permit is given only together with a worker that takes the host now: nobody hoards permits.
  */
 import {
@@ -16,6 +16,8 @@ import {
   unfinishedCount,
 } from './cluster-state.js';
 import type { LogEntry } from './entries.js';
+import { isDeadlocked } from './constraints/deadlock.js';
+import { Room, WaitingHosts } from './constraints/room.js';
 import { toHostSet } from './host-set.js';
 import type { EndedJobState } from './states.js';
 
@@ -59,7 +61,7 @@ export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
     const left = halted.has(number) ? orderedCount(job) : unfinishedCount(job);
     if (left === 0) {
       entries.push({ type: 'job-ended', job: number, state: endState(job, halted.has(number)) });
-    } else if (!halted.has(number) && isDeadlocked(job)) {
+    } else if (!halted.has(number) && isDeadlocked(state, job)) {
       stopWaiting(job, entries);
       entries.push({ type: 'job-ended', job: number, state: 'deadlocked' });
     }
@@ -103,8 +105,9 @@ function haltDue(job: JobRecord, nowMs: number): LogEntry | undefined {
 function stopWaiting(job: JobRecord, entries: LogEntry[]): void {
   if (job.counts.waiting + job.counts.permitted === 0) return;
   const never: number[] = [];
-  for (const index of job.waiting) if (job.hosts[index]!.state === 'waiting') never.push(index);
-  for (const index of job.returned) if (job.hosts[index]!.state === 'permitted') never.push(index);
+  job.hosts.forEach(({ state }, index) => {
+    if (state === 'waiting' || state === 'permitted') never.push(index);
+  });
   entries.push({ type: 'hosts-halted', job: job.job, hosts: toHostSet(never) });
 }
 
@@ -115,28 +118,13 @@ function endState(job: JobRecord, halted: boolean): EndedJobState {
   return halted ? 'halted' : 'failed';
 }
 
-/**
- * S7: nothing of the job runs, hosts wait, and the permits of its own cap are held by hosts that no passing of time frees
- * (E1).
- */
-function isDeadlocked(job: JobRecord): boolean {
-  const { concurrent } = job.accepted.limits;
-  return (
-    concurrent !== null &&
-    job.state === 'running' &&
-    job.counts.waiting > 0 &&
-    job.counts.permitted + orderedCount(job) + job.asking === 0 &&
-    job.disturbed >= concurrent
-  );
-}
-
 interface Progress {
   job: JobRecord;
   /** Hosts of the job that a worker holds, those decided here included. */
   ordered: number;
   /** Permits that its own cap has left. */
   permits: number;
-  waiting: Iterator<number>;
+  waiting: WaitingHosts;
   returned: Iterator<number>;
   permitted: number[];
   byWorker: Map<string, number[]>;
@@ -153,7 +141,10 @@ function assign(
     const left = worker.capacity - (state.assignedTo.get(worker.name) ?? 0);
     if (left > 0) free.set(worker.name, left);
   }
-  const active = jobs.filter((job) => job.counts.waiting + job.counts.permitted > 0).map(progressOf);
+  const room = new Room(state);
+  const active = jobs
+    .filter((job) => job.counts.permitted > 0 || job.ready.size > 0)
+    .map((job) => progressOf(job, room));
   const candidates = new Set(active);
   while (free.size > 0 && candidates.size > 0) {
     // S12: the job with the fewest hosts in hand goes next, so that a huge job can't starve a small one.
@@ -162,7 +153,9 @@ function assign(
       if (next === undefined || progress.ordered < next.ordered) next = progress;
     if (!assignOne(next!, workers, free)) candidates.delete(next!);
   }
-  for (const { job, permitted, byWorker } of active) {
+  // Those that no limit holds back come last: what the others were given room for is valid entry by entry.
+  const isLifted = ({ job }: Progress) => Number(job.accepted.unconstrained === true);
+  for (const { job, permitted, byWorker } of active.sort((one, other) => isLifted(one) - isLifted(other))) {
     if (permitted.length > 0)
       entries.push({ type: 'hosts-permitted', job: job.job, hosts: toHostSet(permitted) });
     for (const [worker, hosts] of byWorker) {
@@ -171,13 +164,13 @@ function assign(
   }
 }
 
-function progressOf(job: JobRecord): Progress {
+function progressOf(job: JobRecord, room: Room): Progress {
   const { concurrent } = job.accepted.limits;
   return {
     job,
     ordered: orderedCount(job),
     permits: concurrent === null ? Infinity : concurrent - job.disturbed,
-    waiting: job.waiting[Symbol.iterator](),
+    waiting: new WaitingHosts(job, room),
     returned: job.returned[Symbol.iterator](),
     permitted: [],
     byWorker: new Map(),
@@ -194,8 +187,9 @@ function assignOne(
   if (worker === undefined) return false;
   let host = nextIn(progress.returned, (index) => progress.job.hosts[index]!.state === 'permitted');
   if (host === undefined) {
-    if (!mayPermit(progress)) return false;
-    host = nextIn(progress.waiting, (index) => progress.job.hosts[index]!.state === 'waiting');
+    // S5: the job's own cap.
+    if (progress.permits <= 0) return false;
+    host = progress.waiting.take();
     if (host === undefined) return false;
     progress.permitted.push(host);
     progress.permits--;
@@ -208,11 +202,6 @@ function assignOne(
   if (left === 0) free.delete(worker);
   else free.set(worker, left);
   return true;
-}
-
-/** Whether one more host of the job may be disturbed now (S5). */
-function mayPermit(progress: Progress): boolean {
-  return progress.permits > 0;
 }
 
 function chooseWorker(

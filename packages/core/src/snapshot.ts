@@ -11,7 +11,9 @@ import {
   isDisturbed,
   isOrdered,
   type JobRecord,
+  type ReferredDocuments,
 } from './cluster-state.js';
+import { recount } from './constraints/apply-namespace.js';
 import type { JobAccepted } from './entries.js';
 import { IndexQueue } from './index-queue.js';
 import { keptOutcome } from './kept-outcome.js';
@@ -55,10 +57,14 @@ interface JobSnapshot {
   everAssignedTo?: string[];
   looking?: JobRecord['looking'] | null;
   excusedFailures?: number;
+  /** Since version 3. */
+  held?: number[];
+  /** Member numbers by host, as runs of consecutive ones: first, how many; -1 for hosts that the namespace doesn't know. */
+  members?: [first: number, count: number][];
 }
 
 export interface StateSnapshot {
-  version: 1 | 2;
+  version: 1 | 2 | 3;
   nextJob: number;
   atMs: number;
   term: number;
@@ -66,13 +72,15 @@ export interface StateSnapshot {
   jobs: JobSnapshot[];
   /** Since version 2. */
   workers?: [name: string, journal: string, joinedIndex: number][];
+  /** The namespace's version and the key of its document; since version 3. */
+  namespace?: { version: number; ref: string };
 }
 
 /** A later release wrote it: this one would lose what it doesn't know of. */
 export class SnapshotTooNew extends Error {
   constructor(version: unknown) {
     super(
-      `the snapshot has version ${String(version)}, and this release reads up to 2: start the release that wrote it, or a later one`,
+      `the snapshot has version ${String(version)}, and this release reads up to 3: start the release that wrote it, or a later one`,
     );
     this.name = 'SnapshotTooNew';
   }
@@ -80,20 +88,23 @@ export class SnapshotTooNew extends Error {
 
 export function snapshotState(state: ClusterState): StateSnapshot {
   return {
-    version: 2,
+    version: 3,
     nextJob: state.nextJob,
     atMs: state.atMs,
     term: state.term,
     nextIndex: state.nextIndex,
     jobs: [...state.jobs.values()].map(snapshotJob),
     workers: [...state.workers].map(([name, { journal, joinedIndex }]) => [name, journal, joinedIndex]),
+    ...(state.constraints.ref !== undefined && {
+      namespace: { version: state.constraints.version, ref: state.constraints.ref },
+    }),
   };
 }
 
 /** @throws SnapshotTooNew */
-export function restoreState(snapshot: StateSnapshot): ClusterState {
-  if (snapshot.version !== 1 && snapshot.version !== 2) throw new SnapshotTooNew(snapshot.version);
-  const state = createState();
+export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocuments): ClusterState {
+  if (![1, 2, 3].includes(snapshot.version)) throw new SnapshotTooNew(snapshot.version);
+  const state = createState(documents);
   state.nextJob = snapshot.nextJob;
   state.atMs = snapshot.atMs;
   state.term = snapshot.term;
@@ -101,13 +112,20 @@ export function restoreState(snapshot: StateSnapshot): ClusterState {
   for (const [name, journal, joinedIndex] of snapshot.workers ?? []) {
     state.workers.set(name, { journal, joinedIndex });
   }
+  const members = new Map<JobRecord, Int32Array>();
   for (const saved of snapshot.jobs) {
     const job = restoreJob(saved);
     deriveFromHosts(state, job);
     state.jobs.set(job.job, job);
     if (!isEnded(job.state)) state.open.add(job.job);
     state.jobByIdempotencyKey.set(job.accepted.idempotencyKey, job.job);
+    if (saved.members !== undefined) members.set(job, fromRuns(saved.members));
   }
+  const { namespace } = snapshot;
+  if (namespace !== undefined) {
+    Object.assign(state.constraints, { ...namespace, namespace: state.documents.namespace(namespace.ref) });
+  }
+  recount(state, (job) => members.get(job));
   return state;
 }
 
@@ -135,7 +153,29 @@ function snapshotJob(job: JobRecord): JobSnapshot {
     everAssignedTo: [...job.everAssignedTo],
     looking: job.looking ?? null,
     excusedFailures: job.excusedFailures,
+    ...(job.held.size > 0 && { held: [...job.held] }),
+    ...(job.placement && { members: toRuns(job.placement.members) }),
   };
+}
+
+function toRuns(members: Int32Array): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const member of members) {
+    const last = runs.at(-1);
+    const next = last === undefined || last[0] < 0 ? -1 : last[0] + last[1];
+    if (last !== undefined && member === next) last[1]++;
+    else runs.push([member, 1]);
+  }
+  return runs;
+}
+
+function fromRuns(runs: readonly (readonly [number, number])[]): Int32Array {
+  const members = new Int32Array(runs.reduce((sum, [, count]) => sum + count, 0));
+  let at = 0;
+  for (const [first, count] of runs) {
+    for (let offset = 0; offset < count; offset++) members[at++] = first < 0 ? -1 : first + offset;
+  }
+  return members;
 }
 
 function snapshotHost(host: HostRecord): HostSnapshot {
@@ -173,7 +213,10 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     asking: 0,
     assignedTo: new Map(),
     everAssignedTo: new Set(saved.everAssignedTo),
-    waiting: new IndexQueue(),
+    held: new Set(saved.held),
+    groups: [],
+    ready: new Set(),
+    placement: undefined,
     returned: new IndexQueue(),
     halt: saved.halt ?? undefined,
     proven: saved.proven,
@@ -211,7 +254,6 @@ function deriveFromHosts(state: ClusterState, job: JobRecord): void {
   job.hosts.forEach((host, index) => {
     job.counts[host.state]++;
     if (isDisturbed(host)) job.disturbed++;
-    if (host.state === 'waiting') job.waiting.push(index);
     if (host.state === 'permitted') job.returned.push(index);
     if (host.worker === undefined) return;
     job.everAssignedTo.add(host.worker);

@@ -63,7 +63,7 @@ describe('a snapshot', () => {
   });
 
   it('of a later version is refused', () => {
-    const later = { ...snapshotState(new Leader().state), version: 3 };
+    const later = { ...snapshotState(new Leader().state), version: 4 };
     expect(() => restoreState(JSON.parse(JSON.stringify(later)) as StateSnapshot)).toThrow(SnapshotTooNew);
   });
 });

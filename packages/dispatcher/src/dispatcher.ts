@@ -25,8 +25,10 @@ import { HostLists } from './jobs/host-names.js';
 import { JobArchivist } from './jobs/job-archivist.js';
 import { Specs } from './jobs/specs.js';
 import { Leader } from './leader/leader.js';
+import { ReferredDocuments } from './leader/referred-documents.js';
 import { TermRenewal } from './leader/term-renewal.js';
 import { Metrics } from './metrics.js';
+import { NamespaceDocuments } from './namespaces/namespace-documents.js';
 import { CredentialsKeeper } from './vault/credentials-keeper.js';
 import { MemoryVault } from './vault/memory-vault.js';
 import { WorkerLinks } from './workers/worker-links.js';
@@ -133,6 +135,10 @@ export class Dispatcher implements Service {
     const limits = { ...defaultLimits, ...options.limits };
     const { name, clock, random, uniqueId, logger, store, tls } = options;
     const metrics = new Metrics();
+    const specs = new Specs({ documents: store.documents, uniqueId });
+    const hostLists = new HostLists({ maxHosts: limits.namedHosts });
+    const namespaces = new NamespaceDocuments({ documents: store.documents, uniqueId });
+    const referred = new ReferredDocuments({ namespaces, specs, hostLists });
     this.leader = new Leader({
       store,
       namespace,
@@ -141,6 +147,7 @@ export class Dispatcher implements Service {
       random,
       uniqueId,
       logger,
+      referred,
       snapshotEveryEntries: limits.snapshotEveryEntries,
       measured: (appendMs, entries) => metrics.appended(appendMs, entries),
       fatal: options.fatal,
@@ -148,7 +155,6 @@ export class Dispatcher implements Service {
     const { leader } = this;
     this.#vault = new MemoryVault({ clock, expired: () => leader.wake() });
     const vault = this.#vault;
-    const specs = new Specs({ documents: store.documents, uniqueId });
     const registry = new WorkerRegistry({
       clock,
       random,
@@ -190,7 +196,6 @@ export class Dispatcher implements Service {
       everyMs: limits.renewTermEveryMs,
     });
     const archive = new Archive({ documents: store.documents, specs, uniqueId });
-    const hostLists = new HostLists({ maxHosts: limits.namedHosts });
     this.#archivist = new JobArchivist({
       leader,
       archive,
@@ -240,6 +245,8 @@ export class Dispatcher implements Service {
       archive,
       hostLists,
       specs,
+      namespaces,
+      referred,
       vault,
       attachments,
       registry,

@@ -2,6 +2,7 @@ import { createState, snapshotState } from '@pogo/core';
 import { type Documents, type Log, MemoryBacking, putLarge } from '@pogo/store';
 import { expect, it } from 'vitest';
 import { loadState } from '../src/leader/load-state.js';
+import { referredIn } from './support/leader.js';
 
 const folder = 'snapshots/';
 
@@ -39,11 +40,13 @@ it('loads the newer snapshot when another leader replaces the one that it was ab
       return documents.get(key);
     },
   };
-  expect((await loadState(log, racing)).term).toBe(7);
+  expect((await loadState(log, racing, referredIn(racing))).term).toBe(7);
 });
 
 it('says that the store is damaged when the snapshot that the log points to is missing for good', async () => {
   const { log, documents, digest } = await storeWithSnapshot(0);
   await documents.delete(`${folder}${digest}`, 'any');
-  await expect(loadState(log, documents)).rejects.toMatchObject({ code: 'store-corrupt' });
+  await expect(loadState(log, documents, referredIn(documents))).rejects.toMatchObject({
+    code: 'store-corrupt',
+  });
 });

@@ -105,6 +105,17 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
     return { path: attachment.path, options: { method: 'HEAD' }, status: 200 };
   },
   'PUT /v1/attachments/{sha256}': async () => ({ ...attachment, status: 200 }),
+  'GET /v1/jobs/{id}/explanation': async () => ({ path: '/v1/jobs/1/explanation', status: 200 }),
+  'GET /v1/namespaces/{name}': async () => ({ path: '/v1/namespaces/default', status: 200 }),
+  'PUT /v1/namespaces/{name}': async () => ({
+    path: '/v1/namespaces/default',
+    options: { method: 'PUT', body: { file: 'f', text: 'apps: { a: [h1] }' } },
+    status: 200,
+  }),
+  'GET /v1/namespaces/{name}/hosts': async () => ({
+    path: '/v1/namespaces/default/hosts?targets=a1',
+    status: 200,
+  }),
   'GET /v1/ping': async () => ({ path: '/v1/ping', status: 200 }),
   'GET /healthz': async () => ({ path: '/healthz', status: 200 }),
   'GET /readyz': async () => ({ path: '/readyz', status: 200 }),

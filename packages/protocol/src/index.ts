@@ -15,3 +15,4 @@ export * from './profile.js';
 export * from './home-layout.js';
 export * from './configuration.js';
 export * from './namespace-document/index.js';
+export * from './namespace-api.js';

@@ -11,6 +11,7 @@ const job = z.int();
 export const logEntrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leadership-taken'), dispatcher: z.string() }),
   z.object({ type: z.literal('worker-joined'), worker: z.string(), journal: z.string() }),
+  z.object({ type: z.literal('namespace-applied'), version: z.int(), ref: z.string(), by: z.string() }),
   z.object({
     type: z.literal('job-accepted'),
     job,
@@ -24,6 +25,8 @@ export const logEntrySchema = z.discriminatedUnion('type', [
     recipients: z.array(z.string()),
     provesPassword: z.boolean(),
     limits: jobLimitsSchema,
+    unconstrained: z.boolean().optional(),
+    onPredecessorFailure: z.enum(['block', 'continue']).optional(),
   }),
   z.object({ type: z.literal('hosts-permitted'), job, hosts: hostSetSchema }),
   z.object({ type: z.literal('hosts-assigned'), job, hosts: hostSetSchema, worker: z.string() }),

@@ -110,6 +110,12 @@ const sealedParts = {
   forwardAgent: z.literal(true).optional(),
   /** How often the command is run again on a host where it exited non-zero, 5 s apart (S11); absent: never. */
   retries: z.int().min(1).max(specLimits.maxRetries).optional(),
+  /** The namespace's limits and sequences don't hold the job back; its hosts count for everyone else (S5); absent: they do. */
+  unconstrained: z.literal(true).optional(),
+  /** Hosts that the namespace doesn't know are meant, although it has constraints (S6); absent: they are refused. */
+  allowUnknown: z.literal(true).optional(),
+  /** Hosts of a later app go on when one of an earlier app has ended otherwise than by success (S4); absent: they wait. */
+  onPredecessorFailure: z.literal('continue').optional(),
   /** Variables of the command's environment besides Pogo's own. Only `POGO_*`: others could steer the stub itself. */
   environment: z
     // A record drops a member of this name without a word.

@@ -102,8 +102,8 @@ export function decideSkip(job: JobRecord, request: { hosts: readonly number[]; 
 }
 
 /**
- * Hosts that count because of an attempt that nobody knows the outcome of stop counting. The job isn't opened for it. As
- * for another attempt, the unknown one must have become impossible first (E3).
+ * Hosts stop counting that do so because of an attempt that nobody knows the outcome of, or that did not end well (S3). The
+ * job isn't opened for it. As for another attempt, an unknown one must have become impossible first (E3).
  */
 export function decideRelease(
   job: JobRecord,
@@ -111,7 +111,7 @@ export function decideRelease(
 ): VerbDecision {
   const hosts = request.hosts.filter((host) => {
     const { state, released, earlier } = job.hosts[host]!;
-    return (state === 'unknown' && !released) || earlier !== undefined;
+    return (state === 'unknown' && !released) || earlier !== undefined || job.held.has(host);
   });
   if (hosts.length === 0) return { kind: 'nothing-to-do' };
   const open = hosts.filter((host) => mayBeginYet(job.hosts[host]!));

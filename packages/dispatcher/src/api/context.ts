@@ -7,7 +7,9 @@ import type { Archive } from '../jobs/archive.js';
 import type { HostLists } from '../jobs/host-names.js';
 import type { Specs } from '../jobs/specs.js';
 import type { Leader } from '../leader/leader.js';
+import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { Metrics } from '../metrics.js';
+import type { NamespaceDocuments } from '../namespaces/namespace-documents.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 
@@ -30,6 +32,8 @@ export interface ApiContext {
   archive: Archive;
   hostLists: HostLists;
   specs: Specs;
+  namespaces: NamespaceDocuments;
+  referred: ReferredDocuments;
   vault: Vault;
   attachments: AttachmentStore;
   registry: WorkerRegistry;

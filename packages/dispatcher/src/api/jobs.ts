@@ -10,7 +10,7 @@ import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { jobParams, lookupProblem, pageQuery } from './job-parameters.js';
 import { type Route, route } from './route.js';
-import { targetProblem } from './target-problem.js';
+import { targetProblem, unknownHosts } from './target-problem.js';
 
 const maxKeyLength = 255;
 /** Room for the credentials beside a spec of full size, in bytes. */
@@ -122,6 +122,12 @@ async function submitAnswer(
       return targetProblem(targets, outcome.error);
     case 'no-targets':
       return invalid('spec.targets', 'no host is left');
+    case 'unknown-hosts':
+      return unknownHosts(context.namespace, outcome.hosts);
+    case 'same-host': {
+      const [one, other] = outcome.hosts;
+      return invalid('spec.targets', `${one} and ${other} are one host: plan again`);
+    }
     case 'recipients-changed':
       return problem(
         'recipients-changed',

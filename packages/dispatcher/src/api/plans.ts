@@ -7,12 +7,12 @@ import {
   specLimits,
 } from '@pogo/protocol';
 import { resolveRequest } from '../jobs/resolve-request.js';
-import { document, problem } from './answer.js';
+import { document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { firstWorker } from './first-worker.js';
 import { type Route, route } from './route.js';
-import { targetProblem } from './target-problem.js';
+import { targetProblem, unknownHosts } from './target-problem.js';
 
 export function planRoutes(context: ApiContext): Route[] {
   return [
@@ -36,7 +36,10 @@ export function planRoutes(context: ApiContext): Route[] {
             errors: [{ path: 'namespace', message }],
           });
         }
+        const present = await context.leader.read(({ constraints }) => constraints.namespace);
+        if (present.kind === 'lost') return storeUnavailable(context.leader);
         const outcome = resolveRequest(body, {
+          namespace: present.answer,
           submitter: context.principal,
           lifetimeMs: context.credentialsLifetimeMs,
         });
@@ -47,6 +50,8 @@ export function planRoutes(context: ApiContext): Route[] {
             return problem('invalid-target', 'The target expression leaves no host at all.', {
               errors: [{ path: 'targets', message: 'no host is left' }],
             });
+          case 'unknown-hosts':
+            return unknownHosts(namespace, outcome.hosts);
           case 'invalid-limit':
             return problem('invalid-request', `limits.${outcome.member}: ${outcome.message}.`, {
               errors: [{ path: `limits.${outcome.member}`, message: outcome.message }],

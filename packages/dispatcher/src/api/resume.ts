@@ -45,7 +45,7 @@ export function resumeRoutes(context: ApiContext): Route[] {
         const outcome = await actOnJob(context, { id, credentials }, (job, input) => {
           const decision = decideResume(job, input.credentials);
           if (decision.kind !== 'decided') return decision;
-          const hosts = [...job.waiting, ...job.returned].filter((host) =>
+          const hosts = [...job.hosts.keys()].filter((host) =>
             ['waiting', 'permitted'].includes(job.hosts[host]!.state),
           );
           return { ...decision, hosts };

@@ -5,6 +5,7 @@ import { haltRoutes } from './halt.js';
 import { healthRoutes } from './health.js';
 import { jobHostRoutes } from './job-hosts.js';
 import { jobRoutes } from './jobs.js';
+import { namespaceRoutes } from './namespaces.js';
 import { outputRoutes } from './output.js';
 import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
@@ -26,6 +27,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...resumeRoutes(context),
     ...retryRoutes(context),
     ...resolveRoutes(context),
+    ...namespaceRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),
   ];

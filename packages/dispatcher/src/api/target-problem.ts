@@ -1,6 +1,15 @@
 import type { TargetError } from '@pogo/core';
 import { problem, type ProblemAnswer } from './answer.js';
 
+/** @param hosts folded names. */
+export function unknownHosts(namespace: string, hosts: string): ProblemAnswer {
+  return problem(
+    'hosts-not-in-namespace',
+    `Namespace ${namespace} has constraints and doesn't know ${hosts}, so nothing would say how many of them may be disturbed at once: add them to its file, or say --allow-unknown (allowUnknown) if they are meant.`,
+    { errors: [{ path: 'targets', message: `not in namespace ${namespace}: ${hosts}` }] },
+  );
+}
+
 /** The problem of a target expression, with the place of the fault. */
 export function targetProblem(expression: string, error: TargetError): ProblemAnswer {
   const code = error.code === 'too-many-hosts' ? 'too-many-targets' : 'invalid-target';

@@ -13,6 +13,7 @@ import {
 } from '@pogo/core';
 import type { SealedCredentials } from '@pogo/protocol';
 import type { Decision } from '../leader/reign.js';
+import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { HostList } from './host-names.js';
@@ -20,6 +21,7 @@ import { type JobView, type JobViewContext, viewJob } from './job-view.js';
 
 export interface ActContext extends JobViewContext {
   vault: Vault;
+  referred: ReferredDocuments;
   registry: WorkerRegistry;
 }
 
@@ -69,7 +71,7 @@ export async function actOnJob<Refusal extends { kind: string }>(
   const unfit = credentials && unfitCredentials(context, view, credentials);
   if (unfit !== undefined) return unfit;
 
-  const outcome = await context.leader.command((state): Decision<ActOutcome<Refusal>> => {
+  const act = (state: ClusterState): Decision<ActOutcome<Refusal>> => {
     const job = state.jobs.get(view.job);
     if (job === undefined) return { entries: [], answer: { kind: 'archived' } };
     const key = { job: view.job, digest: job.accepted.digest };
@@ -86,7 +88,12 @@ export async function actOnJob<Refusal extends { kind: string }>(
     const affected = view.hosts.fold(toHostSet(decision.hosts));
     const answer = { kind: 'done', job: view.job, affected, affectedHosts: decision.hosts.length } as const;
     return { entries: decision.entries, answer };
-  });
+  };
+  // It may be opened again.
+  const { specRef } = view;
+  const outcome = await context.referred.withHosts([{ specRef, names: view.hosts.hosts }], () =>
+    context.leader.command(act),
+  );
   return outcome.kind === 'lost' ? outcome : outcome.answer;
 }
 

@@ -3,7 +3,8 @@
  * job after another; it is never in anyone's way.
  *
  * 1. A job is archived some time after its end; earlier when ended jobs hold very many hosts, oldest first.
- * 2. One with an `unknown` host stays for a day: evidence may still come (E2).
+ * 2. One with an `unknown` host stays for a day: evidence may still come (E2). One that holds places in slots stays for as
+ *    long as it does (S3): what counts is in the live state.
  */
 import { type ClusterState, isEnded, type JobRecord } from '@pogo/core';
 import type { Clock } from '@pogo/lifecycle';
@@ -84,6 +85,7 @@ export class JobArchivist implements LogObserver {
     for (const record of ended) {
       const ageMs = nowMs - record.endedAtMs!;
       if (record.counts.unknown > 0 && ageMs < evidenceMs) continue;
+      if (record.held.size > 0) continue;
       if (ageMs < archiveAfterMs && hosts <= endedHosts) continue;
       due.push(record);
       hosts -= record.hosts.length;

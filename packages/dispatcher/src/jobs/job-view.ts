@@ -17,6 +17,7 @@ export interface JobView {
   job: number;
   hosts: HostList;
   spec: ResolvedSpec;
+  specRef: string;
   digest: string;
   /** First log index of its history. */
   acceptedIndex: number;
@@ -40,5 +41,5 @@ export async function viewJob(context: JobViewContext, id: string): Promise<JobV
   const digest = found.kind === 'live' ? found.value.digest : found.archived.document.digest;
   const spec = await context.specs.get(specRef);
   const hosts = context.hostLists.of(spec.targets);
-  return { kind: 'found', view: { job, acceptedIndex, hosts, spec, digest, archived } };
+  return { kind: 'found', view: { job, acceptedIndex, hosts, spec, specRef, digest, archived } };
 }

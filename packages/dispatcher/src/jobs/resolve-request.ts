@@ -2,8 +2,9 @@
  * From what was asked to what will be done: hosts expanded, accounts and ports filled in, percentages counted. Pure.
  * What it makes is what the client seals over, so equal requests give equal specs.
  */
-import { foldTargets, type JobLimits, resolveTargets, type TargetError } from '@pogo/core';
-import { authMethodNeeds, type JobRequest, type ResolvedSpec, specLimits } from '@pogo/protocol';
+import { foldTargets, type JobLimits, type Namespace, type TargetError } from '@pogo/core';
+import { authMethodNeeds, type JobRequest, type ResolvedSpec } from '@pogo/protocol';
+import { placeTargets } from '../namespaces/place-targets.js';
 import { HostList } from './host-names.js';
 
 export interface Resolution {
@@ -18,16 +19,20 @@ export type ResolveOutcome =
   | { kind: 'resolved'; resolution: Resolution }
   | { kind: 'target-error'; error: TargetError }
   | { kind: 'no-targets' }
+  /** Folded names that the namespace doesn't know, which has constraints (S6). */
+  | { kind: 'unknown-hosts'; hosts: string }
   | { kind: 'invalid-limit'; member: 'concurrent' | 'maxFailures'; message: string };
 
 export function resolveRequest(
   request: JobRequest,
-  context: { submitter: string; lifetimeMs: number },
+  context: { submitter: string; lifetimeMs: number; namespace: Namespace | undefined },
 ): ResolveOutcome {
-  const expanded = resolveTargets(request.targets, {}, { limit: specLimits.maxTargets });
-  if (!expanded.ok) return { kind: 'target-error', error: expanded.error };
-  if (expanded.targets.length === 0) return { kind: 'no-targets' };
-  const targets = expanded.targets.map(({ host, user, port }) => ({
+  const placed = placeTargets(request.targets, {
+    namespace: context.namespace,
+    allowUnknown: request.allowUnknown === true,
+  });
+  if (placed.kind !== 'placed') return placed;
+  const targets = placed.targets.map(({ host, user, port }) => ({
     host,
     user: user ?? request.user,
     port: port ?? request.port,

@@ -2,7 +2,15 @@
  * Accepts a job: the spec becomes a document (L6), the sealed credentials go into the vault, and the rest into the log. The
  * answer comes once `job-accepted` is durable (L7); the same key and digest give the same job again.
  */
-import { decideAccept, type JobLimits, resolveTargets, type TargetError } from '@pogo/core';
+import {
+  type ClusterState,
+  decideAccept,
+  foldTargets,
+  type JobLimits,
+  type Namespace,
+  resolveTargets,
+  type TargetError,
+} from '@pogo/core';
 import {
   type ResolvedSpec,
   type SealedCredentials,
@@ -13,6 +21,8 @@ import {
 import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { Leader } from '../leader/leader.js';
 import type { Decision } from '../leader/reign.js';
+import type { ReferredDocuments } from '../leader/referred-documents.js';
+import { isConstrained } from '../namespaces/place-targets.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import { HostList, type HostLists } from './host-names.js';
@@ -21,6 +31,7 @@ import type { Specs } from './specs.js';
 
 export interface SubmitContext {
   leader: Leader;
+  referred: ReferredDocuments;
   vault: Vault;
   attachments: AttachmentStore;
   specs: Specs;
@@ -40,6 +51,10 @@ export type SubmitOutcome =
   | { kind: 'lifetime-too-long' }
   | { kind: 'target-error'; error: TargetError }
   | { kind: 'no-targets' }
+  /** Folded names that the namespace doesn't know, which has constraints (S6). */
+  | { kind: 'unknown-hosts'; hosts: string }
+  /** Two names of one host (S6): the plan names it once. */
+  | { kind: 'same-host'; hosts: [string, string] }
   | { kind: 'recipients-changed'; unknown: string[] }
   | { kind: 'attachment-missing'; sha256: string }
   | { kind: 'lost' };
@@ -74,7 +89,11 @@ export async function submitJob(
     return { kind: 'attachment-missing', sha256: command.sha256 };
   }
   const hosts = hostsOf(context.hostLists, spec);
-  if (!('hosts' in hosts)) return hosts;
+  if (!(hosts instanceof HostList)) return hosts;
+  const present = await context.leader.read(({ constraints }) => constraints.namespace);
+  if (present.kind === 'lost') return present;
+  const strangers = strangersTo(present.answer, spec, hosts);
+  if (strangers !== undefined) return strangers;
 
   const specRef = await context.specs.put(spec);
   const outcome = await accept(context, {
@@ -93,7 +112,7 @@ export async function submitJob(
 }
 
 async function accept(
-  { leader, vault }: SubmitContext,
+  { leader, vault, referred }: SubmitContext,
   submission: {
     idempotencyKey: string;
     spec: ResolvedSpec;
@@ -106,7 +125,7 @@ async function accept(
   },
 ): Promise<SubmitOutcome> {
   const { idempotencyKey, spec, digest, limits, credentials, recipients, specRef, hosts } = submission;
-  const outcome = await leader.command((state): Decision<SubmitOutcome> => {
+  const decide = (state: ClusterState): Decision<SubmitOutcome> => {
     const decision = decideAccept(state, {
       digest,
       specRef,
@@ -118,13 +137,17 @@ async function accept(
       recipients,
       provesPassword: provesPassword(spec),
       limits,
+      ...(spec.unconstrained && { unconstrained: true }),
+      ...(spec.onPredecessorFailure && { onPredecessorFailure: spec.onPredecessorFailure }),
     });
     if (decision.kind !== 'accepted')
       return { entries: [], answer: { kind: decision.kind, job: decision.job } };
     // Before the plan of this very cycle looks for them.
     vault.put({ job: decision.job, digest }, credentials, spec.lifetimeMs);
     return { entries: decision.entries, answer: { kind: 'accepted', job: decision.job } };
-  });
+  };
+  const names = hosts.hosts;
+  const outcome = await referred.withHosts([{ specRef, names }], () => leader.command(decide));
   return outcome.kind === 'lost' ? outcome : outcome.answer;
 }
 
@@ -138,4 +161,27 @@ function hostsOf(hostLists: HostLists, spec: ResolvedSpec): HostList | SubmitOut
   const hosts = new HostList(expanded.targets.map(({ host }) => host));
   hostLists.remember(spec.targets, hosts);
   return hosts;
+}
+
+/** What the namespace has against these hosts: a version that was applied since the plan has a word, too. */
+function strangersTo(
+  namespace: Namespace | undefined,
+  { allowUnknown }: ResolvedSpec,
+  { hosts }: HostList,
+): SubmitOutcome | undefined {
+  if (namespace === undefined) return undefined;
+  const members = new Map<number, string>();
+  const unknown: string[] = [];
+  for (const host of hosts) {
+    const member = namespace.memberOf(host);
+    if (member === undefined) {
+      unknown.push(host);
+      continue;
+    }
+    const same = members.get(member);
+    if (same !== undefined) return { kind: 'same-host', hosts: [same, host] };
+    members.set(member, host);
+  }
+  if (unknown.length === 0 || allowUnknown === true || !isConstrained(namespace)) return undefined;
+  return { kind: 'unknown-hosts', hosts: foldTargets(unknown.map((host) => ({ host }))) };
 }

@@ -10,6 +10,7 @@ import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@
 import { type Log, type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
 import { loadState } from './load-state.js';
+import type { ReferredDocuments } from './referred-documents.js';
 import { type CommandOutcome, type Decision, Reign, type ReignEnd } from './reign.js';
 import { Snapshotter } from './snapshots.js';
 
@@ -32,6 +33,8 @@ export interface LeaderOptions {
   random: () => number;
   uniqueId: () => string;
   logger: Logger;
+  /** What entries refer to by key. */
+  referred: ReferredDocuments;
   /** Entries between two snapshots. */
   snapshotEveryEntries: number;
   measured: (appendMs: number, entries: number) => void;
@@ -159,8 +162,9 @@ export class Leader implements Service {
 
   /** Resolves to whether it led for a while. */
   async #reignOnce(lost: AbortSignal): Promise<boolean> {
-    const { clock, logger, store, name, random, uniqueId, measured, snapshotEveryEntries } = this.#options;
-    const state = await loadState(this.log, store.documents);
+    const { clock, logger, store, name, random, uniqueId, measured, snapshotEveryEntries, referred } =
+      this.#options;
+    const state = await loadState(this.log, store.documents, referred);
     if (lost.aborted || this.#service.stopping) return false;
     const snapshotter = new Snapshotter({
       log: this.log,

@@ -8,25 +8,38 @@ import {
 } from '@pogo/core';
 import { decodeLogBatch } from '@pogo/protocol';
 import { type Documents, type Log, StoreError } from '@pogo/store';
+import type { ReferredDocuments } from './referred-documents.js';
 import { readSnapshot } from './snapshots.js';
 
 const batchesPerRead = 1000;
 
 /** The fold of everything that the log holds, from its snapshot on (L1, L5). Rejects when the store fails. */
-export async function loadState(log: Log, documents: Documents): Promise<ClusterState> {
+export async function loadState(
+  log: Log,
+  documents: Documents,
+  referred: ReferredDocuments,
+): Promise<ClusterState> {
   for (;;) {
-    const state = await snapshotState(log, documents);
-    if (state !== undefined && (await foldRest(log, state))) return state;
+    const state = await snapshotState(log, documents, referred);
+    if (state === undefined || !(await foldRest(log, state, referred))) continue;
+    referred.forgetOthers(state);
+    return state;
     // Pruned while it was read: the newer snapshot has it all.
   }
 }
 
 /** What the pointer names; undefined when the pointer has moved on meanwhile, and that was deleted. */
-async function snapshotState(log: Log, documents: Documents): Promise<ClusterState | undefined> {
+async function snapshotState(
+  log: Log,
+  documents: Documents,
+  referred: ReferredDocuments,
+): Promise<ClusterState | undefined> {
   const { snapshot, version } = await log.pointer();
-  if (snapshot === null) return createState();
+  if (snapshot === null) return createState(referred);
   try {
-    return restored(await readSnapshot(documents, snapshot));
+    const value = await readSnapshot(documents, snapshot);
+    await referred.readFor(value);
+    return restored(value, referred);
   } catch (error) {
     const isGone = error instanceof StoreError && error.code === 'store-corrupt';
     if (isGone && (await log.pointer()).version !== version) return undefined;
@@ -34,22 +47,23 @@ async function snapshotState(log: Log, documents: Documents): Promise<ClusterSta
   }
 }
 
-function restored(snapshot: StateSnapshot): ClusterState {
+function restored(snapshot: StateSnapshot, referred: ReferredDocuments): ClusterState {
   try {
-    return restoreState(snapshot);
+    return restoreState(snapshot, referred);
   } catch (error) {
     if (error instanceof SnapshotTooNew) throw new StoreError('store-format-newer', error.message);
     throw error;
   }
 }
 
-async function foldRest(log: Log, state: ClusterState): Promise<boolean> {
+async function foldRest(log: Log, state: ClusterState, referred: ReferredDocuments): Promise<boolean> {
   for (;;) {
     const outcome = await log.read(state.nextIndex, batchesPerRead);
     if (outcome.kind === 'pruned') return false;
     if (outcome.entries.length === 0) return true;
     for (const { index, batch } of outcome.entries) {
-      applyBatch(state, { index, ...decoded(index, batch.body) });
+      const body = decoded(index, batch.body);
+      await referred.fold(state, body.entries, () => applyBatch(state, { index, ...body }));
     }
   }
 }

@@ -1,8 +1,12 @@
 import { decideAccept, type JobLimits, type LogEntry, type WorkerCapacity } from '@pogo/core';
 import { type Clock, ManualClock } from '@pogo/lifecycle';
-import { MemoryBacking, type Store } from '@pogo/store';
+import { type Documents, MemoryBacking, type Store } from '@pogo/store';
 import { pino } from 'pino';
+import { HostLists } from '../../src/jobs/host-names.js';
+import { Specs } from '../../src/jobs/specs.js';
 import { Leader } from '../../src/leader/leader.js';
+import { ReferredDocuments } from '../../src/leader/referred-documents.js';
+import { NamespaceDocuments } from '../../src/namespaces/namespace-documents.js';
 
 export interface TestLeader {
   leader: Leader;
@@ -15,6 +19,16 @@ export interface TestLeader {
   failures: Error[];
 }
 
+/** What entries refer to, read from these. */
+export function referredIn(documents: Documents): ReferredDocuments {
+  const uniqueId = () => 'unused';
+  return new ReferredDocuments({
+    namespaces: new NamespaceDocuments({ documents, uniqueId }),
+    specs: new Specs({ documents, uniqueId }),
+    hostLists: new HostLists({ maxHosts: 1000 }),
+  });
+}
+
 /** A leader by itself: no API, no links, workers as told. */
 export function makeLeader(
   options: { store?: Store; name?: string; workers?: WorkerCapacity[]; clock?: ManualClock } = {},
@@ -24,8 +38,10 @@ export function makeLeader(
   const failures: Error[] = [];
   let watchers: (() => void)[] = [];
   let ids = 0;
+  const store = options.store ?? new MemoryBacking().openHandle();
   const leader = new Leader({
-    store: options.store ?? new MemoryBacking().openHandle(),
+    store,
+    referred: referredIn(store.documents),
     namespace: 'default',
     name: options.name ?? 'one',
     clock: clock satisfies Clock,

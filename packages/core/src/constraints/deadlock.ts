@@ -1,0 +1,75 @@
+/**
+ * Whether a job can never go on (S7): nothing of it moves, hosts wait, and what they wait for doesn't come by itself.
+ *
+ * 1. What a host holds that failed, or whose outcome nobody knows, is freed by no passing of time, only by a person.
+ * 2. What is held for a job that has ended is a person's to free, so that others wait for it and say so. What is held for
+ *    this job, or for another open one that can't go on either, is held for good: nobody is expected to come.
+ * 3. Asked only of jobs of which nothing moves; the cost grows with the open jobs and their groups.
+ */
+import { type ClusterState, type JobRecord, orderedCount } from '../cluster-state.js';
+import type { HostGroup } from './host-group.js';
+
+export function isDeadlocked(state: ClusterState, job: JobRecord): boolean {
+  if (!isStuck(job)) return false;
+  if (canNeverGoOn(state, job, new Set([job]))) return true;
+  // Several that hold each other up. One that holds itself up ends first: what it holds is then a person's to free.
+  const stuck = new Set<JobRecord>();
+  for (const number of state.open) {
+    const other = state.jobs.get(number)!;
+    if (!isStuck(other)) continue;
+    if (canNeverGoOn(state, other, new Set([other]))) return false;
+    if ((other.placement?.fixed.size ?? 0) > 0) stuck.add(other);
+  }
+  for (let before = -1; before !== stuck.size;) {
+    before = stuck.size;
+    for (const other of stuck) if (!canNeverGoOn(state, other, stuck)) stuck.delete(other);
+  }
+  return stuck.has(job);
+}
+
+/** Nothing of it moves, and nothing of it can begin to. */
+function isStuck(job: JobRecord): boolean {
+  if (job.state !== 'running' && job.state !== 'accepted') return false;
+  if (job.halt !== undefined || job.counts.waiting === 0) return false;
+  if (job.counts.permitted + orderedCount(job) + job.asking > 0) return false;
+  return job.ready.size === 0 || isCapHeld(job);
+}
+
+/** The permits of its own cap are held by hosts of unknown outcome (E1). */
+function isCapHeld(job: JobRecord): boolean {
+  const { concurrent } = job.accepted.limits;
+  return concurrent !== null && job.disturbed >= concurrent;
+}
+
+/** Whether what these jobs hold keeps every host of the job waiting for good. */
+function canNeverGoOn(state: ClusterState, job: JobRecord, stuck: ReadonlySet<JobRecord>): boolean {
+  if (isCapHeld(job)) return true;
+  let isAnyHeld = false;
+  for (const group of job.groups) {
+    if (group.waiting.isEmpty && group.counted.isEmpty) continue;
+    if (isHeld(state, group, stuck)) isAnyHeld = true;
+    // What waits for hosts that wait themselves goes on when these do.
+    else if (group.pendingStages === 0) return false;
+  }
+  return isAnyHeld && !waitsForBusy(state, job);
+}
+
+/** A slot that it needs is full of what stuck jobs hold, or hosts of an earlier stage have ended otherwise than well. */
+function isHeld({ constraints }: ClusterState, group: HostGroup, stuck: ReadonlySet<JobRecord>): boolean {
+  if (group.after.some(({ pending, waiting }) => pending > waiting)) return true;
+  if (!group.counted.isEmpty) return false;
+  return group.slots.some((slot) => {
+    let fixed = 0;
+    for (const job of stuck) fixed += job.placement?.fixed.get(slot) ?? 0;
+    return fixed >= constraints.namespace!.slots[slot]!.limit;
+  });
+}
+
+/** A host of it waits until another job has done with that host (S6). */
+function waitsForBusy({ constraints }: ClusterState, job: JobRecord): boolean {
+  for (const [member, { live }] of constraints.members) {
+    const host = live > 0 ? job.placement?.hostOf.get(member) : undefined;
+    if (host !== undefined && job.hosts[host]!.state === 'waiting') return true;
+  }
+  return false;
+}

@@ -1,0 +1,109 @@
+/** Why hosts wait: what the planner would answer, in numbers (S1-S6). Changes nothing. */
+import { type ClusterState, isDisturbed, type JobRecord } from '../cluster-state.js';
+import type { Slot, Stage } from '../namespace/namespace.js';
+import { groupOf, modeOfHost } from './change-host.js';
+import { isFull } from './constraint-state.js';
+import type { HostGroup } from './host-group.js';
+
+/** One thing that keeps hosts waiting; several may do so at once. */
+export type Obstacle =
+  /** The job's own cap (S5). */
+  | { kind: 'own-cap'; concurrent: number; disturbed: number }
+  /** No room in a slot (S1, S2). */
+  | { kind: 'slot'; slot: Slot; use: number }
+  /** Hosts of an earlier app are not done (S4); `failed` of them have ended otherwise than by success. */
+  | { kind: 'stage'; stage: Stage; pending: number; failed: number }
+  /** Another attempt may be under way on the host (S6). */
+  | { kind: 'busy'; jobs: number[] }
+  /** The job has no credentials, or starts nothing for another reason of its own. */
+  | { kind: 'job-state'; state: JobRecord['state'] };
+
+/** Hosts that wait for the same things; none where they wait for a worker alone. */
+export interface WaitingHosts {
+  /** Indexes, ascending. */
+  hosts: number[];
+  obstacles: Obstacle[];
+}
+
+/** What keeps each waiting host of an open job waiting, hosts with the same obstacles together. Looks at every host. */
+export function explainJob(state: ClusterState, job: JobRecord): WaitingHosts[] {
+  const found = new Map<string, WaitingHosts>();
+  const common = new Map<HostGroup, Obstacle[]>();
+  job.hosts.forEach((host, index) => {
+    if (host.state !== 'waiting') return;
+    const group = groupOf(job, index);
+    const mode = modeOfHost(state, job, index);
+    let obstacles = common.get(group);
+    if (obstacles === undefined) common.set(group, (obstacles = obstaclesOf(state, job, group)));
+    if (mode === 'busy') obstacles = [...obstacles, { kind: 'busy', jobs: jobsOn(state, job, index) }];
+    if (mode === 'counted') obstacles = obstacles.filter(({ kind }) => kind !== 'slot');
+    const key = `${job.groups.indexOf(group)} ${mode} ${obstacles.map((one) => (one.kind === 'busy' ? one.jobs.join() : '')).join()}`;
+    const alike = found.get(key);
+    if (alike === undefined) found.set(key, { hosts: [index], obstacles });
+    else alike.hosts.push(index);
+  });
+  return [...found.values()];
+}
+
+function obstaclesOf(state: ClusterState, job: JobRecord, group: HostGroup): Obstacle[] {
+  const { constraints } = state;
+  const obstacles: Obstacle[] = [];
+  if (job.state !== 'accepted' && job.state !== 'running')
+    obstacles.push({ kind: 'job-state', state: job.state });
+  const { concurrent } = job.accepted.limits;
+  if (concurrent !== null && job.disturbed >= concurrent) {
+    obstacles.push({ kind: 'own-cap', concurrent, disturbed: job.disturbed });
+  }
+  for (const { stage, pending, waiting } of group.after) {
+    if (pending === 0) continue;
+    obstacles.push({
+      kind: 'stage',
+      stage: constraints.namespace!.stages[stage]!,
+      pending,
+      failed: pending - waiting - movingIn(state, job, stage),
+    });
+  }
+  for (const slot of group.slots) {
+    if (!isFull(constraints, slot)) continue;
+    obstacles.push({ kind: 'slot', slot: constraints.namespace!.slots[slot]!, use: constraints.use[slot]! });
+  }
+  return obstacles;
+}
+
+/** Hosts of the stage that have a permit, or run. */
+function movingIn({ constraints }: ClusterState, job: JobRecord, stage: number): number {
+  let moving = 0;
+  for (const [member, { live }] of constraints.members) {
+    if (live === 0 || !constraints.namespace!.stagesOf(member).includes(stage)) continue;
+    const host = job.placement?.hostOf.get(member);
+    if (host === undefined) continue;
+    const { state } = job.hosts[host]!;
+    if (state === 'permitted' || state === 'assigned' || state === 'connecting' || state === 'running')
+      moving++;
+  }
+  return moving;
+}
+
+/** Open jobs that have an attempt on the host's member. */
+function jobsOn(state: ClusterState, job: JobRecord, index: number): number[] {
+  return holdersOf(state, job.placement!.members[index]!).flatMap((holder) =>
+    holder.live ? [holder.job] : [],
+  );
+}
+
+/** Who counts on a member: jobs with an attempt under way, and those that hold it since it ended otherwise than well. */
+export function holdersOf(
+  state: ClusterState,
+  member: number,
+): { job: number; host: number; live: boolean }[] {
+  const use = state.constraints.members.get(member);
+  if (use === undefined) return [];
+  const live: { job: number; host: number; live: boolean }[] = [];
+  if (use.live > 0) {
+    for (const record of state.jobs.values()) {
+      const host = record.disturbed > 0 ? (record.placement?.members.indexOf(member) ?? -1) : -1;
+      if (host >= 0 && isDisturbed(record.hosts[host]!)) live.push({ job: record.job, host, live: true });
+    }
+  }
+  return [...live, ...use.held.map((held) => ({ ...held, live: false }))];
+}

@@ -1,0 +1,43 @@
+import { IndexHeap } from '../index-heap.js';
+
+/** Hosts of a job that are one step of a sequence (S4): an app within one environment value. */
+export interface StageProgress {
+  /** Its index in the namespace; the name tells it apart over versions. */
+  readonly stage: number;
+  /** Hosts of it that are not done: they keep those of later stages waiting. */
+  pending: number;
+  /** Of these, hosts that wait for a permit. */
+  waiting: number;
+  /** Groups that wait for it. */
+  readonly followers: HostGroup[];
+}
+
+/**
+ * Hosts of one job that the same slots limit and the same stages hold up: what is decided for one of them holds for all,
+ * so that a decision looks at groups and not at hosts.
+ */
+export interface HostGroup {
+  readonly job: number;
+  /** Slots that limit it. */
+  readonly slots: readonly number[];
+  /** What has to be done before. */
+  readonly after: readonly StageProgress[];
+  /** Its waiting hosts that need room in each slot; others may be among them, which readers pass over. */
+  readonly waiting: IndexHeap;
+  /** The same for those that count already, and need none. */
+  readonly counted: IndexHeap;
+  fullSlots: number;
+  pendingStages: number;
+}
+
+export function newGroup(job: number, slots: readonly number[], after: readonly StageProgress[]): HostGroup {
+  return {
+    job,
+    slots,
+    after,
+    waiting: new IndexHeap(),
+    counted: new IndexHeap(),
+    fullSlots: 0,
+    pendingStages: 0,
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Where the hosts of a job stand in the namespace: their members, groups and stages (S1, S4). Made when a job is accepted
+ * or opened again, and anew when another version of the namespace is applied.
+ */
+import type { ClusterState, JobRecord } from '../cluster-state.js';
+import type { Namespace } from '../namespace/namespace.js';
+import { isFull } from './constraint-state.js';
+import { type HostGroup, newGroup, type StageProgress } from './host-group.js';
+import { hostBits } from './host-bits.js';
+
+/** A job that has hosts of the namespace. */
+export interface Placement {
+  /** Member numbers by host; -1 for one that the namespace doesn't know. */
+  readonly members: Int32Array;
+  /** Index into the job's groups, by host. */
+  readonly groupOf: Int32Array;
+  readonly stages: ReadonlyMap<number, StageProgress>;
+  /** Hosts by member, while the job is open. */
+  readonly hostOf: ReadonlyMap<number, number>;
+  /** Hosts of this job that count in a slot and that no passing of time frees, by slot. */
+  readonly fixed: Map<number, number>;
+}
+
+/** Member numbers of a job's hosts; undefined when none of them is known. */
+export function membersOf(namespace: Namespace, hosts: readonly string[]): Int32Array | undefined {
+  const members = Int32Array.from(hosts, (host) => namespace.memberOf(host) ?? -1);
+  return members.some((member) => member >= 0) ? members : undefined;
+}
+
+/** Divides the hosts of an open job into groups, and counts what holds each of these up. The queues stay empty. */
+export function placeJob(state: ClusterState, job: JobRecord, members: Int32Array | undefined): void {
+  const { namespace } = state.constraints;
+  job.ready.clear();
+  if (namespace === undefined || members === undefined) {
+    job.placement = undefined;
+    job.groups = [newGroup(job.job, [], [])];
+    return;
+  }
+  const lifted = job.accepted.unconstrained === true;
+  const stages = new Map<number, StageProgress>();
+  const byKey = new Map<string, number>();
+  const groups: HostGroup[] = [];
+  const groupOf = new Int32Array(members.length);
+  const hostOf = new Map<number, number>();
+  const stageOf = (stage: number) => {
+    let progress = stages.get(stage);
+    if (progress === undefined)
+      stages.set(stage, (progress = { stage, pending: 0, waiting: 0, followers: [] }));
+    return progress;
+  };
+  if (!lifted) {
+    for (const member of members) if (member >= 0) namespace.stagesOf(member).forEach(stageOf);
+  }
+  members.forEach((member, host) => {
+    if (member >= 0) hostOf.set(member, host);
+    const own = member < 0 || lifted ? none : namespace.stagesOf(member);
+    const slots = member < 0 || lifted ? none : namespace.slotsOf(member);
+    const key = `${slots.join()};${own.join()}`;
+    let group = byKey.get(key);
+    if (group === undefined) {
+      const before = new Set(own.flatMap((stage) => namespace.stages[stage]!.after));
+      // Only the stages in which the job has hosts keep anyone waiting.
+      const after = [...before].sort((a, b) => a - b).flatMap((stage) => stages.get(stage) ?? []);
+      group = groups.push(newGroup(job.job, slots, after)) - 1;
+      byKey.set(key, group);
+      for (const progress of after) progress.followers.push(groups[group]!);
+    }
+    groupOf[host] = group;
+  });
+  job.groups = groups;
+  job.placement = { members, groupOf, stages, hostOf, fixed: new Map() };
+  job.hosts.forEach((host, index) => {
+    const member = members[index]!;
+    if (member < 0) return;
+    const bits = hostBits(job, host, index);
+    for (const stage of lifted ? none : namespace.stagesOf(member)) {
+      const progress = stages.get(stage)!;
+      if (!bits.done) progress.pending++;
+      if (bits.waiting) progress.waiting++;
+    }
+    if (bits.fixed) addFixed(job.placement!, namespace.slotsOf(member), 1);
+  });
+  for (const group of groups) {
+    group.pendingStages = group.after.filter(({ pending }) => pending > 0).length;
+    for (const slot of group.slots) {
+      state.constraints.groups[slot]!.add(group);
+      if (isFull(state.constraints, slot)) group.fullSlots++;
+    }
+  }
+}
+
+/** The job is over: nothing of it waits for anything. */
+export function unplaceJob(state: ClusterState, job: JobRecord): void {
+  for (const group of job.groups) {
+    for (const slot of group.slots) state.constraints.groups[slot]!.delete(group);
+  }
+  job.groups = [newGroup(job.job, [], [])];
+  job.ready.clear();
+  const { placement } = job;
+  if (placement === undefined) return;
+  const { members, fixed } = placement;
+  job.placement = {
+    members,
+    fixed,
+    groupOf: new Int32Array(members.length),
+    stages: new Map(),
+    hostOf: new Map(),
+  };
+}
+
+export function addFixed({ fixed }: Placement, slots: readonly number[], difference: number): void {
+  for (const slot of slots) {
+    const sum = (fixed.get(slot) ?? 0) + difference;
+    if (sum === 0) fixed.delete(slot);
+    else fixed.set(slot, sum);
+  }
+}
+
+const none: readonly number[] = [];

@@ -1,0 +1,67 @@
+/**
+ * Applies a version of the namespace's file: checked, stored as a document (L6), then named in the log. Jobs that run keep
+ * running; its limits hold for what is decided from then on.
+ */
+import { type ClusterState, type LogEntry, mayCount, type NamespaceDefinition } from '@pogo/core';
+import { checkNamespace, type NamespaceFileProblem, parseNamespaceDocument } from '@pogo/protocol';
+import type { Leader } from '../leader/leader.js';
+import type { ReferredDocuments } from '../leader/referred-documents.js';
+import type { NamespaceDocuments } from './namespace-documents.js';
+
+export interface ApplyContext {
+  leader: Leader;
+  namespaces: NamespaceDocuments;
+  referred: ReferredDocuments;
+  principal: string;
+}
+
+export type ApplyOutcome =
+  | { kind: 'applied' }
+  | { kind: 'invalid'; problems: readonly NamespaceFileProblem[] }
+  /** Another version is in force than the one that was named. */
+  | { kind: 'changed'; version: number }
+  | { kind: 'lost' };
+
+/** @param expected version that has to be in force, where the caller says so. */
+export async function applyNamespace(
+  { leader, namespaces, referred, principal }: ApplyContext,
+  { file, text }: { file: string; text: string },
+  expected: number | undefined,
+): Promise<ApplyOutcome> {
+  const parsed = parseNamespaceDocument(text, file);
+  if (!parsed.ok) return { kind: 'invalid', problems: parsed.problems };
+  const checked = checkNamespace(text, file);
+  if (!checked.ok) return { kind: 'invalid', problems: checked.problems };
+  const definition: NamespaceDefinition = parsed.definition;
+  const ref = await namespaces.put({ text, definition });
+  referred.addNamespace(ref, checked.namespace);
+  for (;;) {
+    const open = await leader.read(openSpecs);
+    if (open.kind === 'lost') return open;
+    const jobs: { specRef: string; names: readonly string[] }[] = [];
+    for (const specRef of open.answer) {
+      const names = await referred.readHosts(specRef);
+      if (names !== undefined) jobs.push({ specRef, names });
+    }
+    const known = new Set(open.answer);
+    const outcome = await referred.withHosts(jobs, () =>
+      leader.command((state): { entries: readonly LogEntry[]; answer: ApplyOutcome | 'again' } => {
+        const { version } = state.constraints;
+        if (expected !== undefined && expected !== version)
+          return { entries: [], answer: { kind: 'changed', version } };
+        // Jobs that were accepted meanwhile have hosts, too.
+        if (!openSpecs(state).every((specRef) => known.has(specRef))) return { entries: [], answer: 'again' };
+        return {
+          entries: [{ type: 'namespace-applied', version: version + 1, ref, by: principal }],
+          answer: { kind: 'applied' },
+        };
+      }),
+    );
+    if (outcome.kind === 'lost') return outcome;
+    if (outcome.answer !== 'again') return outcome.answer;
+  }
+}
+
+function openSpecs(state: ClusterState): string[] {
+  return [...state.jobs.values()].filter(mayCount).map(({ accepted }) => accepted.specRef);
+}

@@ -1,0 +1,61 @@
+/** Versions of the namespace's file as large documents (L6): written before the entry that names them. */
+import { compileNamespace, type Namespace, type NamespaceDefinition } from '@pogo/core';
+import { type Documents, getLarge, type LargeReference, putLarge, StoreError } from '@pogo/store';
+
+export interface NamespaceVersion {
+  /** The file as it was applied, byte for byte. */
+  readonly text: string;
+  readonly definition: NamespaceDefinition;
+}
+
+interface StoredVersion extends NamespaceVersion {
+  readonly format: 1;
+}
+
+export class NamespaceDocuments {
+  readonly #documents: Documents;
+  readonly #uniqueId: () => string;
+
+  constructor(options: { documents: Documents; uniqueId: () => string }) {
+    this.#documents = options.documents;
+    this.#uniqueId = options.uniqueId;
+  }
+
+  /** Writes a version; the answer is its key for the log. */
+  async put({ text, definition }: NamespaceVersion): Promise<string> {
+    const uniqueName = this.#uniqueId();
+    const stored: StoredVersion = { format: 1, text, definition };
+    const value = Buffer.from(JSON.stringify(stored));
+    const { folder, digest } = await putLarge(this.#documents, {
+      folder: `namespaces/${uniqueName}/`,
+      value,
+      uniqueName,
+    });
+    return `${folder}${digest}`;
+  }
+
+  /** Rejects with a StoreError when it can't be had, or means nothing to this release. */
+  async get(ref: string): Promise<NamespaceVersion & { namespace: Namespace }> {
+    const bytes = await getLarge(this.#documents, referenceOf(ref));
+    if (bytes === undefined) {
+      throw new StoreError(
+        'store-corrupt',
+        `the namespace ${ref} is missing: restore the store from a backup`,
+      );
+    }
+    const { format, text, definition } = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredVersion;
+    const compiled = format === 1 ? compileNamespace(definition) : undefined;
+    if (compiled?.ok !== true) {
+      throw new StoreError(
+        'store-format-newer',
+        `the namespace ${ref} was written by a later release: start that release, or a later one`,
+      );
+    }
+    return { text, definition, namespace: compiled.namespace };
+  }
+}
+
+function referenceOf(ref: string): LargeReference {
+  const slash = ref.lastIndexOf('/');
+  return { folder: ref.slice(0, slash + 1), digest: ref.slice(slash + 1) };
+}

@@ -1,0 +1,129 @@
+/** Namespaces, slots and obstacles as the API shows them. Pure. */
+import {
+  type ClusterState,
+  explainJob,
+  formatJobId,
+  holdersOf,
+  isDisturbed,
+  type JobRecord,
+  type Namespace,
+  type Obstacle,
+  toHostSet,
+} from '@pogo/core';
+import type {
+  Explanation,
+  HostInformation,
+  NamespaceDocument,
+  ObstacleDocument,
+  SlotDocument,
+} from '@pogo/protocol';
+import type { HostNames } from '../events/job-tracker.js';
+
+export function namespaceDocument({ constraints }: ClusterState, name: string): NamespaceDocument {
+  const { version, namespace } = constraints;
+  if (namespace === undefined) return { name, version, hosts: 0, slots: [], stages: [], warnings: [] };
+  const { stages } = namespace;
+  return {
+    name,
+    version,
+    hosts: namespace.hosts.length,
+    slots: namespace.slots.map((_, slot) => slotDocument(constraints, namespace, slot)),
+    stages: stages.map((stage) => ({
+      name: stage.name,
+      after: stage.after.map((earlier) => stages[earlier]!.name),
+    })),
+    warnings: namespace.warnings.map(({ message }) => message),
+  };
+}
+
+function slotDocument(
+  { use }: ClusterState['constraints'],
+  { slots }: Namespace,
+  index: number,
+): SlotDocument {
+  const { name, app, type, value, members, limit, written } = slots[index]!;
+  return { name, app, type, value, members, limit, written, use: use[index]! };
+}
+
+/** What keeps the job's waiting hosts waiting. */
+export function explanation(state: ClusterState, job: JobRecord, names: HostNames): Explanation {
+  return {
+    job: formatJobId(job.job),
+    state: job.state,
+    waiting: explainJob(state, job).map(({ hosts, obstacles }) => ({
+      hosts: names.fold(toHostSet(hosts)),
+      count: hosts.length,
+      obstacles:
+        obstacles.length === 0
+          ? [{ kind: 'worker' }]
+          : obstacles.map((obstacle) => obstacleDocument(state, obstacle)),
+    })),
+  };
+}
+
+function obstacleDocument(state: ClusterState, obstacle: Obstacle): ObstacleDocument {
+  switch (obstacle.kind) {
+    case 'slot': {
+      const { slot, use } = obstacle;
+      return {
+        kind: 'slot',
+        slot: slot.name,
+        use,
+        limit: slot.limit,
+        holders: slotHolders(state, state.constraints.namespace!.slots.indexOf(slot)),
+      };
+    }
+    case 'stage': {
+      const { stage, pending, failed } = obstacle;
+      return { kind: 'stage', stage: stage.name, pending, failed };
+    }
+    case 'busy':
+      return { kind: 'busy', jobs: obstacle.jobs.map(formatJobId) };
+    default:
+      return obstacle;
+  }
+}
+
+type Holders = Extract<ObstacleDocument, { kind: 'slot' }>['holders'];
+
+/** Jobs whose hosts count in a slot, with how many: those with an attempt under way, and those that are not well. */
+function slotHolders(state: ClusterState, slot: number): Holders {
+  const namespace = state.constraints.namespace!;
+  const byJob = new Map<number, { running: number; notWell: number }>();
+  for (const record of state.jobs.values()) {
+    const { placement } = record;
+    if (placement === undefined || (record.disturbed === 0 && record.held.size === 0)) continue;
+    record.hosts.forEach((host, index) => {
+      const member = placement.members[index]!;
+      if (member < 0 || !namespace.slotsOf(member).includes(slot)) return;
+      const live = isDisturbed(host);
+      if (!live && !record.held.has(index)) return;
+      let counts = byJob.get(record.job);
+      if (counts === undefined) byJob.set(record.job, (counts = { running: 0, notWell: 0 }));
+      if (live && host.state !== 'unknown') counts.running++;
+      else counts.notWell++;
+    });
+  }
+  return [...byJob].map(([job, counts]) => ({ job: formatJobId(job), ...counts }));
+}
+
+/** What is known about one host. */
+export function knownHost(state: ClusterState, host: string): HostInformation['hosts'][number] {
+  const { constraints } = state;
+  const { namespace } = constraints;
+  const member = namespace?.memberOf(host);
+  if (namespace === undefined || member === undefined)
+    return { host, known: false, apps: [], environments: [], slots: [], holders: [] };
+  return {
+    host: namespace.hosts[member]!,
+    known: true,
+    apps: [...namespace.appsOf(member)],
+    environments: namespace.environmentsOf(member).map(({ type, value }) => ({ type, value })),
+    slots: namespace.slotsOf(member).map((slot) => slotDocument(constraints, namespace, slot)),
+    holders: holdersOf(state, member).map(({ job, host: index, live }) => ({
+      job: formatJobId(job),
+      state: state.jobs.get(job)!.hosts[index]!.state,
+      live,
+    })),
+  };
+}

@@ -1,0 +1,45 @@
+/** Targets as a namespace knows them: groups resolved, other names of a host replaced by its own (S6). Pure. */
+import {
+  foldTargets,
+  hostKey,
+  type Namespace,
+  resolveTargets,
+  type Target,
+  type TargetError,
+} from '@pogo/core';
+import { specLimits } from '@pogo/protocol';
+
+export type PlacedTargets =
+  | { kind: 'placed'; targets: Target[] }
+  | { kind: 'target-error'; error: TargetError }
+  | { kind: 'no-targets' }
+  /** Folded names that the namespace doesn't know, which has constraints. */
+  | { kind: 'unknown-hosts'; hosts: string };
+
+export function placeTargets(
+  expression: string,
+  { namespace, allowUnknown }: { namespace: Namespace | undefined; allowUnknown: boolean },
+): PlacedTargets {
+  const sources = namespace === undefined ? {} : { groups: namespace.groups };
+  const expanded = resolveTargets(expression, sources, { limit: specLimits.maxTargets });
+  if (!expanded.ok) return { kind: 'target-error', error: expanded.error };
+  if (expanded.targets.length === 0) return { kind: 'no-targets' };
+  if (namespace === undefined) return { kind: 'placed', targets: expanded.targets };
+  const unknown: Target[] = [];
+  const byKey = new Map<string, Target>();
+  for (const target of expanded.targets) {
+    const member = namespace.memberOf(target.host);
+    if (member === undefined) unknown.push({ host: target.host });
+    const host = member === undefined ? target.host : namespace.hosts[member]!;
+    const key = hostKey(host);
+    if (!byKey.has(key)) byKey.set(key, { ...target, host });
+  }
+  if (isConstrained(namespace) && unknown.length > 0 && !allowUnknown)
+    return { kind: 'unknown-hosts', hosts: foldTargets(unknown) };
+  return { kind: 'placed', targets: [...byKey.values()] };
+}
+
+/** Whether anything holds hosts of the namespace back: those that it doesn't know would slip through. */
+export function isConstrained({ slots, stages }: Namespace): boolean {
+  return slots.length > 0 || stages.length > 0;
+}

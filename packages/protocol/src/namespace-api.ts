@@ -1,0 +1,103 @@
+/** The HTTP API about namespaces, and about what keeps hosts waiting. */
+import { hostStates, jobStates } from '@pogo/core';
+import * as z from 'zod';
+import { maxNamespaceFileBytes } from './namespace-document/index.js';
+import { jobIdSchema } from './client-api.js';
+
+/** `PUT /v1/namespaces/:name`; with `If-Match: "VERSION"` only if that is the one in force, `"0"` being none. */
+export const applyNamespaceRequestSchema = z.strictObject({
+  /** Name of the file, for messages. */
+  file: z.string().min(1).max(4096),
+  /** The file itself (docs: NAMESPACES.md). */
+  text: z.string().max(maxNamespaceFileBytes),
+});
+export type ApplyNamespaceRequest = z.infer<typeof applyNamespaceRequestSchema>;
+
+export const slotDocumentSchema = z.object({
+  /** `frontend@coast=east` */
+  name: z.string(),
+  app: z.string(),
+  type: z.string(),
+  value: z.string(),
+  /** Hosts of it in the namespace. */
+  members: z.int(),
+  /** Most of them that may be disturbed at once. */
+  limit: z.int(),
+  /** As the file has it: `25%`. */
+  written: z.string(),
+  /** Hosts of it that count now: disturbed, of unknown outcome, or not well since. */
+  use: z.int(),
+});
+export type SlotDocument = z.infer<typeof slotDocumentSchema>;
+
+/** `GET /v1/namespaces/:name`, and the answer to `PUT`. */
+export const namespaceSchema = z.object({
+  name: z.string(),
+  /** Counts from 1; 0 while no file was ever applied. */
+  version: z.int(),
+  /** Hosts that it knows. */
+  hosts: z.int(),
+  slots: z.array(slotDocumentSchema),
+  /** Steps of sequences, each with the names of those that come before it. */
+  stages: z.array(z.object({ name: z.string(), after: z.array(z.string()) })),
+  warnings: z.array(z.string()),
+  /** The file as it was applied; absent in the answer to `PUT`. */
+  text: z.string().optional(),
+});
+export type NamespaceDocument = z.infer<typeof namespaceSchema>;
+
+/** One thing that keeps hosts waiting. */
+export const obstacleSchema = z.discriminatedUnion('kind', [
+  /** `--concurrent` of the job itself. */
+  z.object({ kind: z.literal('own-cap'), concurrent: z.int(), disturbed: z.int() }),
+  /** No room in a slot; `holders` are jobs whose hosts count in it, with how many. */
+  z.object({
+    kind: z.literal('slot'),
+    slot: z.string(),
+    use: z.int(),
+    limit: z.int(),
+    holders: z.array(z.object({ job: jobIdSchema, running: z.int(), notWell: z.int() })),
+  }),
+  /** Hosts of an earlier app of a sequence; `failed` of the pending ones have ended otherwise than by success. */
+  z.object({ kind: z.literal('stage'), stage: z.string(), pending: z.int(), failed: z.int() }),
+  /** Another attempt is under way on the host, or of unknown outcome. */
+  z.object({ kind: z.literal('busy'), jobs: z.array(jobIdSchema) }),
+  z.object({ kind: z.literal('job-state'), state: z.enum(jobStates) }),
+  /** Nothing but a worker with room. */
+  z.object({ kind: z.literal('worker') }),
+]);
+export type ObstacleDocument = z.infer<typeof obstacleSchema>;
+
+/** `GET /v1/jobs/:id/explanation`: what waits, and for what. */
+export const explanationSchema = z.object({
+  job: jobIdSchema,
+  state: z.enum(jobStates),
+  waiting: z.array(
+    z.object({
+      /** Folded names. */
+      hosts: z.string(),
+      count: z.int(),
+      obstacles: z.array(obstacleSchema),
+    }),
+  ),
+});
+export type Explanation = z.infer<typeof explanationSchema>;
+
+/** `GET /v1/namespaces/:name/hosts?targets=EXPR&limit=`: what is known about hosts. */
+export const hostInformationSchema = z.object({
+  hosts: z.array(
+    z.object({
+      host: z.string(),
+      /** Whether the namespace knows it; the rest is empty otherwise. */
+      known: z.boolean(),
+      apps: z.array(z.string()),
+      environments: z.array(z.object({ type: z.string(), value: z.string() })),
+      slots: z.array(slotDocumentSchema),
+      /** Jobs that count on it, and whether an attempt of theirs may be under way. */
+      holders: z.array(z.object({ job: jobIdSchema, state: z.enum(hostStates), live: z.boolean() })),
+    }),
+  ),
+  /** More hosts than `limit`. */
+  more: z.int(),
+});
+export type HostInformation = z.infer<typeof hostInformationSchema>;
