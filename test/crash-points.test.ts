@@ -35,9 +35,9 @@ afterAll(() => scene?.close());
 
 const record = 'record';
 /** Notes on the host that this attempt has begun, and later that it has ended. */
-const recorded =
+const recorded = (seconds: number) =>
   `note() { echo "$POGO_JOB_ID $POGO_HOST $POGO_ATTEMPT $1" >> "$HOME/${record}"; }; ` +
-  'note begun; echo running; sleep 0.7; note ended';
+  `note begun; echo running; sleep ${seconds}; note ended`;
 
 /** Newest file below the directory whose name fits. */
 function newest(directory: string, fits: RegExp): string {
@@ -49,9 +49,12 @@ function newest(directory: string, fits: RegExp): string {
   return join(directory, name);
 }
 
-function startJob(concurrent = 2): RunningCommand {
-  return hosts.start(targets, ['--concurrent', String(concurrent)], recorded);
+function startJob({ concurrent, seconds }: { concurrent: number; seconds: number }): RunningCommand {
+  return hosts.start(targets, ['--concurrent', String(concurrent)], recorded(seconds));
 }
+
+/** Long enough to be in mid-command when a part is killed, and when that is noticed, on a slow machine. */
+const midCommand = { concurrent: 2, seconds: 4 };
 
 async function jobDocument(id: string) {
   const answer = await scene.api('GET', `/v1/jobs/${id}`);
@@ -168,7 +171,7 @@ describe('kill -9', () => {
     const before = part === 'rexec' ? 0 : scene.returns(part);
     const held: HeldProcess = await holdProcess(hold(pid!));
     // One after another: what several do at once may be written down with fewer records than a point counts.
-    const command = startJob(1);
+    const command = startJob({ concurrent: 1, seconds: 0.7 });
     try {
       expect(await held.reached(command.ended), `not reached: ${command.stderr()}`).toBe(true);
       signalProcesses('KILL', [pid!]);
@@ -187,7 +190,7 @@ describe('kill -9', () => {
 
   it.each(['dispatcher', 'worker', 'rexec'] as const)('of the %s in mid-command', async (part) => {
     const before = part === 'rexec' ? 0 : scene.returns(part);
-    const command = startJob();
+    const command = startJob(midCommand);
     await command.untilStdout(/running[^]*running/);
     signalProcesses('KILL', scene.cluster.pids(part));
     if (part !== 'rexec') await expect.poll(() => scene.returns(part), { timeout: 60_000 }).toBe(before + 1);
@@ -200,7 +203,7 @@ describe('kill -9', () => {
 
   it('of dispatcher and worker at once: the job asks for credentials, and goes on with them', async () => {
     const before = [scene.returns('dispatcher'), scene.returns('worker')] as const;
-    const command = startJob();
+    const command = startJob(midCommand);
     await command.untilStdout(/running[^]*running/);
     signalProcesses('KILL', [...scene.cluster.pids('dispatcher'), ...scene.cluster.pids('worker')]);
     await expect
