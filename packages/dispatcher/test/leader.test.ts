@@ -227,6 +227,24 @@ describe('the leader', () => {
     await second.leader.stop();
   });
 
+  it('has whoever asks a little early wait until it leads, and no longer than they like', async () => {
+    const backing = new MemoryBacking();
+    const first = await led(makeLeader({ store: backing.openHandle() }));
+    const second = makeLeader({ store: backing.openHandle(), name: 'two' });
+    await second.leader.start();
+    const { signal } = new AbortController();
+    const impatient = second.leader.soon(100, signal);
+    second.clock.advance(100);
+    await impatient;
+    expect(second.leader.term).toBeUndefined();
+    const patient = second.leader.soon(5000, signal);
+    await first.leader.stop();
+    await patient;
+    expect(second.leader.term).toBeDefined();
+    await second.leader.soon(5000, signal);
+    await second.leader.stop();
+  });
+
   it('splits what is too much for one batch', async () => {
     const backing = new MemoryBacking();
     const hosts = 4000;

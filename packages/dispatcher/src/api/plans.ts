@@ -14,6 +14,9 @@ import { firstWorker } from './first-worker.js';
 import { type Route, route } from './route.js';
 import { targetProblem, unknownHosts } from './target-problem.js';
 
+/** How long a plan waits for a dispatcher that has just started, in milliseconds. */
+const leaderWaitMs = 5000;
+
 export function planRoutes(context: ApiContext): Route[] {
   return [
     route({
@@ -36,6 +39,7 @@ export function planRoutes(context: ApiContext): Route[] {
             errors: [{ path: 'namespace', message }],
           });
         }
+        await context.leader.soon(leaderWaitMs, signal);
         const present = await context.leader.read(({ constraints }) => constraints.namespace);
         if (present.kind === 'lost') return storeUnavailable(context.leader);
         const outcome = resolveRequest(body, {

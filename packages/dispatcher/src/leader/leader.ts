@@ -55,6 +55,7 @@ export class Leader implements Service {
   #reign: Reign | undefined;
   #running: Promise<void> | undefined;
   #lastEnd: ReignEnd | undefined;
+  readonly #awaiting = new Set<() => void>();
   #announceFirst: () => void = () => undefined;
   readonly #first = new Promise<void>((resolve) => (this.#announceFirst = resolve));
 
@@ -94,6 +95,7 @@ export class Leader implements Service {
 
   stop(): Promise<void> {
     return this.#service.stop(async () => {
+      for (const arrived of [...this.#awaiting]) arrived();
       this.#reign?.end({ kind: 'stopped', detail: 'the dispatcher stops' });
       await this.#running;
       this.#announceFirst();
@@ -103,6 +105,21 @@ export class Leader implements Service {
   /** Resolves when this dispatcher leads for the first time, or stops. */
   leading(): Promise<void> {
     return this.#first;
+  }
+
+  /**
+   * Resolves once it leads, when `signal` aborts, or after `limitMs` at the latest: one that has just started leads in a
+   * moment, and whoever asks now would rather wait than ask again.
+   */
+  async soon(limitMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#reign !== undefined || this.#service.stopping || signal.aborted) return;
+    const over = new AbortController();
+    const arrived = () => over.abort();
+    this.#awaiting.add(arrived);
+    signal.addEventListener('abort', arrived, { once: true });
+    await delay(this.#options.clock, limitMs, over.signal);
+    signal.removeEventListener('abort', arrived);
+    this.#awaiting.delete(arrived);
   }
 
   /** The term while leading (L4), undefined otherwise. */
@@ -192,6 +209,7 @@ export class Leader implements Service {
           for (const observer of this.#observers) observer.taken?.(present);
           logger.info({ term: present.term, jobs: present.jobs.size }, 'leads');
           this.#announceFirst();
+          for (const arrived of [...this.#awaiting]) arrived();
         }
         for (const observer of this.#observers) observer.appended?.(batch, present);
         snapshotter.appended(batch.entries.length, present);
