@@ -11,6 +11,7 @@ export const verbs: readonly Verb[] = [
   verb('plan', 'show what a run would do, without running it', () => import('./commands/plan.js')),
   verb('jobs', 'list jobs', () => import('./commands/jobs.js')),
   verb('status', 'show where a job and its hosts stand', () => import('./commands/status.js')),
+  verb('explain', 'show what hosts of a job wait for', () => import('./commands/explain.js')),
   verb('log', 'show what the hosts of a job wrote', () => import('./commands/log.js')),
   verb('wait', 'wait for the end of a job', () => import('./commands/wait.js')),
   verb('halt', 'end a job', () => import('./commands/halt.js')),
@@ -21,7 +22,8 @@ export const verbs: readonly Verb[] = [
   verb('release', 'say that unknown hosts are well', () => import('./commands/release.js')),
   verb('ping', 'show dispatcher, store and workers', () => import('./commands/ping.js')),
   verb('targets', 'expand, fold or count hosts', () => import('./commands/targets.js')),
-  verb('ns', 'check a namespace file', () => import('./commands/ns.js')),
+  verb('hosts', 'show groups and limits of hosts', () => import('./commands/hosts.js')),
+  verb('ns', 'check, apply or show the namespace file', () => import('./commands/ns.js')),
   verb('hostkeys', 'import, list or remove known host keys', () => import('./commands/hostkeys.js')),
   verb('completion', 'print the completion script of a shell', () => import('./commands/completion.js')),
 ];

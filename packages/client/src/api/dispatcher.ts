@@ -1,10 +1,14 @@
 /** The dispatcher's API as calls with typed answers; every answer is parsed with the schema that declares it. */
 import type { IncomingMessage } from 'node:http';
 import type {
+  ApplyNamespaceRequest,
+  Explanation,
+  HostInformation,
   JobDocument,
   JobHostDocument,
   JobRequest,
   JobSpec,
+  NamespaceDocument,
   PingResponse,
   PlanResponse,
   SealedCredentials,
@@ -36,6 +40,9 @@ interface Schema<T> {
     | { success: true; data: T }
     | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } };
 }
+
+/** The namespace of jobs, the only one that a dispatcher has. */
+const namespacePath = '/v1/namespaces/default';
 
 /** Answers are documents of bounded size; streams are read by the piece. */
 const maxDocumentBytes = 256 * 1024 * 1024;
@@ -158,6 +165,41 @@ export class Dispatcher {
       },
       (schemas) => schemas.attachmentSchema,
     );
+  }
+
+  /** The version in force, with the file's text. */
+  namespace(): Promise<Result<NamespaceDocument>> {
+    return this.#call(get(namespacePath), (schemas) => schemas.namespaceSchema);
+  }
+
+  /** `ifVersion`: only if that is the version in force; 0 is none. */
+  applyNamespace(
+    request: ApplyNamespaceRequest,
+    ifVersion: number | undefined,
+  ): Promise<Result<NamespaceDocument>> {
+    return this.#call(
+      {
+        method: 'PUT',
+        path: namespacePath,
+        body: JSON.stringify(request),
+        headers: ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` },
+        timeoutMs: requestTimeoutMs,
+      },
+      (schemas) => schemas.namespaceSchema,
+    );
+  }
+
+  /** What the namespace knows about hosts; at most so many of them. */
+  hostInformation(query: { targets: string; limit: number }): Promise<Result<HostInformation>> {
+    return this.#call(
+      get(`${namespacePath}/hosts${queryText(query)}`),
+      (schemas) => schemas.hostInformationSchema,
+    );
+  }
+
+  /** What keeps hosts of the job waiting. */
+  explanation(id: string): Promise<Result<Explanation>> {
+    return this.#call(get(`/v1/jobs/${id}/explanation`), (schemas) => schemas.explanationSchema);
   }
 
   ping(): Promise<Result<PingResponse>> {

@@ -19,34 +19,60 @@ export async function checkFile(
   path: string,
   json: boolean,
 ): Promise<Result<ExitCode>> {
-  const content = await readAtMost(environment, path, maxNamespaceFileBytes + 1);
-  if (!content.ok) return content;
-  const file = path === '-' ? 'standard input' : path;
-  const checked = checkNamespace(content.value, file);
-  if (!checked.ok) {
-    const { problems } = checked;
-    if (json) {
-      const written = await printed(
-        environment,
-        jsonText({ ok: false, file, problems: problems.map(shown) }),
-      );
-      return written.ok && written.value === exitCodes.success ? success(exitCodes.usage) : written;
-    }
-    for (const problem of problems) environment.stderr.write(`${line(problem)}\n`);
-    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    return usageFailure(
-      'invalid-namespace',
-      `${neutralise(file)} has ${count}: no namespace can be made of it`,
-    );
-  }
+  const read = await readNamespaceFile(environment, path);
+  if (!read.ok) return read;
+  const { file, checked } = read.value;
+  if (!checked.ok) return reportProblems(environment, file, checked.problems, json);
   const { namespace, warnings } = checked;
   if (json)
     return printed(
       environment,
       jsonText({ ok: true, file, ...summaryOf(namespace), warnings: warnings.map(shown) }),
     );
-  for (const warning of warnings) environment.stderr.write(`warning: ${line(warning)}\n`);
+  reportWarnings(environment, warnings);
   return printed(environment, summaryText(namespace));
+}
+
+export interface NamespaceFile {
+  /** As messages name it. */
+  readonly file: string;
+  /** The file itself; what isn't UTF-8 has problems. */
+  readonly content: Uint8Array;
+  readonly checked: ReturnType<typeof checkNamespace>;
+}
+
+/** Reads and checks a file, or standard input for `-`. */
+export async function readNamespaceFile(
+  environment: Environment,
+  path: string,
+): Promise<Result<NamespaceFile>> {
+  const content = await readAtMost(environment, path, maxNamespaceFileBytes + 1);
+  if (!content.ok) return content;
+  const file = path === '-' ? 'standard input' : path;
+  return success({ file, content: content.value, checked: checkNamespace(content.value, file) });
+}
+
+/** Says what is wrong with a file; the answer is that, or exit code 2. */
+export async function reportProblems(
+  environment: Environment,
+  file: string,
+  problems: readonly NamespaceFileProblem[],
+  json: boolean,
+): Promise<Result<ExitCode>> {
+  if (json) {
+    const written = await printed(environment, jsonText({ ok: false, file, problems: problems.map(shown) }));
+    return written.ok && written.value === exitCodes.success ? success(exitCodes.usage) : written;
+  }
+  for (const problem of problems) environment.stderr.write(`${line(problem)}\n`);
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  return usageFailure(
+    'invalid-namespace',
+    `${neutralise(file)} has ${count}: no namespace can be made of it`,
+  );
+}
+
+export function reportWarnings(environment: Environment, warnings: readonly NamespaceFileProblem[]): void {
+  for (const warning of warnings) environment.stderr.write(`warning: ${line(warning)}\n`);
 }
 
 /** The first bytes of a file, or of standard input; a file that never ends is no danger. */

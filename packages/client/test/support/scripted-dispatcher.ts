@@ -125,7 +125,7 @@ export class ScriptedDispatcher {
   }
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (message.method === 'PUT') {
+    if (message.method === 'PUT' && message.url!.startsWith('/v1/attachments/')) {
       this.#note(message, '');
       return this.attachments.put(message, response);
     }

@@ -1,0 +1,30 @@
+/** `pogo ns show`: the file that is in force, byte for byte, or its slots and how much of each is in use. */
+import type { Environment } from '../environment.js';
+import { type ExitCode, exitCodes, failed, type Result } from '../failure.js';
+import { neutralise } from '../render/escape.js';
+import { slotTable } from '../render/namespace-text.js';
+import { printed } from './printed.js';
+import { withDispatcher } from './session.js';
+
+export function showNamespace(
+  environment: Environment,
+  options: { readonly slots: boolean; readonly json: boolean },
+): Promise<Result<ExitCode>> {
+  return withDispatcher(environment, async ({ dispatcher }) => {
+    const shown = await dispatcher.namespace();
+    if (!shown.ok) return shown;
+    const { version, text, slots } = shown.value;
+    if (options.json) return printed(environment, `${JSON.stringify(shown.value, undefined, 2)}\n`);
+    if (version === 0 || text === undefined) {
+      return failed({
+        code: 'no-namespace-file',
+        message: `no namespace file was applied at ${dispatcher.url} yet: \`pogo ns apply FILE\` applies one`,
+        exitCode: exitCodes.error,
+      });
+    }
+    if (!options.slots)
+      return printed(environment, environment.stdout.isTTY === true ? neutralise(text) : text);
+    if (slots.length === 0) environment.stderr.write(`version ${version} has no limits\n`);
+    return printed(environment, slotTable(slots));
+  });
+}

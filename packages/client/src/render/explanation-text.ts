@@ -1,0 +1,62 @@
+/** What hosts of a job wait for, in sentences. Pure. */
+import type { Explanation, JobDocument, ObstacleDocument } from '@pogo/protocol';
+import { neutralise } from './escape.js';
+import { credentialsAdvice } from './job-advice.js';
+import { countsText } from './summary.js';
+
+/**
+ * A line about the job, then a paragraph for each group of hosts that wait for the same: what they wait for first, and
+ * indented below it what they wait for besides.
+ */
+export function explanationText(
+  job: Pick<JobDocument, 'hosts' | 'counts'>,
+  { job: id, state, waiting }: Explanation,
+): string {
+  const lines = [`${id} ${state}  ${countsText(job.hosts, job.counts)}`];
+  if (waiting.length === 0) lines.push('none of its hosts waits for anything');
+  for (const { hosts, count, obstacles } of waiting) {
+    const who = count === 1 ? `${hosts} waits` : `${hosts} (${count}) wait`;
+    obstacles.forEach((obstacle, index) =>
+      lines.push(`${index === 0 ? who : '  and'} ${obstacleText(obstacle)}`),
+    );
+  }
+  if (state === 'needs-credentials') lines.push(credentialsAdvice(id));
+  return `${lines.map(neutralise).join('\n')}\n`;
+}
+
+/** What comes behind `web1 waits`. */
+function obstacleText(obstacle: ObstacleDocument): string {
+  switch (obstacle.kind) {
+    case 'own-cap': {
+      const { concurrent, disturbed } = obstacle;
+      return `for room in the job's own limit: ${disturbed} of ${concurrent} in use`;
+    }
+    case 'slot': {
+      const { slot, use, limit, holders } = obstacle;
+      const by = holders.length === 0 ? '' : `, by ${holders.map(holderText).join(', ')}`;
+      return `for room in ${slot}: ${use} of ${limit} in use${by}`;
+    }
+    case 'stage': {
+      const { stage, pending, failed } = obstacle;
+      const which =
+        pending === 1
+          ? `1 host of ${stage} that is not done`
+          : `${pending} hosts of ${stage} that are not done`;
+      return `for ${which}${failed === 0 ? '' : pending === 1 ? ': it failed' : `, ${failed} of them failed`}`;
+    }
+    case 'busy':
+      return `until ${obstacle.jobs.join(', ')} ${obstacle.jobs.length === 1 ? 'is' : 'are'} done there, or known to be`;
+    case 'job-state':
+      return `for the job, which is ${obstacle.state}`;
+    case 'worker':
+      return 'for a worker with room';
+  }
+}
+
+function holderText({ job, running, notWell }: { job: string; running: number; notWell: number }): string {
+  const counts = [
+    ...(running > 0 ? [`${running} running`] : []),
+    ...(notWell > 0 ? [`${notWell} not well`] : []),
+  ];
+  return `${job} (${counts.join(', ')})`;
+}
