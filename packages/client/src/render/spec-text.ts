@@ -40,11 +40,21 @@ export function specText({ spec, digest, recipients }: JobSpec, colors: Colors):
 const commandNames = { argv: 'command', shell: 'shell string', script: 'script' } as const;
 
 /** What runs. */
-export function jobRows({ command, retries }: ResolvedSpec): Row[] {
+export function jobRows({
+  command,
+  retries,
+  unconstrained,
+  allowUnknown,
+  onPredecessorFailure,
+}: ResolvedSpec): Row[] {
   const rows: Row[] = [[commandNames[command.kind], commandText(command)]];
   if (command.kind === 'script') rows.push(['', `${command.bytes} bytes, sha256 ${command.sha256}`]);
   if (retries !== undefined)
     rows.push(['again', `where it exits non-zero, up to ${retries} time${retries === 1 ? '' : 's'}`]);
+  if (unconstrained === true) rows.push(['limits', "those of the namespace don't hold it back"]);
+  if (allowUnknown === true) rows.push(['unknown', "hosts that the namespace doesn't know are taken"]);
+  if (onPredecessorFailure !== undefined)
+    rows.push(['sequence', 'later steps go on where an earlier one failed']);
   return rows;
 }
 

@@ -1,5 +1,5 @@
 /** Options that say what a job is: shared by `pogo run` and `pogo plan`. */
-import { flag, many, one, text } from '../command-line/option.js';
+import { flag, many, one, oneOf, text } from '../command-line/option.js';
 import { settingOption } from '../configuration/setting-option.js';
 import { viewOptions } from './attach-options.js';
 import { credentialOptions } from './credential-options.js';
@@ -76,6 +76,19 @@ export const jobOptions = {
   ),
   ...credentialOptions,
   namespace: settingOption('--ns, --namespace', 'namespace', 'NAME', 'namespace of the job (default)'),
+  unconstrained: flag(
+    '--unconstrained',
+    "start regardless of the namespace's limits and sequences; the hosts count for other jobs all the same",
+  ),
+  allowUnknown: flag(
+    '--allow-unknown',
+    "take hosts that the namespace doesn't know, which no limit protects",
+  ),
+  onPredecessorFailure: one(
+    '--on-predecessor-failure',
+    'what hosts of a later step do where one of an earlier step failed: block (default) or continue',
+    { argument: 'WHAT', parse: oneOf(['block', 'continue']), completes: ['block', 'continue'] },
+  ),
   shell: flag('--shell', 'the command is a shell string, read by /bin/sh on the host'),
   argv: flag('--argv', 'the command is a program with arguments, read by no shell'),
   ...viewOptions,

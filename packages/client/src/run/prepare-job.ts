@@ -113,6 +113,7 @@ export async function describeJob(
       commandMs: configuration.get('timeout', options.timeout) ?? defaults.timeoutMs,
     },
     ...accounts.value,
+    ...namespaceConsent(options),
     environment: {},
     limits: {
       concurrent: configuration.get('concurrent', options.concurrent) ?? null,
@@ -170,6 +171,19 @@ function hostAccounts(
     ...(forwardAgent && { forwardAgent }),
     ...(retries > 0 && { retries }),
   });
+}
+
+/** What of its namespace's rules the job is to pass over; what isn't said is absent. */
+function namespaceConsent({
+  unconstrained,
+  allowUnknown,
+  onPredecessorFailure,
+}: JobOptions): Pick<JobRequest, 'unconstrained' | 'allowUnknown' | 'onPredecessorFailure'> {
+  return {
+    ...(unconstrained === true && { unconstrained }),
+    ...(allowUnknown === true && { allowUnknown }),
+    ...(onPredecessorFailure === 'continue' && { onPredecessorFailure }),
+  };
 }
 
 /** Only the parts that can be large. */
