@@ -127,9 +127,9 @@ export class Leader implements Service {
     return this.#reign?.term;
   }
 
-  /** Why the last reign ended. */
+  /** Why the last reign ended; whoever is told that it has may ask at once. */
   get lastEnd(): ReignEnd | undefined {
-    return this.#lastEnd;
+    return this.#reign?.ended ?? this.#lastEnd;
   }
 
   /** Log time while leading, in milliseconds. */

@@ -93,6 +93,11 @@ export class Reign {
     return this.#state.term;
   }
 
+  /** Why it is over; undefined while it isn't. */
+  get ended(): ReignEnd | undefined {
+    return this.#ended;
+  }
+
   /** Log time in milliseconds (T1). */
   nowMs(): number {
     return this.#now.nowMs();
