@@ -44,6 +44,20 @@ describe.concurrent.each(interpreters)('under %s', (name) => {
     expect(leftBehind).toEqual([]);
   });
 
+  it('a try that ends before its actor can hear is followed by another all the same', async () => {
+    const { stdout, ended } = await runOnHost({
+      launch,
+      home: newHome(),
+      claim: claimOf(newLockKey()),
+      retries: 1,
+      // The actor begins to listen late.
+      rewrite: { from: /(?=trap '\w+=3 \w+=1' USR1)/g, to: 'sleep 0.3\n' },
+      command: shell('echo "try $POGO_TRY"; [ $POGO_TRY = 2 ]'),
+    });
+    expect(stdout.toString()).toBe('try 1\ntry 2\n');
+    expect(ended?.exit).toMatchObject({ kind: 'exited', exitCode: 0 });
+  });
+
   it.each([126, 127])('status %i is not tried again', async (status) => {
     const { stdout, ended } = await runOnHost({
       launch,

@@ -30,7 +30,8 @@ _persist() {
     export POGO_TRY=$_try
     _run "$@"
     case $_pipe/$_verdict in
-      /0) _again $_status ;;
+      # An actor that the command's end reached before it could hear has died of USR2: the main shell decides in its place.
+      /0 | *40 | *68) _again $_status ;;
       */64) ;;
       *) false ;;
     esac
