@@ -63,7 +63,7 @@ describe('a limit', () => {
 
   it('is passed over by --unconstrained: the record of the hosts would have shown it', async () => {
     const script = noting('lifted', waitFor('lifted-gate'));
-    const command = hosts.start(frontends, ['--unconstrained'], script);
+    const command = hosts.start('@frontend', ['--unconstrained'], script);
     await expect.poll(() => hosts.lines('lifted').length, { timeout: 60_000 }).toBe(8);
     hosts.open('lifted-gate');
     expect((await command.ended).exitCode, command.stderr()).toBe(0);

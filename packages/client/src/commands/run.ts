@@ -13,6 +13,7 @@ import { Writer } from '../render/writer.js';
 import { attachOptions, checkOutputModes } from '../run/attach-options.js';
 import { jobOptions } from '../run/job-options.js';
 import { RunOutput } from '../run/run-output.js';
+import { loadNamespace } from '../targets/namespace-groups.js';
 import { type DescribedJob, describeJob, jobContext, type JobContext } from '../run/prepare-job.js';
 import { SubmittedJobs } from '../run/submitted-jobs.js';
 import { submitJob } from '../run/submit-job.js';
@@ -44,6 +45,7 @@ export default command({
     'pogo run -h db1 --detach -- apt-get -y upgrade',
     "pogo run -h 'web[1-40].east' --run-as root --retry 2 -f ./upgrade.sh -- --quick",
     "pogo run -h 'web[1-40].east' --diff -- cat /etc/resolv.conf",
+    "pogo run -h '@frontend&@coast:east' -- systemctl reload nginx",
   ],
   options,
   async run({ environment, options, operands }) {
@@ -60,7 +62,9 @@ export default command({
     const dispatcher = access.ok ? new Dispatcher(access.value) : undefined;
     dispatcher?.warm();
     try {
-      const job = await describeJob(context.value, options, operands);
+      const job = await describeJob(context.value, options, operands, async () =>
+        access.ok ? loadNamespace(dispatcher!) : access,
+      );
       if (!job.ok) return job;
       if (!access.ok) return access;
       return await runJob({

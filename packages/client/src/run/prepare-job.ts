@@ -10,6 +10,7 @@ import type { Environment } from '../environment.js';
 import { type Result, success, usageFailure } from '../failure.js';
 import { collectHostKeys } from '../host-keys/collect-host-keys.js';
 import { readScriptFile, scriptCommand, type ScriptFile } from '../script/script-file.js';
+import type { LoadNamespace } from '../targets/namespace-groups.js';
 import { canonicalTargets, expressionOf, readTargets } from '../targets/targets.js';
 import { commandOf } from './command-operands.js';
 import { contradiction } from './contradiction.js';
@@ -57,11 +58,16 @@ const defaults = {
 /** Bytes of a request's host list and keys that the dispatcher takes; the whole has little else. */
 const maxRequestBytes = 32 * 1024 * 1024;
 
-/** Everything that the dispatcher needs for a plan, read and checked; nobody is asked for anything. */
+/**
+ * Everything that the dispatcher needs for a plan, read and checked; nobody is asked for anything.
+ *
+ * @param namespace asked when the targets have groups
+ */
 export async function describeJob(
   context: JobContext,
   options: JobOptions,
   operands: readonly string[],
+  namespace?: LoadNamespace,
 ): Promise<Result<DescribedJob>> {
   const { environment, configuration, layout } = context;
   const command = await jobCommand(options, operands);
@@ -79,7 +85,8 @@ export async function describeJob(
       'no hosts were given: name them with -h EXPR or -H FILE, before the command',
     );
   }
-  const read = await readTargets({ expressions: hosts, hostFiles, excluded: exclude }, environment);
+  const wanted = { expressions: hosts, hostFiles, excluded: exclude };
+  const read = await readTargets(wanted, environment, namespace);
   if (!read.ok) return read;
   if (read.value.length === 0)
     return usageFailure('no-targets', 'the hosts that were given come to none: see `pogo targets EXPR`');

@@ -3,16 +3,20 @@ import { readFile } from 'node:fs/promises';
 import {
   excludeTargets,
   expandTargets,
+  type ExpandedTargets,
   explainTargetError,
   filesNeeded,
   foldTargets,
+  hostKey,
   parseTargets,
   type Target,
+  type TargetExpression,
   targetLines,
 } from '@pogo/core';
 import type { Environment } from '../environment.js';
 import { type Result, success, usageFailure } from '../failure.js';
 import { systemErrorText } from '../system-error.js';
+import { type LoadNamespace, NamespaceGroups } from './namespace-groups.js';
 
 export interface TargetOptions {
   readonly expressions: readonly string[];
@@ -21,16 +25,36 @@ export interface TargetOptions {
   readonly excluded: readonly string[];
 }
 
-/** The targets that are asked for, in order, each host once. */
+/**
+ * The targets that are asked for, in order, each host once.
+ *
+ * @param load gives the namespace for groups and wildcards over its hosts; without it there are none
+ */
 export async function readTargets(
   { expressions, hostFiles, excluded }: TargetOptions,
   environment: Environment,
+  load?: LoadNamespace,
 ): Promise<Result<readonly Target[]>> {
-  const reader = new HostFileReader(environment);
-  const wanted = await expand([...expressions, ...hostFiles.map(fileOperand)], reader);
-  if (!wanted.ok || excluded.length === 0) return wanted;
-  const without = await expand(excluded, reader);
-  return without.ok ? success(excludeTargets(wanted.value, without.value)) : without;
+  const namespace = new NamespaceGroups(load);
+  const sources = { files: new HostFileReader(environment), namespace };
+  const wanted = await expand([...expressions, ...hostFiles.map(fileOperand)], sources);
+  if (!wanted.ok) return wanted;
+  const without = excluded.length === 0 ? success([]) : await expand(excluded, sources);
+  if (!without.ok) return without;
+  return success(excludeTargets(ownNames(wanted.value, namespace), ownNames(without.value, namespace)));
+}
+
+/** Hosts by the names that the namespace has for them, each once (S6), if it was needed at all. */
+function ownNames(targets: readonly Target[], { loaded }: NamespaceGroups): Target[] {
+  if (loaded === undefined) return [...targets];
+  const { namespace } = loaded;
+  const byKey = new Map<string, Target>();
+  for (const target of targets) {
+    const member = namespace.memberOf(target.host);
+    const host = member === undefined ? target.host : namespace.hosts[member]!;
+    if (!byKey.has(hostKey(host))) byKey.set(hostKey(host), { ...target, host });
+  }
+  return [...byKey.values()];
 }
 
 /** Targets as the canonical list of `user@host:port` that jobs have: the job's account and port where none is named. */
@@ -51,28 +75,48 @@ function fileOperand(path: string): string {
 }
 
 /** The union of several expressions; each is parsed on its own, so that an error points into what was typed. */
-async function expand(
-  expressions: readonly string[],
-  reader: HostFileReader,
-): Promise<Result<readonly Target[]>> {
+async function expand(expressions: readonly string[], sources: Sources): Promise<Result<readonly Target[]>> {
   for (const expression of expressions) {
     const parsed = parseTargets(expression);
     if (!parsed.ok) return targetFailure(expression, parsed.error);
     for (const path of filesNeeded(parsed.expression)) {
-      const read = await reader.read(path);
+      const read = await sources.files.read(path);
       if (!read.ok) return read;
     }
     if (expressions.length > 1) {
-      const alone = expandTargets(parsed.expression, reader.sources);
-      if (!alone.ok) return targetFailure(expression, alone.error);
+      const alone = await expandWith(parsed.expression, sources);
+      if (!alone.ok) return alone;
+      if (!alone.value.ok) return targetFailure(expression, alone.value.error);
     }
   }
   const all = expressions.join(' ');
   const parsed = parseTargets(all);
   if (!parsed.ok) return targetFailure(all, parsed.error);
-  const expanded = expandTargets(parsed.expression, reader.sources);
-  return expanded.ok ? success(expanded.targets) : targetFailure(all, expanded.error);
+  const expanded = await expandWith(parsed.expression, sources);
+  if (!expanded.ok) return expanded;
+  return expanded.value.ok ? success(expanded.value.targets) : targetFailure(all, expanded.value.error);
 }
+
+interface Sources {
+  readonly files: HostFileReader;
+  readonly namespace: NamespaceGroups;
+}
+
+/** Expands without the namespace where that will do, since to ask for it costs a request. */
+async function expandWith(
+  expression: TargetExpression,
+  { files, namespace }: Sources,
+): Promise<Result<ExpandedTargets>> {
+  const expanded = () => expandTargets(expression, { ...files.sources, groups: namespace.groups });
+  const first = expanded();
+  if (first.ok || !needsNamespace.includes(first.error.code)) return success(first);
+  const loaded = await namespace.load();
+  if (!loaded.ok) return loaded;
+  return success(loaded.value ? expanded() : first);
+}
+
+/** What an expression is refused for that only a namespace can make sense of. */
+const needsNamespace: readonly string[] = ['unknown-group', 'no-match'];
 
 function targetFailure(expression: string, error: Parameters<typeof explainTargetError>[1]): Result<never> {
   return usageFailure(

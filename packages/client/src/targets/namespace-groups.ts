@@ -1,0 +1,58 @@
+/** Groups and known hosts of the dispatcher's namespace, for target expressions; asked for only when one needs them. */
+import type { GroupSource, Namespace } from '@pogo/core';
+import type { Dispatcher } from '../api/dispatcher.js';
+import { exitCodes, failed, type Result, success } from '../failure.js';
+
+export interface LoadedNamespace {
+  readonly version: number;
+  readonly namespace: Namespace;
+}
+
+/** The namespace in force; undefined when none was ever applied. */
+export type LoadNamespace = () => Promise<Result<LoadedNamespace | undefined>>;
+
+/** Reads the file that is in force, and compiles it here, by the same rules. */
+export async function loadNamespace(dispatcher: Dispatcher): Promise<Result<LoadedNamespace | undefined>> {
+  const shown = await dispatcher.namespace();
+  if (!shown.ok) return shown;
+  const { version, text } = shown.value;
+  if (text === undefined) return success(undefined);
+  const { checkNamespace } = await import('@pogo/protocol');
+  const checked = checkNamespace(text, 'the namespace in force');
+  if (checked.ok) return success({ version, namespace: checked.namespace });
+  return failed({
+    code: 'namespace-unreadable',
+    message: `version ${version} of the dispatcher's namespace can't be read here, so its groups aren't known (${checked.problems[0]!.message}): install the same release on both, or name the hosts themselves`,
+    exitCode: exitCodes.error,
+  });
+}
+
+/** A namespace that is loaded once, when it is needed first. */
+export class NamespaceGroups {
+  readonly #load: LoadNamespace | undefined;
+  #loaded: LoadedNamespace | undefined;
+  #isAsked = false;
+
+  constructor(load: LoadNamespace | undefined) {
+    this.#load = load;
+  }
+
+  /** Once loaded. */
+  get loaded(): LoadedNamespace | undefined {
+    return this.#loaded;
+  }
+
+  get groups(): GroupSource | undefined {
+    return this.#loaded?.namespace.groups;
+  }
+
+  /** Loads it, unless that was done; resolves to whether there is anything new to expand with. */
+  async load(): Promise<Result<boolean>> {
+    if (this.#isAsked || this.#load === undefined) return success(false);
+    this.#isAsked = true;
+    const loaded = await this.#load();
+    if (!loaded.ok) return loaded;
+    this.#loaded = loaded.value;
+    return success(loaded.value !== undefined);
+  }
+}
