@@ -1,9 +1,5 @@
-import { Dispatcher } from '../api/dispatcher.js';
-import { readAccess } from '../api/profile.js';
 import { command } from '../command-line/command.js';
-import { stateHome } from '../configuration/locations.js';
 import { plannedMethods } from '../credentials/auth-methods.js';
-import type { Environment } from '../environment.js';
 import type { ExitCode, Result } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
 import { planText } from '../render/plan-text.js';
@@ -11,7 +7,7 @@ import { describeJob, jobContext, type JobContext, type JobOptions } from '../ru
 import { jobOptions } from '../run/job-options.js';
 import { verifyPlan } from '../run/verify-spec.js';
 import { printed } from './printed.js';
-import { type LoadedNamespace, loadNamespace } from '../targets/namespace-groups.js';
+import { loadNamespace } from '../targets/namespace-groups.js';
 import { withDispatcher } from './session.js';
 
 export default command({
@@ -39,7 +35,9 @@ export async function showPlan(
   operands: readonly string[],
 ): Promise<Result<ExitCode>> {
   const { environment, configuration } = context;
-  const job = await describeJob(context, options, operands, () => namespaceInForce(environment));
+  const job = await describeJob(context, options, operands, () =>
+    withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher)),
+  );
   if (!job.ok) return job;
   const { request, targets, sources } = job.value;
   return withDispatcher(environment, async ({ dispatcher }) => {
@@ -58,17 +56,4 @@ export async function showPlan(
       planText(plan.value, colorsFor(environment.stdout, color, environment.variables)),
     );
   });
-}
-
-async function namespaceInForce(environment: Environment): Promise<Result<LoadedNamespace | undefined>> {
-  const layout = stateHome(environment);
-  if (!layout.ok) return layout;
-  const access = await readAccess(layout.value);
-  if (!access.ok) return access;
-  const dispatcher = new Dispatcher(access.value);
-  try {
-    return await loadNamespace(dispatcher);
-  } finally {
-    dispatcher.close();
-  }
 }

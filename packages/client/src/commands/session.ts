@@ -14,10 +14,10 @@ export interface Session {
 }
 
 /** Reads the profile, and calls `use` with the dispatcher, whose connections are closed afterwards. */
-export async function withDispatcher(
+export async function withDispatcher<T = ExitCode>(
   environment: Environment,
-  use: (session: Session) => Promise<Result<ExitCode>>,
-): Promise<Result<ExitCode>> {
+  use: (session: Session) => Promise<Result<T>>,
+): Promise<Result<T>> {
   const layout = stateHome(environment);
   if (!layout.ok) return layout;
   const access = await readAccess(layout.value);
