@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { createAccount, createKey, startSshd } from '@pogo/testkit';
 import { contenders, type Field, paths, sshConfigText } from './contenders.js';
-import { cpuSeconds } from './process-tree.js';
+import { clusterCpuSeconds, cpuSeconds } from './process-tree.js';
 import { reportText, type Row } from './report.js';
 import { peakMemoryBytes, timedRun } from './timed-run.js';
 
@@ -136,8 +136,19 @@ try {
           continue;
         }
         const before = contender.cluster ? cpuSeconds(cluster.pid) : 0;
+        const partsBefore = clusterCpuSeconds(cluster.pid);
         const figures = await timedRun(argv, environment);
-        if (contender.cluster) figures.cpuSeconds += cpuSeconds(cluster.pid) - before;
+        if (contender.cluster) {
+          const client = figures.cpuSeconds;
+          const parts = clusterCpuSeconds(cluster.pid);
+          figures.cpuSeconds += cpuSeconds(cluster.pid) - before;
+          figures.parts = {
+            client,
+            dispatcher: parts.dispatcher - partsBefore.dispatcher,
+            worker: parts.worker - partsBefore.worker,
+            rexec: parts.rexec - partsBefore.rexec,
+          };
+        }
         const hellos = figures.stdout.split('hello').length - 1;
         if (figures.exitCode !== 0 || (contender.name !== 'ssh' && hellos !== count)) {
           broken = true;

@@ -40,6 +40,43 @@ export function cpuSeconds(root: number): number {
   return ticks / ticksPerSecond;
 }
 
+/** CPU seconds so far of what `pogo up` runs, by part. An ended rexec's time is with the worker that waited for it. */
+export function clusterCpuSeconds(root: number): Record<'dispatcher' | 'worker' | 'rexec', number> {
+  const seconds = { dispatcher: 0, worker: 0, rexec: 0 };
+  for (const pid of treeOf(root)) {
+    const part = partOf(pid);
+    const fields = statFields(pid);
+    if (part === undefined || fields === undefined) continue;
+    const [user, system, childrenUser, childrenSystem] = [11, 12, 13, 14].map((field) =>
+      Number(fields[field]),
+    );
+    seconds[part] += (user! + system!) / ticksPerSecond;
+    if (part === 'worker') seconds.rexec += (childrenUser! + childrenSystem!) / ticksPerSecond;
+  }
+  return seconds;
+}
+
+function partOf(pid: number): 'dispatcher' | 'worker' | 'rexec' | undefined {
+  try {
+    const found = /pogo-(dispatcher|worker|rexec)\.js/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    return found?.[1] as 'dispatcher' | 'worker' | 'rexec' | undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds that all cores together were busy so far, and idle (waiting for disks included). */
+export function machineSeconds(): { busy: number; idle: number } {
+  const line = /^cpu\s+(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '';
+  const [user = 0, nice = 0, system = 0, idle = 0, disk = 0, interrupts = 0, soft = 0] = line
+    .split(/\s+/)
+    .map(Number);
+  return {
+    busy: (user + nice + system + interrupts + soft) / ticksPerSecond,
+    idle: (idle + disk) / ticksPerSecond,
+  };
+}
+
 /** Summed PSS of the trees in bytes: memory shared between processes counts once. */
 export function pssBytes(roots: readonly number[]): number {
   let kilobytes = 0;

@@ -12,13 +12,17 @@ export interface Row {
 const seconds = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(1));
 const wall = (row: Row) => median(row.rounds.map((round) => round.wallSeconds));
 const cpu = (row: Row) => median(row.rounds.map((round) => round.cpuSeconds));
+/** CPU time of everything else on the machine meanwhile: nearly all of it is the hosts'. */
+const hostsCpu = (row: Row) =>
+  median(row.rounds.map((round) => Math.max(0, round.machine.busy - round.cpuSeconds)));
+const idle = (row: Row) => median(row.rounds.map((round) => round.machine.idle));
 
 export function reportText(rows: readonly Row[], machine: string): string {
   const lines = [
     machine,
     '',
-    '| hosts | tool | key exchange | wall s (min–max) | wall ÷ bare loop | CPU s | peak PSS MB | rounds |',
-    '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |',
+    "| hosts | tool | key exchange | wall s (min–max) | wall ÷ bare loop | CPU s | hosts' CPU s | idle s | peak PSS MB | rounds |",
+    '| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
   ];
   for (const row of rows) {
     const bare = rows.find((other) => other.hosts === row.hosts && other.name === 'bare ssh2 loop');
@@ -31,12 +35,40 @@ export function reportText(rows: readonly Row[], machine: string): string {
         `${seconds(wall(row))} (${seconds(Math.min(...walls))}–${seconds(Math.max(...walls))})`,
         bare ? (wall(row) / wall(bare)).toFixed(2) : '',
         seconds(cpu(row)),
+        seconds(hostsCpu(row)),
+        seconds(idle(row)),
         row.peakBytes === undefined ? '' : Math.round(row.peakBytes / 1e6),
         row.rounds.length,
       ].join(' | ')} |`,
     );
   }
-  return `${lines.join('\n')}\n\n${aims(rows).join('\n')}\n`;
+  return `${[lines, profile(rows), aims(rows)].map((part) => part.join('\n')).join('\n\n')}\n`;
+}
+
+/** Where the CPU time of `pogo run` goes, beside what the bare loop takes. */
+function profile(rows: readonly Row[]): string[] {
+  const lines = [
+    '| hosts | client | dispatcher | worker | rexec | hosts | bare loop | its hosts |',
+    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+  ];
+  for (const row of rows.filter(({ name }) => name === 'pogo run')) {
+    const part = (name: 'client' | 'dispatcher' | 'worker' | 'rexec') =>
+      seconds(median(row.rounds.map(({ parts }) => parts?.[name] ?? 0)));
+    const bare = find(rows, row.hosts, 'bare ssh2 loop');
+    lines.push(
+      `| ${[
+        row.hosts,
+        ...(['client', 'dispatcher', 'worker', 'rexec'] as const).map(part),
+        seconds(hostsCpu(row)),
+        ...(bare ? [seconds(cpu(bare)), seconds(hostsCpu(bare))] : ['', '']),
+      ].join(' | ')} |`,
+    );
+  }
+  return [
+    'CPU seconds by part (medians; a second `rexec`, the clean spare, is started within each run):',
+    '',
+    ...lines,
+  ];
 }
 
 function find(rows: readonly Row[], hosts: number, name: string, keyExchange = 'same'): Row | undefined {

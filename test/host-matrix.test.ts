@@ -71,6 +71,12 @@ beforeAll(async () => {
   ];
   // Some shells make directories of their own when an account logs in for the first time.
   await scene.run(['run', ...login, '--', 'true']);
+  // A host may take its time to leave: what is compared later begins with accounts that run nothing.
+  const processes = () =>
+    Object.values(footprints())
+      .flat()
+      .filter((line) => line.startsWith('process '));
+  await expect.poll(processes, { timeout: cleanWithinMs, interval: 250 }).toEqual([]);
 });
 
 afterAll(async () => {

@@ -18,6 +18,7 @@ import { JobRexec, type RexecSettings } from './job-rexec.js';
 import { JobScript } from './job-script.js';
 import type { JobSpool } from './job-spool.js';
 import type { FinalReport, Journal } from './journal/journal.js';
+import { deniedReport, unknownReport } from './local-reports.js';
 import type { Log } from './log.js';
 import type { Outbox } from './outbox.js';
 import { Questions, type SettledAttempt } from './questions.js';
@@ -324,17 +325,8 @@ export class JobRunner implements Claimant {
     void this.#ends.refuse(attempts, reason);
   }
 
-  /** There is no script to send: nothing is dialled. */
   #deny(attempts: readonly Attempt[]): void {
-    const message = this.#script.failure;
-    const outcome = { state: 'denied', reason: 'attachment-unavailable', message } as const;
-    const denied = attempts.map(({ host, attempt }): FinalReport => ({
-      event: 'finished',
-      job: this.job,
-      host,
-      attempt,
-      outcome,
-    }));
+    const denied = attempts.map((attempt) => deniedReport(this.job, attempt, this.#script.failure));
     this.#settle(denied, undefined);
   }
 
@@ -357,7 +349,7 @@ export class JobRunner implements Claimant {
     if (!rexec.isReady) this.#queue.unshift(...lost);
     else if (lost.length > 0) {
       this.#questions.askAboutLost(
-        lost.map((subject) => ({ subject, otherwise: this.#unknown(subject, end) })),
+        lost.map((subject) => ({ subject, otherwise: unknownReport(this.job, subject, end) })),
       );
     }
     this.#distributeQuestions();
@@ -373,12 +365,6 @@ export class JobRunner implements Claimant {
     if (this.#script.state === 'coming') return;
     if (this.#rexec.ensure() === undefined) this.#questions.giveUp(this.#rexec.refusal);
     else this.#options.slots.distribute();
-  }
-
-  #unknown({ host, attempt }: Attempt, end: RexecEnd): FinalReport {
-    const message = `The process on the worker that ran the command ${end.description}.`;
-    const outcome = { state: 'unknown', reason: 'rexec-lost', message } as const;
-    return { event: 'finished', job: this.job, host, attempt, outcome };
   }
 
   async #endWithin(limitMs: number, rexec: Rexec): Promise<void> {

@@ -73,9 +73,7 @@ export class WorkerLinks implements LogObserver {
   readonly #reports: ReportDesk;
   readonly #loss: WorkerLoss;
   readonly #delivery: OrderDelivery;
-  /** Hellos that wait for leadership. */
-  readonly #awaiting = new Set<() => void>();
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: WorkerLinksOptions) {
     this.#options = options;
@@ -131,7 +129,6 @@ export class WorkerLinks implements LogObserver {
   }
 
   taken(state: ClusterState): void {
-    for (const done of [...this.#awaiting]) done();
     this.#loss.noteAbsent(state);
   }
 
@@ -147,8 +144,7 @@ export class WorkerLinks implements LogObserver {
   }
 
   stop(): void {
-    this.#stopped = true;
-    for (const done of [...this.#awaiting]) done();
+    this.#stopping.abort();
     this.#loss.stop();
     this.lost();
     this.#options.registry.stop();
@@ -215,7 +211,7 @@ export class WorkerLinks implements LogObserver {
     });
     if (!check.ok) throw new MethodError('sealing-certificate', check.message);
 
-    await this.#leading();
+    await leader.soon(helloWaitMs, this.#stopping.signal);
     const present = registry.get(name);
     if (present?.session !== undefined && present.journal !== hello.journal) {
       // To take it in would give up every attempt of the one that works.
@@ -237,7 +233,7 @@ export class WorkerLinks implements LogObserver {
         wanted: keeper.wanted(state, name, check.recipient.kid, hello.credentials),
       },
     }));
-    if (outcome.kind === 'lost' || this.#stopped) throw notLeading;
+    if (outcome.kind === 'lost' || this.#stopping.signal.aborted) throw notLeading;
     const record = registry.greet(name, hello, check.recipient);
     // What it holds was opened there, whoever led then.
     for (const { job } of hello.held) record.incarnation.opened.add(job);
@@ -252,21 +248,6 @@ export class WorkerLinks implements LogObserver {
     // The worker learns the term from the answer, so that comes first.
     clock.setTimer(0, () => void this.#begin(record, session, hello));
     return { session, result: { dispatcher: this.#options.name, version: productVersion, term, wanted } };
-  }
-
-  /** A dispatcher that has just started leads in a moment: better than having the worker wait before it dials again. */
-  async #leading(): Promise<void> {
-    const { leader, clock } = this.#options;
-    if (leader.term !== undefined || this.#stopped) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        timer.cancel();
-        this.#awaiting.delete(done);
-        resolve();
-      };
-      const timer = clock.setTimer(helloWaitMs, done);
-      this.#awaiting.add(done);
-    });
   }
 
   #session(peer: Peer, incarnation: Incarnation, term: number): WorkerSession {
@@ -287,7 +268,7 @@ export class WorkerLinks implements LogObserver {
     const { leader, registry } = this.#options;
     const current = await leader.read((state) => catchUp(state, record, hello));
     if (!this.#peers.has(session.peer)) this.#disconnected(session);
-    if (current.kind === 'lost' || this.#stopped || !this.#peers.has(session.peer)) return;
+    if (current.kind === 'lost' || this.#stopping.signal.aborted || !this.#peers.has(session.peer)) return;
     const { term, missing, asked, halted, over } = current.answer;
     this.#delivery.forget(record.name);
     // It may have been taken anew since the greeting was answered.
