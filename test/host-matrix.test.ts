@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostState, ReasonCode } from '@pogo/core';
 import { type Account, type Key, processTable, signalProcesses, type Sshd } from '@pogo/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BusyboxRoot, createBusyboxRoot } from './support/busybox-root.js';
 import { footprintOf } from './support/footprint.js';
 import { follow } from './support/running-command.js';
@@ -76,7 +76,7 @@ beforeAll(async () => {
     Object.values(footprints())
       .flat()
       .filter((line) => line.startsWith('process '));
-  await expect.poll(processes, { timeout: cleanWithinMs, interval: 250 }).toEqual([]);
+  await vi.waitFor(() => expect(processes()).toEqual([]), { timeout: cleanWithinMs, interval: 250 });
 });
 
 afterAll(async () => {
