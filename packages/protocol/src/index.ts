@@ -14,5 +14,6 @@ export * from './worker-journal.js';
 export * from './profile.js';
 export * from './home-layout.js';
 export * from './configuration.js';
+export * from './yaml-file/index.js';
 export * from './namespace-document/index.js';
 export * from './namespace-api.js';

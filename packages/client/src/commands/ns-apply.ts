@@ -3,8 +3,9 @@ import type { NamespaceDocument } from '@pogo/protocol';
 import type { Environment } from '../environment.js';
 import { type ExitCode, type Failure, failed, type Result } from '../failure.js';
 import { neutralise } from '../render/escape.js';
+import { reportWarnings } from '../render/file-problems.js';
 import { namespaceHeading, slotTable } from '../render/namespace-text.js';
-import { readNamespaceFile, reportProblems, reportWarnings } from './ns-check.js';
+import { readNamespaceFile, reportWrongNamespace } from './ns-check.js';
 import { printed } from './printed.js';
 import { withDispatcher } from './session.js';
 
@@ -16,7 +17,7 @@ export async function applyFile(
   const read = await readNamespaceFile(environment, path);
   if (!read.ok) return read;
   const { file, content, checked } = read.value;
-  if (!checked.ok) return reportProblems(environment, file, checked.problems, options.json);
+  if (!checked.ok) return reportWrongNamespace(environment, file, checked.problems, options.json);
   const text = Buffer.from(content).toString('utf8');
   return withDispatcher(environment, async ({ dispatcher }) => {
     const applied = await dispatcher.applyNamespace({ file, text }, options.ifVersion);

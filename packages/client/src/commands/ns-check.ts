@@ -1,18 +1,13 @@
 /** `pogo ns check FILE`: what a namespace file comes to, or everything that is wrong with it. Asks no dispatcher. */
-import { createReadStream } from 'node:fs';
 import type { Namespace } from '@pogo/core';
-import {
-  checkNamespace,
-  formatNamespaceProblem,
-  maxNamespaceFileBytes,
-  type NamespaceFileProblem,
-} from '@pogo/protocol';
+import { checkNamespace, type FileProblem, maxNamespaceFileBytes } from '@pogo/protocol';
 import type { Environment } from '../environment.js';
-import { type ExitCode, exitCodes, type Result, success, usageFailure } from '../failure.js';
-import { neutralise } from '../render/escape.js';
+import { type ExitCode, type Result, success } from '../failure.js';
+import { readAtMost } from '../read-at-most.js';
+import { reportWarnings, shownProblem } from '../render/file-problems.js';
 import { table } from '../render/table.js';
-import { systemErrorText } from '../system-error.js';
 import { printed } from './printed.js';
+import { reportProblems } from './report-problems.js';
 
 export async function checkFile(
   environment: Environment,
@@ -22,12 +17,12 @@ export async function checkFile(
   const read = await readNamespaceFile(environment, path);
   if (!read.ok) return read;
   const { file, checked } = read.value;
-  if (!checked.ok) return reportProblems(environment, file, checked.problems, json);
+  if (!checked.ok) return reportWrongNamespace(environment, file, checked.problems, json);
   const { namespace, warnings } = checked;
   if (json)
     return printed(
       environment,
-      jsonText({ ok: true, file, ...summaryOf(namespace), warnings: warnings.map(shown) }),
+      jsonText({ ok: true, file, ...summaryOf(namespace), warnings: warnings.map(shownProblem) }),
     );
   reportWarnings(environment, warnings);
   return printed(environment, summaryText(namespace));
@@ -46,59 +41,24 @@ export async function readNamespaceFile(
   environment: Environment,
   path: string,
 ): Promise<Result<NamespaceFile>> {
-  const content = await readAtMost(environment, path, maxNamespaceFileBytes + 1);
+  const content = await readAtMost(environment, path, {
+    what: 'namespace file',
+    maxBytes: maxNamespaceFileBytes + 1,
+  });
   if (!content.ok) return content;
   const file = path === '-' ? 'standard input' : path;
   return success({ file, content: content.value, checked: checkNamespace(content.value, file) });
 }
 
 /** Says what is wrong with a file; the answer is that, or exit code 2. */
-export async function reportProblems(
+export function reportWrongNamespace(
   environment: Environment,
   file: string,
-  problems: readonly NamespaceFileProblem[],
+  problems: readonly FileProblem[],
   json: boolean,
 ): Promise<Result<ExitCode>> {
-  if (json) {
-    const written = await printed(environment, jsonText({ ok: false, file, problems: problems.map(shown) }));
-    return written.ok && written.value === exitCodes.success ? success(exitCodes.usage) : written;
-  }
-  for (const problem of problems) environment.stderr.write(`${line(problem)}\n`);
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return usageFailure(
-    'invalid-namespace',
-    `${neutralise(file)} has ${count}: no namespace can be made of it`,
-  );
-}
-
-export function reportWarnings(environment: Environment, warnings: readonly NamespaceFileProblem[]): void {
-  for (const warning of warnings) environment.stderr.write(`warning: ${line(warning)}\n`);
-}
-
-/** The first bytes of a file, or of standard input; a file that never ends is no danger. */
-async function readAtMost(environment: Environment, path: string, most: number): Promise<Result<Uint8Array>> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of path === '-' ? environment.stdin : createReadStream(path, { end: most - 1 })) {
-      const bytes = Buffer.from(chunk as Uint8Array);
-      chunks.push(bytes);
-      length += bytes.length;
-      if (length >= most) break;
-    }
-  } catch (error) {
-    return usageFailure('unreadable-file', `namespace file ${path}: ${systemErrorText(error)}`);
-  }
-  return success(Buffer.concat(chunks));
-}
-
-function line(problem: NamespaceFileProblem): string {
-  return neutralise(formatNamespaceProblem(problem));
-}
-
-/** A problem as JSON has it: the document names the file once. */
-function shown({ line, column, code, message }: NamespaceFileProblem) {
-  return { line, column, code, message };
+  const consequence = 'no namespace can be made of it';
+  return reportProblems(environment, { file, problems, code: 'invalid-namespace', consequence }, json);
 }
 
 function jsonText(document: unknown): string {

@@ -2,7 +2,7 @@
 import {
   applyNamespaceRequestSchema,
   explanationSchema,
-  formatNamespaceProblem,
+  formatFileProblem,
   hostInformationSchema,
   maxNamespaceFileBytes,
   namespaceSchema,
@@ -86,7 +86,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
           case 'invalid':
             return problem(
               'namespace-invalid',
-              `${formatNamespaceProblem(outcome.problems[0]!)}${outcome.problems.length > 1 ? `, and ${outcome.problems.length - 1} more` : ''}. The version in force stays.`,
+              `${formatFileProblem(outcome.problems[0]!)}${outcome.problems.length > 1 ? `, and ${outcome.problems.length - 1} more` : ''}. The version in force stays.`,
               {
                 errors: outcome.problems.slice(0, shownProblems).map(({ line, column, message, code }) => ({
                   path: `${line}:${column}`,

@@ -3,7 +3,7 @@
  * running; its limits hold for what is decided from then on.
  */
 import { type ClusterState, type LogEntry, mayCount, type NamespaceDefinition } from '@pogo/core';
-import { checkNamespace, type NamespaceFileProblem, parseNamespaceDocument } from '@pogo/protocol';
+import { checkNamespace, type FileProblem, parseNamespaceDocument } from '@pogo/protocol';
 import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { NamespaceDocuments } from './namespace-documents.js';
@@ -17,7 +17,7 @@ export interface ApplyContext {
 
 export type ApplyOutcome =
   | { kind: 'applied' }
-  | { kind: 'invalid'; problems: readonly NamespaceFileProblem[] }
+  | { kind: 'invalid'; problems: readonly FileProblem[] }
   /** Another version is in force than the one that was named. */
   | { kind: 'changed'; version: number }
   | { kind: 'lost' };

@@ -1,9 +1,7 @@
 export {
   checkNamespace,
-  formatNamespaceProblem,
   maxNamespaceFileBytes,
   parseNamespaceDocument,
   type CheckedNamespace,
-  type NamespaceFileProblem,
   type ParsedNamespaceDocument,
 } from './namespace-document.js';

@@ -5,7 +5,7 @@
  *    read, and reading stops at the limit.
  * 2. What YAML leaves to chance is refused: duplicate keys, aliases (and with them what they could multiply to), tags of
  *    one's own, more than one document.
- * 3. Keys are texts as they are written: `01` is "01".
+ * 3. Keys are texts as they are written: `01` is "01". So is every value, where that is asked for.
  */
 import {
   Composer,
@@ -34,9 +34,14 @@ export interface YamlProblem extends TextPlace {
 
 export type YamlPath = readonly (string | number)[];
 
+/** Whether `1.10` is the number 1.1 or the text "1.10"; what is in quotes is a text in any case. */
+export type ScalarReading = 'typed' | 'as-written';
+
 export interface YamlTree {
-  /** Maps, lists, texts, numbers, truth values, null. */
+  /** Maps, lists, texts; numbers, truth values and null where scalars are typed. */
   readonly value: unknown;
+  /** Whether there is nothing in the text. */
+  readonly isEmpty: boolean;
   /**
    * The place of what is at the path, or else of the nearest thing around it that is there: its key, or its value, there
    * at an offset into its text. A key is found in a list of maps, too.
@@ -55,13 +60,13 @@ const maxPieces = 1_000_000;
 /** Most problems that are told of: one mistake can have many consequences. */
 const maxProblems = 10;
 
-export function readYaml(text: string): ReadYaml {
+export function readYaml(text: string, scalars: ScalarReading = 'typed'): ReadYaml {
   const lines = new LineCounter();
   const at = (offset: number): TextPlace => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const documents = compose(text, lines);
+  const documents = compose(text, lines, scalars);
   if (typeof documents === 'number') {
     const message = `more than anybody would write by hand: at most ${maxDepth / 2} levels and ${maxPieces} words and signs`;
     return { ok: false, problems: [{ ...at(documents), code: 'yaml-too-complex', message }] };
@@ -85,18 +90,19 @@ export function readYaml(text: string): ReadYaml {
   const value = root === null ? null : reader.valueOf(root);
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   const place: YamlTree['place'] = (path, part, offset) => at(findOffset(root, path, part, { text, offset }));
-  return { ok: true, tree: { value, place } };
+  const isEmpty = root === null || (isScalar(root) && (root.value === null || root.source === ''));
+  return { ok: true, tree: { value, isEmpty, place } };
 }
 
 /** The documents of a text; where it becomes too large or too deep, that offset. */
-function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
+function compose(text: string, lines: LineCounter, scalars: ScalarReading): Document.Parsed[] | number {
   const { stackTraceLimit } = Error;
   // A damaged text can have an error for each of its characters, and nobody looks at their stacks.
   Error.stackTraceLimit = 0;
   try {
     const documents: Document.Parsed[] = [];
     const composer = new Composer({
-      schema: 'core',
+      schema: scalars === 'typed' ? 'core' : 'failsafe',
       uniqueKeys: false,
       resolveKnownTags: false,
       logLevel: 'silent',
