@@ -86,7 +86,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       confirmUnknown(job, entry.host, entry.attempt, entry.outcome);
       return;
     case 'earlier-settled':
-      settleEarlier(state, job, entry.host, entry.attempt);
+      settleEarlier(state, job, entry);
       return;
     case 'hosts-halted':
       for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'halt');
@@ -132,7 +132,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       endJob(state, job, `end-${entry.state}`);
       return;
     case 'job-archived':
-      for (const host of [...job.held]) releaseHost(state, job, host);
+      letGoOfAll(state, job);
       state.jobs.delete(job.job);
       state.jobByIdempotencyKey.delete(job.accepted.idempotencyKey);
       return;
@@ -277,13 +277,19 @@ function confirmUnknown(job: JobRecord, index: number, attempt: number, outcome:
   host.outcome = outcome;
 }
 
-function settleEarlier(state: ClusterState, job: JobRecord, index: number, attempt: number): void {
+function settleEarlier(
+  state: ClusterState,
+  job: JobRecord,
+  { host: index, attempt, outcome }: Extract<LogEntry, { type: 'earlier-settled' }>,
+): void {
   const before = job.hosts[index]?.earlier;
   const left = before?.filter((earlier) => earlier.attempt !== attempt);
   if (before === undefined || left === undefined || left.length === before.length) {
     throw new Error(`job ${job.job} host ${index}: attempt ${attempt} is not an earlier one that counts`);
   }
   changeHost(state, job, index, (record) => (record.earlier = left.length > 0 ? left : undefined));
+  // S3: it went wrong on the host, and only a later success says that the host is well.
+  if (outcome !== undefined) holdHost(state, job, index, outcome);
 }
 
 function retryHosts(
@@ -313,6 +319,18 @@ function retryHosts(
   job.returned.reset(job.hosts.flatMap((host, index) => (host.state === 'permitted' ? [index] : [])));
   job.looking = undefined;
   job.excusedFailures = failureCount(job);
+}
+
+/** Nobody could free what is counted for a job that is forgotten. */
+function letGoOfAll(state: ClusterState, job: JobRecord): void {
+  for (const host of [...job.held]) releaseHost(state, job, host);
+  if (job.disturbed === 0) return;
+  for (const host of job.hosts.keys()) {
+    changeHost(state, job, host, (record) => {
+      record.released = record.state === 'unknown';
+      record.earlier = undefined;
+    });
+  }
 }
 
 function ask(job: JobRecord, index: number, worker: string): void {

@@ -55,15 +55,18 @@ export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
     }
   }
   assign(state, startable, input.workers, entries);
+  let mayDeadlock = true;
   for (const number of state.open) {
     const job = state.jobs.get(number)!;
     // A halt also ends the looking after `unknown` hosts; what was ordered is waited for (A3).
     const left = halted.has(number) ? orderedCount(job) : unfinishedCount(job);
     if (left === 0) {
       entries.push({ type: 'job-ended', job: number, state: endState(job, halted.has(number)) });
-    } else if (!halted.has(number) && isDeadlocked(state, job)) {
+    } else if (mayDeadlock && !halted.has(number) && isDeadlocked(state, job)) {
       stopWaiting(job, entries);
       entries.push({ type: 'job-ended', job: number, state: 'deadlocked' });
+      // Where its end frees what it held, others that it held up can go on.
+      mayDeadlock = state.constraints.namespace?.definition.holdFailures !== 'until-job-ends';
     }
   }
   return entries;

@@ -171,6 +171,19 @@ describe('a namespace', () => {
     expect(await use(api)).toMatchObject({ 'frontend@coast=east': 0 });
   });
 
+  it('lets the next job go on at the very end of the one that held room, where the file has it so', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    await apply(api, `${file('1')}hold_failures: until-job-ends\n`);
+    const worker = await cluster.worker(dispatcher, { script: begin });
+    const job = await submit(api, request('foo1.east'));
+    await worker.until(() => worker.assigned.length === 1);
+    const next = await submit(api, request('foo2.east'));
+    worker.script = succeed;
+    await worker.report(fail(worker.assigned[0]!, worker).slice(1));
+    expect((await finished(api, job.id)).state).toBe('failed');
+    expect((await finished(api, next.id)).state).toBe('succeeded');
+  });
+
   it('refuses hosts that it does not know, unless they are meant', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
     await apply(api, file('25%'));

@@ -4,9 +4,11 @@
  * 1. What a host holds that failed, or whose outcome nobody knows, is freed by no passing of time, only by a person.
  * 2. What is held for a job that has ended is a person's to free, so that others wait for it and say so. What is held for
  *    this job, or for another open one that can't go on either, is held for good: nobody is expected to come.
- * 3. Asked only of jobs of which nothing moves; the cost grows with the open jobs and their groups.
+ * 3. What another job may yet make well isn't held for good: its attempt on that host frees it (S3).
+ * 4. Asked only of jobs of which nothing moves; the cost grows with the open jobs and their groups.
  */
 import { type ClusterState, type JobRecord, orderedCount } from '../cluster-state.js';
+import { isTerminal } from '../states.js';
 import type { HostGroup } from './host-group.js';
 
 export function isDeadlocked(state: ClusterState, job: JobRecord): boolean {
@@ -29,10 +31,13 @@ export function isDeadlocked(state: ClusterState, job: JobRecord): boolean {
 
 /** Nothing of it moves, and nothing of it can begin to. */
 function isStuck(job: JobRecord): boolean {
-  if (job.state !== 'running' && job.state !== 'accepted') return false;
-  if (job.halt !== undefined || job.counts.waiting === 0) return false;
+  if (!mayStart(job) || job.counts.waiting === 0) return false;
   if (job.counts.permitted + orderedCount(job) + job.asking > 0) return false;
   return job.ready.size === 0 || isCapHeld(job);
+}
+
+function mayStart({ state, halt }: JobRecord): boolean {
+  return (state === 'running' || state === 'accepted') && halt === undefined;
 }
 
 /** The permits of its own cap are held by hosts of unknown outcome (E1). */
@@ -44,14 +49,12 @@ function isCapHeld(job: JobRecord): boolean {
 /** Whether what these jobs hold keeps every host of the job waiting for good. */
 function canNeverGoOn(state: ClusterState, job: JobRecord, stuck: ReadonlySet<JobRecord>): boolean {
   if (isCapHeld(job)) return true;
-  let isAnyHeld = false;
   for (const group of job.groups) {
     if (group.waiting.isEmpty && group.counted.isEmpty) continue;
-    if (isHeld(state, group, stuck)) isAnyHeld = true;
-    // What waits for hosts that wait themselves goes on when these do.
-    else if (group.pendingStages === 0) return false;
+    // What waits for hosts that wait themselves goes on when these do; where all do, they wait for each other.
+    if (group.pendingStages === 0 && !isHeld(state, group, stuck)) return false;
   }
-  return isAnyHeld && !waitsForBusy(state, job);
+  return !waitsForBusy(state, job) && !mayBeMadeWell(state, stuck);
 }
 
 /** A slot that it needs is full of what stuck jobs hold, or hosts of an earlier stage have ended otherwise than well. */
@@ -63,6 +66,22 @@ function isHeld({ constraints }: ClusterState, group: HostGroup, stuck: Readonly
     for (const job of stuck) fixed += job.placement?.fixed.get(slot) ?? 0;
     return fixed >= constraints.namespace!.slots[slot]!.limit;
   });
+}
+
+/** Another job tries, or will, a host that one of these holds (3). */
+function mayBeMadeWell({ open, jobs }: ClusterState, stuck: ReadonlySet<JobRecord>): boolean {
+  for (const number of open) {
+    const other = jobs.get(number)!;
+    if (stuck.has(other) || other.placement === undefined) continue;
+    for (const { held, placement } of stuck) {
+      for (const index of held) {
+        const host = other.placement.hostOf.get(placement?.members[index] ?? -1);
+        const state = host === undefined ? undefined : other.hosts[host]!.state;
+        if (state === 'waiting' ? mayStart(other) : state !== undefined && !isTerminal(state)) return true;
+      }
+    }
+  }
+  return false;
 }
 
 /** A host of it waits until another job has done with that host (S6). */

@@ -18,6 +18,8 @@ export function holdHost(state: ClusterState, job: JobRecord, index: number, out
 
 /** The host's command has succeeded: whatever failed on this member before, in any job, holds nothing any more. */
 export function letGoOfMember(state: ClusterState, job: JobRecord, index: number): void {
+  // Also where the namespace doesn't know the host any more.
+  releaseHost(state, job, index);
   const member = job.placement?.members[index] ?? -1;
   for (const held of [...(state.constraints.members.get(member)?.held ?? [])]) {
     const holder = state.jobs.get(held.job);

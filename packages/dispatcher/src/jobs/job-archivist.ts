@@ -3,8 +3,8 @@
  * job after another; it is never in anyone's way.
  *
  * 1. A job is archived some time after its end; earlier when ended jobs hold very many hosts, oldest first.
- * 2. One with an `unknown` host stays for a day: evidence may still come (E2). One that holds places in slots stays for as
- *    long as it does (S3): what counts is in the live state.
+ * 2. One with an `unknown` attempt stays for a day: evidence may still come (E2). One whose hosts count in the namespace
+ *    stays for as long as they do (E1, S3): what counts is in the live state, and there alone somebody can release it.
  */
 import { type ClusterState, isEnded, type JobRecord } from '@pogo/core';
 import type { Clock } from '@pogo/lifecycle';
@@ -84,8 +84,9 @@ export class JobArchivist implements LogObserver {
     const due: JobRecord[] = [];
     for (const record of ended) {
       const ageMs = nowMs - record.endedAtMs!;
-      if (record.counts.unknown > 0 && ageMs < evidenceMs) continue;
-      if (record.held.size > 0) continue;
+      const isUnknown = record.counts.unknown > 0 || record.disturbed > 0;
+      if (isUnknown && ageMs < evidenceMs) continue;
+      if (record.held.size > 0 || (record.disturbed > 0 && record.placement !== undefined)) continue;
       if (ageMs < archiveAfterMs && hosts <= endedHosts) continue;
       due.push(record);
       hosts -= record.hosts.length;

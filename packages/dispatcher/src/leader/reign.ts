@@ -211,7 +211,12 @@ export class Reign {
     }
     const { due, workers, paused } = this.#options;
     builder.add(due(this.#state));
-    builder.add(plan(this.#state, { nowMs, workers: workers(), paused: paused(this.#state) }));
+    // What ends makes room for others, or ends them as well: nobody else would have the planner look again.
+    for (let isSettled = false; !isSettled;) {
+      const planned = plan(this.#state, { nowMs, workers: workers(), paused: paused(this.#state) });
+      builder.add(planned);
+      isSettled = !planned.some(({ type }) => type === 'job-ended' || type === 'hosts-halted');
+    }
 
     this.#ahead = builder.batches.length > 0;
     for (const batch of builder.batches) {
