@@ -2,10 +2,10 @@
  * Outcomes are kept by the ten thousand, and most of what they say is the same for host after host: parsed ones share it. A
  * parser makes every long string and every object anew, however often it has read the same.
  */
-import { type Outcome, type OutputDigest, reasonCodes } from './outcome.js';
+import { type Outcome, outcomeSteps, type OutputDigest, reasonCodes } from './outcome.js';
 import { outcomeStates } from './states.js';
 
-const names = new Map<string, string>([...outcomeStates, ...reasonCodes].map((name) => [name, name]));
+const names = new Map<string, string>([...outcomeStates, ...reasonCodes, ...outcomeSteps].map((name) => [name, name]));
 
 /** Of a stream without a byte. */
 const empty: OutputDigest = Object.freeze({
@@ -23,10 +23,11 @@ const methodLists = new Map(
 
 /** The same outcome; nobody may change what it holds. */
 export function keptOutcome<T extends Outcome>(outcome: T): T {
-  const { state, reason, methodsTried, stdout, stderr } = outcome;
+  const { state, reason, step, methodsTried, stdout, stderr } = outcome;
   const shared: Partial<Outcome> = {
     state: sharedName(state),
     ...(reason !== undefined && { reason: sharedName(reason) }),
+    ...(step !== undefined && { step: sharedName(step) }),
     ...(methodsTried && { methodsTried: methodLists.get(methodsTried.join(' ')) ?? methodsTried }),
     ...(stdout && { stdout: sharedDigest(stdout) }),
     ...(stderr && { stderr: sharedDigest(stderr) }),

@@ -16,6 +16,37 @@ export const reasons = {
       'The command ran longer than its time limit and was killed; raise -t/--timeout if that is too short.',
   },
   'halt-kill': { state: 'killed', advice: 'The command was killed because the job was halted with --kill.' },
+  'prehook-failed': {
+    state: 'failed',
+    advice:
+      'A hook in /etc/pogo/pre.d on the host said no, so the command never began: see its output; --no-prehooks ' +
+      'passes hooks over.',
+  },
+  'pre-failed': {
+    state: 'failed',
+    advice: 'What --pre names did not succeed, so the command never began: see its output.',
+  },
+  'post-failed': {
+    state: 'failed',
+    advice: 'The command succeeded, but what --post names did not: see its output, and check the host.',
+  },
+  'posthook-failed': {
+    state: 'failed',
+    advice:
+      'The command succeeded, but a hook in /etc/pogo/post.d on the host did not: see its output, and check the host.',
+  },
+  'health-failed': {
+    state: 'failed',
+    advice:
+      'The command succeeded, but the host did not get well: see what --health said. Under a limit it counts until ' +
+      'a later attempt succeeds, or `pogo release`.',
+  },
+  'step-timeout': {
+    state: 'timed-out',
+    advice:
+      'A hook, --pre, --post or --health ran longer than the time limit of each step and was killed; raise ' +
+      '-t/--timeout if that is too short.',
+  },
   'connection-refused': {
     state: 'unreachable',
     advice:
@@ -216,6 +247,15 @@ export interface OutputDigest {
   sha256: string;
 }
 
+/** What happens on a host besides the command itself, in this order: hooks are the host's, the rest is the job's. */
+export const outcomeSteps = ['prehook', 'pre', 'post', 'posthook', 'health'] as const;
+export type OutcomeStep = (typeof outcomeSteps)[number];
+
+/** Whether the command demonstrably never began: the attempt ended in a step that comes before it. */
+export function endedBeforeCommand({ state, step }: Pick<Outcome, 'state' | 'step'>): boolean {
+  return state !== 'unknown' && (step === 'prehook' || step === 'pre');
+}
+
 /** How an attempt ended: the evidence for a terminal host state. */
 export interface Outcome {
   state: OutcomeState;
@@ -226,6 +266,10 @@ export interface Outcome {
   exitCode?: number | undefined;
   /** Name with `SIG`, e.g. `SIGKILL`. */
   signal?: string | undefined;
+  /** Where it ended, if that was not in the command itself; exit code and signal are that step's. */
+  step?: OutcomeStep | undefined;
+  /** With `prehook` and `posthook`: the hook's file name, where that can be told. */
+  hook?: string | undefined;
   /** Authentication methods that were tried, in order. */
   methodsTried?: readonly string[] | undefined;
   /** From the first connection attempt to the end, in milliseconds. */

@@ -1,5 +1,5 @@
 /** The HTTP API under `/v1`: bodies and events, between the client (or automation) and the dispatcher. */
-import { hostStates, jobStates, keptOutcome, outcomeStates, reasonCodes } from '@pogo/core';
+import { hostStates, jobStates, keptOutcome, outcomeSteps, outcomeStates, reasonCodes } from '@pogo/core';
 import * as z from 'zod';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
 import { digestSchema, jobLimitsSchema, jobRequestSchema, resolvedSpecSchema } from './spec.js';
@@ -41,6 +41,8 @@ export const outcomeSchema = z
     message: z.string().optional(),
     exitCode: z.int().optional(),
     signal: z.string().optional(),
+    step: z.enum(outcomeSteps).optional(),
+    hook: z.string().max(255).optional(),
     methodsTried: z.array(z.string()).optional(),
     durationMs: z.number().optional(),
     stdout: outputDigestSchema.optional(),

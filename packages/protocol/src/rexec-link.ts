@@ -59,6 +59,8 @@ export const rexecMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('report'), reports: z.array(attemptReportSchema) }),
   /** Authenticated: the connection slot counts as open, no longer as dialling. */
   z.object({ type: z.literal('authenticated'), host: z.int() }),
+  /** It will be dialled again, after a pause: the slot no longer counts as dialling, then or before. */
+  z.object({ type: z.literal('waiting'), host: z.int() }),
   /** Three hosts refused the password and none accepted it: nothing more will be tried. */
   z.object({ type: z.literal('password-refused') }),
   /** `accept-new` met a host for the first time: for the worker's record. */

@@ -17,6 +17,11 @@ export const specLimits = {
   /** Bytes of a script that travels with the job (`-f`). */
   maxScriptBytes: 100 * 1024 * 1024,
   maxRetries: 100,
+  /** How often a host is dialled again. */
+  maxUnreachableRetries: 100,
+  /** Further tries of a health check: each leaves a line on the host until the end. */
+  maxHealthRetries: 100,
+  maxHealthIntervalMs: 3_600_000,
 } as const;
 
 /** Built-in authentication methods; others are plug-ins of the worker's own configuration. */
@@ -98,7 +103,7 @@ const sealedParts = {
     connectMs: z.int().min(1).max(600_000),
     /** From the TCP connection to the end of authentication, in milliseconds. */
     handshakeMs: z.int().min(1).max(600_000),
-    /** The command itself, in milliseconds; measured on the host. */
+    /** The command itself, and each other step, in milliseconds; measured on the host. */
     commandMs: z
       .int()
       .min(1)
@@ -110,6 +115,32 @@ const sealedParts = {
   forwardAgent: z.literal(true).optional(),
   /** How often the command is run again on a host where it exited non-zero, 5 s apart (S11); absent: never. */
   retries: z.int().min(1).max(specLimits.maxRetries).optional(),
+  /** How often a host is dialled again, with growing pauses, where nothing was tried yet (S11); absent: never. */
+  unreachableRetries: z.int().min(1).max(specLimits.maxUnreachableRetries).optional(),
+  /** Which of the host's own hooks are passed over; absent: none. */
+  hooks: z
+    .strictObject({
+      /** Those in `/etc/pogo/pre.d`, before everything else. */
+      pre: z.literal(false).optional(),
+      /** Those in `/etc/pogo/post.d`, after the command has succeeded. */
+      post: z.literal(false).optional(),
+    })
+    .optional(),
+  /** Read by the host's /bin/sh before the command, behind the host's own hooks; unless it exits with 0 nothing follows. */
+  pre: commandText.min(1).optional(),
+  /** Read by the host's /bin/sh after the command has succeeded, before the host's own hooks. */
+  post: commandText.min(1).optional(),
+  /** The host is done only when this succeeds, after all else has. */
+  health: z
+    .strictObject({
+      /** Read by the host's /bin/sh; exits with 0 where the host is well. */
+      command: commandText.min(1),
+      /** Further tries. */
+      retries: z.int().min(0).max(specLimits.maxHealthRetries),
+      /** Between two tries, in milliseconds. */
+      intervalMs: z.int().min(0).max(specLimits.maxHealthIntervalMs),
+    })
+    .optional(),
   /** The namespace's limits and sequences don't hold the job back; its hosts count for everyone else (S5); absent: they do. */
   unconstrained: z.literal(true).optional(),
   /** Hosts that the namespace doesn't know are meant, although it has constraints (S6); absent: they are refused. */

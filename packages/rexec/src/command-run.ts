@@ -51,8 +51,8 @@ export interface CommandRunOptions {
   readonly silenceMs: number;
   readonly timeoutMs: number;
   readonly killGraceMs: number;
-  /** From its start to its end at the longest, all tries included. */
-  readonly longestRunMs: number;
+  /** From the start of a step, or of a further try, to the next or to the end, at the longest. */
+  readonly longestStepMs: number;
   readonly onStarted: () => void;
   /** What an earlier attempt had left on the host. */
   readonly onSettled: (event: SettledEvent) => void;
@@ -129,7 +129,10 @@ export class CommandRun {
 
   /** Due every third of the stub's silence limit. */
   heartbeat(): void {
-    if (this.#phase === 'ready' || this.#phase === 'started') this.#channel?.write(encodeHeartbeat());
+    if (this.#phase !== 'ready' && this.#phase !== 'started') return;
+    this.#channel?.write(encodeHeartbeat());
+    // A line that comes while one step gives way to the next may be lost.
+    if (this.#terminate) this.#channel?.write(encodeTerminate());
   }
 
   /** Ends the command: TERM, then KILL after the grace. */
@@ -168,7 +171,7 @@ export class CommandRun {
   }
 
   #on(event: StubEvent): void {
-    const { shown, startMs, lockMs, longestRunMs, script, onStarted, onSettled, timeoutMs } = this.#options;
+    const { shown, startMs, lockMs, script, onStarted, onSettled, timeoutMs } = this.#options;
     switch (event.kind) {
       case 'ready':
         if (script !== undefined && this.#terminate) return this.#end(haltedBefore(shown));
@@ -189,15 +192,10 @@ export class CommandRun {
         return;
       case 'started':
         this.#phase = 'started';
-        if (!this.#terminate) {
-          this.#setLimit(longestRunMs + backstopMs, () =>
-            this.#unknown(
-              'kill-unconfirmed',
-              `${shown} did not say how the command ended, though its time limit has passed.`,
-            ),
-          );
-        }
+        this.#limitStep();
         return onStarted();
+      case 'step':
+        return this.#limitStep();
       case 'stdout':
       case 'stderr':
         return this.#output(event.kind, event.bytes);
@@ -325,6 +323,18 @@ export class CommandRun {
     // The parser tells output that looked like the stub's; what was written instead is in its noise.
     for (const event of this.#parser.finish()) if (event.kind === 'noise') this.#on(event);
     this.#end(shellUnusable(this.#options.shown, end, this.#noise));
+  }
+
+  /** What has just begun has its own time. */
+  #limitStep(): void {
+    if (this.#terminate) return;
+    const { shown, longestStepMs } = this.#options;
+    this.#setLimit(longestStepMs + backstopMs, () =>
+      this.#unknown(
+        'kill-unconfirmed',
+        `${shown} did not say how the command ended, though its time limit has passed.`,
+      ),
+    );
   }
 
   #sendTerminate(): void {

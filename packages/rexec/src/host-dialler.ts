@@ -1,8 +1,13 @@
 /**
  * From a target to a logged-in connection, as often as an attempt needs one: resolve, dial, verify the host key,
  * authenticate; a second time where the first had to make room for others (password-gate.ts).
+ *
+ * 1. Asked for, a host that could not be reached is dialled again, with growing pauses (S11), but only while no method was
+ *    tried on it: neither a refusal nor a host key nor a password gets better by being asked for twice.
+ * 2. A halt ends the waiting.
  */
-import type { Outcome } from '@pogo/core';
+import type { Outcome, ReasonCode } from '@pogo/core';
+import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
 import { HostLogin } from './auth/host-login.js';
 import type { PasswordGate } from './auth/password-gate.js';
 import { escapeHostText } from './escape-text.js';
@@ -14,6 +19,7 @@ import type { Connection, ConnectFailure, Target, Transport } from './transport/
 
 export interface HostDiallerOptions {
   readonly job: OpenedJob;
+  readonly clock: Clock;
   readonly transport: Transport;
   readonly gate: PasswordGate;
   readonly target: Target;
@@ -21,7 +27,21 @@ export interface HostDiallerOptions {
   readonly shown: string;
   readonly signal: AbortSignal;
   readonly onHostKeyAccepted: (key: { host: string; port: number; key: string }) => void;
+  /** It was not reached, and is dialled again after a pause. */
+  readonly onWaiting: () => void;
 }
+
+const backoff = { firstMs: 1000, maxMs: 30_000 } as const;
+
+/** Ends after which the next dialling may come to more. A name that doesn't resolve is no host that restarts. */
+const worthDialling: readonly ReasonCode[] = [
+  'connection-refused',
+  'connect-timeout',
+  'no-route',
+  'no-socket',
+  'handshake-timeout',
+  'handshake',
+];
 
 export interface Dialled {
   readonly connection: Connection;
@@ -31,7 +51,12 @@ export interface Dialled {
 
 export type DialOutcome =
   | { readonly kind: 'connected'; readonly dialled: Dialled }
-  | { readonly kind: 'failed'; readonly outcome: Outcome }
+  | {
+      readonly kind: 'failed';
+      readonly outcome: Outcome;
+      /** Dialling again may come to more. */
+      readonly isWorthDialling?: boolean;
+    }
   /** The host was not dialled, and why. */
   | { readonly kind: 'not-dialled'; readonly reason: string };
 
@@ -48,7 +73,32 @@ export class HostDialler {
     return this.#idle;
   }
 
-  async dial(): Promise<DialOutcome> {
+  /**
+   * @param again how often a host that can't be reached is dialled again
+   * @param spread any number: hosts with different ones don't come back at the same moment
+   */
+  async dial({ again, spread } = { again: 0, spread: 0 }): Promise<DialOutcome> {
+    const { clock, signal, shown, onWaiting } = this.#options;
+    let outcome = await this.#dialOnce();
+    for (let dialled = 1; outcome.kind === 'failed' && outcome.isWorthDialling === true; dialled++) {
+      if (dialled > again) return dialled === 1 ? outcome : withTimes(outcome.outcome, dialled);
+      onWaiting();
+      // Multiples of the golden ratio lie apart, however many there are.
+      const pauseMs = backoffDelayMs(backoff, dialled - 1, (spread * 0.618_033_988_75) % 1);
+      await delay(clock, pauseMs, signal);
+      const next: DialOutcome = signal.aborted
+        ? { kind: 'not-dialled', reason: 'the job was halted' }
+        : await this.#dialOnce();
+      if (next.kind !== 'connected' && signal.aborted)
+        return { kind: 'failed', outcome: { ...haltedBefore(shown), methodsTried: [] } };
+      // It was dialled before, so that this is no refusal.
+      if (next.kind === 'not-dialled') return withTimes(outcome.outcome, dialled);
+      outcome = next;
+    }
+    return outcome;
+  }
+
+  async #dialOnce(): Promise<DialOutcome> {
     const { job, gate, target, signal } = this.#options;
     const keys = new HostKeyCheck(job.hostKeys, target);
     const login = new HostLogin({
@@ -118,7 +168,9 @@ export class HostDialler {
     const outcome = this.#outcomeOf(failure, login, keys);
     if (failure.kind === 'host-key') return { kind: 'failed', outcome };
     const methodsTried = login.tried.map(({ name }) => name);
-    return { kind: 'failed', outcome: { methodsTried, ...outcome } };
+    const isWorthDialling =
+      failure.kind === 'unreachable' && worthDialling.includes(failure.reason) && methodsTried.length === 0;
+    return { kind: 'failed', outcome: { methodsTried, ...outcome }, isWorthDialling };
   }
 
   #outcomeOf(failure: ConnectFailure, login: HostLogin, keys: HostKeyCheck): Outcome {
@@ -144,4 +196,9 @@ export class HostDialler {
     const { host, port } = target;
     if (login.begun && keys.newKey !== undefined) onHostKeyAccepted({ host, port, key: keys.newKey });
   }
+}
+
+function withTimes(outcome: Outcome, dialled: number): DialOutcome {
+  const message = `${outcome.message ?? ''} It was dialled ${dialled} times.`.trimStart();
+  return { kind: 'failed', outcome: { ...outcome, message } };
 }

@@ -12,8 +12,15 @@
 import { createHash } from 'node:crypto';
 import { formatJobId, type Outcome } from '@pogo/core';
 import { type Clock, delay } from '@pogo/lifecycle';
-import type { OrderedAttempt } from '@pogo/protocol';
-import { longestRunMs, renderSettle, renderStub, type SettledEvent, type StubCommand } from '@pogo/stub';
+import type { OrderedAttempt, ResolvedSpec } from '@pogo/protocol';
+import {
+  longestStepMs,
+  renderSettle,
+  renderStub,
+  type SettledEvent,
+  type StubCommand,
+  type StubSteps,
+} from '@pogo/stub';
 import type { PasswordGate } from './auth/password-gate.js';
 import { CommandRun } from './command-run.js';
 import { type Dialled, HostDialler } from './host-dialler.js';
@@ -50,6 +57,8 @@ export type AttemptResult =
 /** What an attempt has to tell before its end. */
 export interface AttemptListener {
   authenticated(): void;
+  /** The host will be dialled again, after a pause. */
+  waiting(): void;
   started(): void;
   hostKeyAccepted(key: { host: string; port: number; key: string }): void;
   /** Evidence of an earlier attempt on the host. */
@@ -103,6 +112,7 @@ export class HostRun {
       shown: this.#shown,
       signal: this.#aborter.signal,
       onHostKeyAccepted: (key) => listener.hostKeyAccepted(key),
+      onWaiting: () => listener.waiting(),
     });
   }
 
@@ -110,7 +120,8 @@ export class HostRun {
   async run(): Promise<AttemptResult> {
     const { clock } = this.#context;
     const begunMs = clock.monotonicMs();
-    const dialled = await this.#dialler.dial();
+    const again = this.#context.job.spec.unreachableRetries ?? 0;
+    const dialled = await this.#dialler.dial({ again, spread: this.#order.host });
     if (dialled.kind === 'not-dialled') return { event: 'refused', reason: dialled.reason };
     const outcome = dialled.kind === 'failed' ? dialled.outcome : await this.#runOn(dialled.dialled);
     this.#stage = 'over';
@@ -208,6 +219,7 @@ export class HostRun {
     const nonce = newNonce();
     const timeoutMs = this.#timeoutMs;
     const { retries = 0, command } = spec;
+    const steps = stepsOf(spec);
     return new CommandRun({
       openShell: this.#openShell(dialled, argvOf(command)),
       clock,
@@ -229,6 +241,7 @@ export class HostRun {
           killGraceMs,
           silenceMs,
           retries,
+          steps,
           claim: { ...this.#claim, waitMs: lockMs, fence: this.#order.fence ?? false },
         }),
       runAs: spec.runAs,
@@ -241,7 +254,7 @@ export class HostRun {
       silenceMs,
       timeoutMs,
       killGraceMs,
-      longestRunMs: longestRunMs({ timeoutMs, killGraceMs, retries }),
+      longestStepMs: longestStepMs({ timeoutMs, killGraceMs, retries, steps }),
       onStarted: () => {
         this.#startedMs = clock.monotonicMs();
         this.#listener.started();
@@ -372,6 +385,17 @@ export class HostRun {
         return answer.detail;
     }
   }
+}
+
+/** What the host does besides the command; its own hooks run unless the job says no. */
+function stepsOf({ hooks, pre, post, health }: ResolvedSpec): StubSteps {
+  return {
+    prehooks: hooks?.pre ?? true,
+    ...(pre !== undefined && { pre }),
+    ...(post !== undefined && { post }),
+    posthooks: hooks?.post ?? true,
+    ...(health && { health: { ...health, script: health.command } }),
+  };
 }
 
 /** What sudo would be asked to run by itself; a script lies where no rule can name it. */

@@ -185,6 +185,7 @@ export class RunJob {
     const { link } = this.#options;
     return {
       authenticated: () => link.send({ type: 'authenticated', host }),
+      waiting: () => link.send({ type: 'waiting', host }),
       started: () => this.#report({ job, host, attempt, event: 'started' }),
       hostKeyAccepted: (accepted: { host: string; port: number; key: string }) => {
         const fingerprint = keyFingerprint(accepted.key);

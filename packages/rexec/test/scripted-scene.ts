@@ -30,9 +30,11 @@ export interface SceneJob {
 
 export class Scene {
   readonly clock = new ManualClock({ wallStartMs: Date.now() });
-  readonly transport = new ScriptedTransport();
+  readonly transport = new ScriptedTransport({ now: () => this.clock.monotonicMs() });
   readonly reports: AttemptReport[] = [];
   readonly frames: OutputFrame[] = [];
+  /** How often a host was said to wait until it is dialled again. */
+  waits = 0;
   full = false;
   drain: () => void = () => {};
   readonly job: RunJob;
@@ -46,6 +48,7 @@ export class Scene {
       newNonce: () => randomBytes(16).toString('hex'),
       link: {
         send: (message: RexecMessage) => {
+          if (message.type === 'waiting') this.waits++;
           if (message.type === 'report') {
             this.reports.push(...message.reports);
             const finished = message.reports.filter(({ event }) => event === 'finished');

@@ -1,6 +1,7 @@
 /** A transport whose hosts do what the test says: for the ends that a real host comes to rarely, and for time. */
 import type {
   ChannelEnd,
+  ConnectFailure,
   ConnectOptions,
   ConnectOutcome,
   ExecHandlers,
@@ -86,12 +87,24 @@ export class ScriptedTransport implements Transport {
   hostKey: Buffer = Buffer.from([]);
   /** Whether further connections succeed. */
   reachable = true;
+  /** How the next ones end, one after the other, before any succeeds. */
+  readonly failures: ConnectFailure[] = [];
+  /** When each was asked for; with a clock. */
+  readonly dialledAtMs: number[] = [];
+  readonly #now: () => number;
   #waiting: (() => void)[] = [];
   /** What `exec` gives; by default it works. */
   onExec: (host: ScriptedHost, handlers: ExecHandlers) => Promise<ExecOutcome> = (host, handlers) =>
     Promise.resolve(host.exec(handlers));
 
+  constructor({ now = () => 0 }: { now?: () => number } = {}) {
+    this.#now = now;
+  }
+
   async connect(options: ConnectOptions): Promise<ConnectOutcome> {
+    this.dialledAtMs.push(this.#now());
+    const failure = this.failures.shift();
+    if (failure !== undefined) return { ok: false, failure };
     if (!this.reachable) {
       return { ok: false, failure: { kind: 'unreachable', reason: 'no-route', detail: 'no route to host' } };
     }

@@ -5,6 +5,7 @@ export type StubEvent =
   | SendEvent
   | ReceivedEvent
   | StartedEvent
+  | StepEvent
   | NoiseEvent
   | EndedEvent
   | BusyEvent
@@ -19,15 +20,31 @@ export interface ReadyEvent {
   kind: 'ready';
 }
 
-/** The command is being started. */
+/** A part of a run that isn't the command itself. */
+export interface StubStep {
+  kind: 'prehook' | 'pre' | 'post' | 'posthook' | 'health';
+  /** Of a hook: its file name, where that has only letters, digits and `.`, `_`, `+`, `-`. */
+  hook?: string;
+}
+
+/** The command, or the step that comes first, is being started. */
 export interface StartedEvent {
   kind: 'started';
-  /** Process id of the command on the host. */
+  /** Absent: the command itself. */
+  step?: StubStep;
+  /** Process id on the host. */
   pid: number;
   /** Whether it has a session of its own; without one (no `setsid` on the host) a kill reaches less, and says so. */
   ownSession: boolean;
   /** Whether the host's lock is held: not without a claim, and not where the account can write nowhere, or there is no /proc. */
   lock: 'held' | 'none';
+}
+
+/** The next step, or another try, is being started. */
+export interface StepEvent {
+  kind: 'step';
+  /** Absent: the command itself. */
+  step?: StubStep;
 }
 
 /**
@@ -138,7 +155,7 @@ export type StopCause =
   /** The host has no usable `sleep`, so nothing could be timed. */
   | 'no-timer';
 
-/** How the command ended, as far as the host's shell can tell. */
+/** How the command, or the step where the run ended, came to its end, as far as the host's shell can tell. */
 export type CommandExit =
   | {
       kind: 'exited';
@@ -155,6 +172,8 @@ export type CommandExit =
 export interface EndedEvent {
   kind: 'ended';
   exit: CommandExit;
+  /** Where it ended: exit and everything else are this step's. Absent: the command itself, or all has succeeded. */
+  step?: StubStep;
   /** Set when the stub ended the command, or tried to. */
   stopCause?: StopCause;
   /** `stopCause` is `timeout`. */

@@ -10,12 +10,15 @@ import type {
   SendEvent,
   SettledEvent,
   StartedEvent,
+  StepEvent,
   StopCause,
+  StubStep,
 } from './events.js';
 
 export type Frame =
   | { kind: 'begin'; started?: StartedEvent }
   | { kind: 'started'; started: StartedEvent }
+  | { kind: 'step'; step: StepEvent }
   | { kind: 'settled'; settled: SettledEvent }
   | { kind: 'upload'; upload: SendEvent | ReceivedEvent }
   /** The end of a stub that ran nothing. */
@@ -40,9 +43,14 @@ const stopCauses: readonly (StopCause | undefined)[] = [
 /** Added to the number of the cause when the kill isn't confirmed. */
 const unconfirmed = 8;
 
-const startPattern = /^([bs]) (\d{1,10}) (1?)(?: (1?))?$/;
-const endPattern = /^e (\d{1,3}) (\d{1,3}) ([01]) (0|1|12)(?: (.*))?$/;
-const endInPlacePattern = /^e - (\d{1,2})(?: .*)?$/;
+/** The step, and behind another comma the hook; nothing stands for the command itself. */
+const step = '(?:,([hbapg])(?:,([a-zA-Z0-9._+-]{1,255}|%))?)?';
+const startPattern = new RegExp(`^([bs]) (\\d{1,10}) (1?)(?: (1?)${step})?$`);
+const stepPattern = new RegExp(`^p${step}$`);
+const endPattern = new RegExp(`^e (\\d{1,3}) (\\d{1,3}) ([01]) (0|1|12)${step}(?: (.*))?$`);
+const endInPlacePattern = new RegExp(`^e - (\\d{1,2})(?: [01] (?:0|12?)${step}(?: .*)?)?$`);
+/** Process id and start as the claim has them, with the step. */
+const begunPattern = new RegExp(`^\\d{1,10} \\d{1,20} ?${step}$`);
 const livePattern = /^l (\d{1,10}) (\d{1,10}) (\d{1,10})$/;
 const nonePattern = /^n (\d{1,10}) (\d{1,10}) (\d{1,10}) (\d{0,10})$/;
 /** Index, job, attempt, day / process id and start of the command / the end, as the lines of the claim have them. */
@@ -55,6 +63,8 @@ export function parseFrame(payload: string): Frame | undefined {
     case 'b':
     case 's':
       return payload === 'b' ? { kind: 'begin' } : startFrame(payload);
+    case 'p':
+      return stepFrame(payload);
     case 'e': {
       if (payload === 'e') return { kind: 'end' };
       const ended = parseEnd(payload);
@@ -97,18 +107,40 @@ function startFrame(payload: string): Frame | undefined {
     pid: Number(start[2]),
     ownSession: start[3] === '1',
     lock: start[4] === '1' ? 'held' : 'none',
+    ...stepOf(start[5], start[6]),
   };
   return { kind: start[1] === 'b' ? 'begin' : 'started', started };
+}
+
+function stepFrame(payload: string): Frame | undefined {
+  const match = stepPattern.exec(payload);
+  return match ? { kind: 'step', step: { kind: 'step', ...stepOf(match[1], match[2]) } } : undefined;
+}
+
+const stepKinds: Readonly<Record<string, StubStep['kind']>> = {
+  h: 'prehook',
+  b: 'pre',
+  a: 'post',
+  p: 'posthook',
+  g: 'health',
+};
+
+function stepOf(letter: string | undefined, hook: string | undefined): { step?: StubStep } {
+  const kind = letter === undefined ? undefined : stepKinds[letter];
+  if (kind === undefined) return {};
+  return { step: { kind, ...(hook !== undefined && hook !== '%' && { hook }) } };
 }
 
 /** The end as a frame or an outcome record has it. */
 function parseEnd(payload: string): EndedEvent | undefined {
   const inPlace = endInPlacePattern.exec(payload);
-  if (inPlace) return endedEvent({ kind: 'unknown' }, Number(inPlace[1]), false);
+  if (inPlace) {
+    return { ...endedEvent({ kind: 'unknown' }, Number(inPlace[1]), false), ...stepOf(inPlace[2], inPlace[3]) };
+  }
   const end = endPattern.exec(payload);
   if (!end) return undefined;
-  const exit = commandExit(Number(end[1]), end[4] as '0' | '1' | '12', end[5] ?? '');
-  return endedEvent(exit, Number(end[2]), end[3] === '1');
+  const exit = commandExit(Number(end[1]), end[4] as '0' | '1' | '12', end[7] ?? '');
+  return { ...endedEvent(exit, Number(end[2]), end[3] === '1'), ...stepOf(end[5], end[6]) };
 }
 
 function settledFrame(payload: string): Frame | undefined {
@@ -123,7 +155,11 @@ function settledFrame(payload: string): Frame | undefined {
   if (!left) return payload.startsWith('o ') ? { kind: 'unreadable' } : undefined;
   if (left[4] === '') return { kind: 'settled', settled: { ...attemptOf(left), found: 'none' } };
   // Without an end, or with one that was cut short, it began and is over, and that is all.
-  const ended = parseEnd(`e ${left[5]}`) ?? endedEvent({ kind: 'unknown' }, 0, false);
+  const begun = begunPattern.exec(left[4]!);
+  const ended = parseEnd(`e ${left[5]}`) ?? {
+    ...endedEvent({ kind: 'unknown' }, 0, false),
+    ...stepOf(begun?.[1], begun?.[2]),
+  };
   return { kind: 'settled', settled: { ...attemptOf(left), found: 'outcome', ended } };
 }
 

@@ -5,7 +5,8 @@ export {
   type StubCommand,
   type StubOptions,
   type StubRefusal,
-  longestRunMs,
+  type StubSteps,
+  longestStepMs,
   renderSettle,
   renderStub,
 } from './render.js';
@@ -25,8 +26,10 @@ export type {
   SendEvent,
   SettledEvent,
   StartedEvent,
+  StepEvent,
   StopCause,
   StubEvent,
+  StubStep,
 } from './events.js';
 export {
   encodeAcknowledge,

@@ -132,6 +132,8 @@ export function createStubParser(options: { nonce: string }): StubParser {
     } else if (frame?.kind === 'started' && mayPrepare && nextUpload !== 'received') {
       started = true;
       events.push(frame.started);
+    } else if (frame?.kind === 'step' && onStdout && stream.state === 'data' && started) {
+      events.push(frame.step);
     } else if (frame?.kind === 'settled' && mayPrepare) {
       settled = true;
       events.push(frame.settled);

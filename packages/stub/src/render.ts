@@ -24,7 +24,7 @@ export interface StubOptions {
   command: StubCommand;
   /** Exported to the command. Names begin with `POGO_`. */
   environment: Readonly<Record<string, string>>;
-  /** After this the command is ended, and reported as timed out; each try has it whole. 1 ms to 24 days. */
+  /** After this the command is ended, and reported as timed out; each try, and each other step, has it whole. 1 ms to 24 days. */
   timeoutMs: number;
   /** Between TERM and KILL, on timeout and terminate. Default 5000; 0 means KILL at once. */
   killGraceMs?: number;
@@ -34,6 +34,21 @@ export interface StubOptions {
   claim?: StubClaim;
   /** Further tries, 5 s apart, of a command that failed by itself with a status other than 126 and 127. Default 0; at most 100. */
   retries?: number;
+  /** What surrounds the command. */
+  steps?: StubSteps;
+}
+
+/** In this order, the command behind `pre`; the first that doesn't succeed is the last. */
+export interface StubSteps {
+  /** Runs the executable files in `/etc/pogo/pre.d` first. */
+  prehooks?: boolean;
+  /** A string for `/bin/sh -c`, as the following. */
+  pre?: string;
+  post?: string;
+  /** Runs the executable files in `/etc/pogo/post.d`. */
+  posthooks?: boolean;
+  /** Tried until it succeeds: up to `retries` times more, `intervalMs` apart. */
+  health?: { script: string; retries: number; intervalMs: number };
 }
 
 /** The attempt that is asked about; `waitMs` is how long to wait for its end while it lives. */
@@ -62,7 +77,8 @@ export type StubRefusal =
   | 'duration-invalid'
   | 'claim-invalid'
   | 'script-invalid'
-  | 'retries-invalid';
+  | 'retries-invalid'
+  | 'steps-invalid';
 
 const execLine = 'exec /bin/sh -s';
 
@@ -79,7 +95,7 @@ const defaultSilenceMs = 30_000;
 const defaultWaitMs = { run: 10_000, probe: 30_000 };
 
 export function renderStub(options: StubOptions): RenderedStub {
-  const { nonce, command, environment, timeoutMs, claim, retries = 0 } = options;
+  const { nonce, command, environment, timeoutMs, claim, retries = 0, steps = {} } = options;
   const { killGraceMs = defaultKillGraceMs, silenceMs = defaultSilenceMs } = options;
   const fault =
     commonFault(nonce, [
@@ -87,11 +103,10 @@ export function renderStub(options: StubOptions): RenderedStub {
       ['kill grace', killGraceMs, 0],
       ['silence limit', silenceMs, 3],
     ]) ??
-    (claim && claimRefusal(claim));
+    (claim && claimRefusal(claim)) ??
+    retriesFault('retries', retries) ??
+    stepsFault(steps);
   if (fault) return fault;
-  if (!Number.isInteger(retries) || retries < 0 || retries > maximumRetries) {
-    return refuse('retries-invalid', `The number of retries is ${retries}: give 0 to ${maximumRetries}.`);
-  }
   const exports: Buffer[] = [];
   for (const [name, value] of Object.entries(environment)) {
     if (!environmentName.test(name)) {
@@ -146,10 +161,11 @@ export function renderStub(options: StubOptions): RenderedStub {
     parts.add('retries');
     settings.retries = retries;
   }
+  addSteps(steps, parts, settings);
   if (command.kind === 'script') {
     parts.add('script');
     settings.bytes = command.bytes;
-    settings.script = quote(Buffer.from(command.name, 'utf8')).toString('latin1');
+    settings.script = quotedText(command.name);
   }
   const { head, tail } = stubText(parts, settings);
   // `setsid -x` would take the program's name for an option of its own; a script is called by its whole path.
@@ -189,10 +205,12 @@ export function renderSettle(options: SettleOptions): RenderedStub {
   return { ok: true, execLine, stdin: Buffer.from(head + tail, 'latin1') };
 }
 
-/** The longest time from `started` to `ended`: all tries with their graces, and the pauses. */
-export function longestRunMs(options: Pick<StubOptions, 'timeoutMs' | 'killGraceMs' | 'retries'>): number {
-  const { timeoutMs, killGraceMs = defaultKillGraceMs, retries = 0 } = options;
-  return (retries + 1) * timeoutMs + retries * pauseMs + killGraceMs;
+/** The longest time from `started`, or a `step`, to the next of these or to `ended`: one try, its grace, and a pause. */
+export function longestStepMs(
+  options: Pick<StubOptions, 'timeoutMs' | 'killGraceMs' | 'retries' | 'steps'>,
+): number {
+  const { timeoutMs, killGraceMs = defaultKillGraceMs, retries = 0, steps } = options;
+  return timeoutMs + killGraceMs + Math.max(retries > 0 ? pauseMs : 0, steps?.health?.intervalMs ?? 0);
 }
 
 function wordsOf(command: StubCommand): readonly (Uint8Array | string)[] {
@@ -214,15 +232,66 @@ function commonFault(
 ): Refused | undefined {
   if (!isNonce(nonce)) return refuse('nonce-invalid', 'The nonce must be 16 to 64 letters and digits.');
   for (const [name, value, least] of durations) {
-    if (!Number.isInteger(value) || value < least || value > maximumMs) {
-      return refuse(
-        'duration-invalid',
-        `The ${name} is ${value} ms: give a whole number from ${least} to ${maximumMs}.`,
-      );
-    }
+    const fault = durationFault(name, value, least);
+    if (fault) return fault;
   }
   return undefined;
 }
+
+function durationFault(name: string, value: number, least: number): Refused | undefined {
+  if (Number.isInteger(value) && value >= least && value <= maximumMs) return undefined;
+  return refuse(
+    'duration-invalid',
+    `The ${name} is ${value} ms: give a whole number from ${least} to ${maximumMs}.`,
+  );
+}
+
+function retriesFault(what: string, retries: number): Refused | undefined {
+  if (Number.isInteger(retries) && retries >= 0 && retries <= maximumRetries) return undefined;
+  return refuse('retries-invalid', `The number of ${what} is ${retries}: give 0 to ${maximumRetries}.`);
+}
+
+function stepsFault({ pre, post, health }: StubSteps): Refused | undefined {
+  for (const [name, script] of Object.entries({ pre, post, health: health?.script })) {
+    if (script?.includes('\0') !== true) continue;
+    return refuse(
+      'steps-invalid',
+      `The ${name} command holds a NUL character, which no command line can: remove it.`,
+    );
+  }
+  return (
+    health &&
+    (retriesFault('health checks', health.retries) ??
+      durationFault('health interval', health.intervalMs, 0))
+  );
+}
+
+/** Puts the parts in that the steps need, and what these are told. */
+function addSteps(
+  { prehooks, pre, post, posthooks, health }: StubSteps,
+  parts: Set<StubPart>,
+  settings: StubSettings,
+): void {
+  if (prehooks === true) parts.add('prehooks');
+  if (posthooks === true) parts.add('posthooks');
+  if (prehooks === true || posthooks === true) parts.add('hooks');
+  if (pre !== undefined) {
+    parts.add('pre');
+    settings.pre = quotedText(pre);
+  }
+  if (post !== undefined) {
+    parts.add('post');
+    settings.post = quotedText(post);
+  }
+  if (health !== undefined) {
+    parts.add('health');
+    const { script, retries, intervalMs } = health;
+    Object.assign(settings, { health: quotedText(script), checks: retries, interval: intervalMs });
+  }
+  if (stepParts.some((part) => parts.has(part))) parts.add('steps');
+}
+
+const stepParts = ['retries', 'hooks', 'pre', 'post', 'health'] as const;
 
 function claimRefusal(claim: StubClaim): Refused | undefined {
   const fault = claimFault(claim);
@@ -235,6 +304,11 @@ const space = Buffer.from(' ');
 /** `bytes` as one shell word: between single quotes, each single quote as `'\''`. */
 function quote(bytes: Uint8Array): Buffer {
   return Buffer.from(`'${Buffer.from(bytes).toString('latin1').replaceAll("'", "'\\''")}'`, 'latin1');
+}
+
+/** The same of a text, as it stands in a text that is written in latin1. */
+function quotedText(text: string): string {
+  return quote(Buffer.from(text, 'utf8')).toString('latin1');
 }
 
 function refuse(code: StubRefusal, message: string): Refused {

@@ -39,26 +39,39 @@ import { commandText } from './stub-text/command.js';
 import { earsText } from './stub-text/ears.js';
 import { frameText } from './stub-text/frame.js';
 import { lockText } from './stub-text/lock.js';
-import { retriesText } from './stub-text/retries.js';
 import { scriptText } from './stub-text/script.js';
 import { sessionText } from './stub-text/session.js';
 import { settleText } from './stub-text/settle.js';
+import { stepsText } from './stub-text/steps.js';
 
 /** What a text can hold besides running a command, or (`probe`) instead of it. */
-export type StubPart = 'claim' | 'fence' | 'retries' | 'script' | 'probe';
+export type StubPart =
+  | 'claim'
+  | 'fence'
+  | 'script'
+  | 'probe'
+  /** Anything besides one try of the command: comes with each of the following. */
+  | 'steps'
+  | 'retries'
+  | 'pre'
+  | 'post'
+  | 'health'
+  /** Either kind of them. */
+  | 'hooks'
+  | 'prehooks'
+  | 'posthooks';
 
 const base = [frameText, earsText, sessionText];
-const partTexts: Record<StubPart, readonly string[]> = {
+const partTexts: Partial<Record<StubPart, readonly string[]>> = {
   claim: [claimText],
-  fence: [],
-  retries: [retriesText],
+  steps: [stepsText],
   script: [scriptText],
   probe: [settleText],
 };
 
 function readableText(parts: ReadonlySet<StubPart>): string {
   const run = parts.has('probe') ? [] : [actorText, commandText, ...(parts.has('claim') ? [lockText] : [])];
-  return ['{', ...base, ...run, ...[...parts].flatMap((part) => partTexts[part]), settingsText]
+  return ['{', ...base, ...run, ...[...parts].flatMap((part) => partTexts[part] ?? []), settingsText]
     .join('\n')
     .split('\n')
     .flatMap((line) => conditional(line.trim(), parts))
@@ -73,7 +86,7 @@ function conditional(line: string, parts: ReadonlySet<StubPart>): string[] {
   return met ? conditional(rest, parts) : [];
 }
 
-/** What one text is told, by the names of its placeholders. Durations in whole milliseconds; `script` is a quoted word. */
+/** What one text is told, by the names of its placeholders. Durations in whole milliseconds; commands and `script` are quoted words. */
 export interface StubSettings {
   nonce: string;
   timeout: number;
@@ -88,6 +101,12 @@ export interface StubSettings {
   wait?: number;
   fence?: number;
   retries?: number;
+  pre?: string;
+  post?: string;
+  health?: string;
+  /** Further ones, and the time between two. */
+  checks?: number;
+  interval?: number;
   bytes?: number;
   script?: string;
 }
@@ -97,6 +116,9 @@ _nonce=@nonce _rest=@timeout _killGrace=@grace _silence=@silence
 %claim _key=.pogo-@key- _index=@index _job=@job _attempt=@attempt _today=@today _waitMs=@wait
 %fence _fence=@fence
 %retries _retries=@retries
+%pre _pre=@pre
+%post _post=@post
+%health _health=@health _checks=@checks _interval=@interval
 %script _bytes=@bytes _script=@script
 @parameters
 _main "$@"

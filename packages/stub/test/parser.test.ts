@@ -249,6 +249,57 @@ describe('how a command ended', () => {
   });
 });
 
+describe('the steps of a run', () => {
+  const kinds = (...payloads: string[]) =>
+    parse([{ stream: 'stdout', bytes: bytes(payloads.map((payload) => frame(payload)).join('')) }]).filter(
+      ({ kind }) => ['started', 'step', 'protocol-error'].includes(kind),
+    );
+
+  it('are told as they begin, with the name of a hook where it has a plain one', () => {
+    expect(kinds('b 42 1 1,h,10-drain.sh', 'p,h,%', 'p,b', 'p', 'p,a', 'p,p,x', 'p,g').slice(0, -1)).toMatchObject([
+      { kind: 'started', pid: 42, lock: 'held', step: { kind: 'prehook', hook: '10-drain.sh' } },
+      { kind: 'step', step: { kind: 'prehook' } },
+      { kind: 'step', step: { kind: 'pre' } },
+      { kind: 'step' },
+      { kind: 'step', step: { kind: 'post' } },
+      { kind: 'step', step: { kind: 'posthook', hook: 'x' } },
+      { kind: 'step', step: { kind: 'health' } },
+    ]);
+  });
+
+  it.each([
+    ['before the beginning', ['b', 'p,g']],
+    ['of a kind that is none', ['b 42 1', 'p,z']],
+    ['with a hook whose name is none', ['b 42 1', 'p,h,a b']],
+  ])('a step %s makes no sense', (_, payloads) => {
+    expect(kinds(...payloads).at(-1)).toMatchObject({ kind: 'protocol-error', code: 'malformed-frame' });
+  });
+
+  it.each([
+    ['e 7 0 0 1,h,10-drain ', { kind: 'prehook', hook: '10-drain' }],
+    ['e 137 1 0 12,g Killed', { kind: 'health' }],
+    ['e - 4 0 1,p,% ', { kind: 'posthook' }],
+    ['e - 4 0 12,b,x Killed', { kind: 'pre', hook: 'x' }],
+  ])('%j names the step that the run ended in', (payload, step) => {
+    const events = parse([
+      { stream: 'stdout', bytes: bytes(began.stdout + frame(payload)) },
+      { stream: 'stderr', bytes: bytes(began.stderr + end.stderr) },
+    ]);
+    expect(events.at(-1)).toMatchObject({ kind: 'ended' });
+    expect(events.at(-1)).toHaveProperty('step', step);
+  });
+
+  it.each([
+    ['o 7 12 1 20000/42 99 ,h,10-drain/7 0 0 1,h,10-drain ', { kind: 'prehook', hook: '10-drain' }],
+    ['o 7 12 1 20000/42 99 ,g/', { kind: 'health' }],
+    ['o 7 12 1 20000/42 99/', undefined],
+  ])('%j is what an attempt left in a step', (payload, step) => {
+    const events = parse([{ stream: 'stdout', bytes: bytes(frame('b') + frame(payload)) }]);
+    const settled = events.find(({ kind }) => kind === 'settled');
+    expect(settled?.kind === 'settled' && settled.ended?.step).toEqual(step);
+  });
+});
+
 describe('streams that are no run of ours', () => {
   const codes = (stdout: string, stderr = '') =>
     parse([

@@ -1,7 +1,7 @@
 /** Further tries of what failed by itself. */
 import { readdirSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encodeTerminate, longestRunMs } from '@pogo/stub';
+import { encodeTerminate, longestStepMs } from '@pogo/stub';
 import { claimOf, interpreter, interpreters, newHome, newLockKey, runOnHost, shell, sweep } from './host.js';
 
 afterAll(sweep);
@@ -121,7 +121,9 @@ describe.concurrent.each(interpreters)('under %s', (name) => {
   });
 });
 
-it('the longest run counts each try whole, and the pauses', () => {
-  expect(longestRunMs({ timeoutMs: 1000 })).toBe(6000);
-  expect(longestRunMs({ timeoutMs: 1000, killGraceMs: 0, retries: 2 })).toBe(13_000);
+it('from one try to the next it takes the whole time of a try, and the longest pause', () => {
+  expect(longestStepMs({ timeoutMs: 1000 })).toBe(6000);
+  expect(longestStepMs({ timeoutMs: 1000, killGraceMs: 0, retries: 2 })).toBe(6000);
+  const health = { script: 'true', retries: 1, intervalMs: 8000 };
+  expect(longestStepMs({ timeoutMs: 1000, killGraceMs: 0, steps: { health } })).toBe(9000);
 });

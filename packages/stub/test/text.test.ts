@@ -41,6 +41,14 @@ function text(options: Partial<StubOptions> | string, ...words: string[]): Buffe
   return Buffer.from(rendered.stdin);
 }
 
+const steps = {
+  prehooks: true,
+  pre: '',
+  post: '',
+  posthooks: true,
+  health: { script: '', retries: 100, intervalMs: 3_600_000 },
+};
+
 it('the text without parameters stays under 4 KB, with a claim under 6 KB, and the command line is short', () => {
   expect(text('true').length).toBeLessThanOrEqual(4096);
   const claimed = text({ claim }, 'true').length;
@@ -49,9 +57,17 @@ it('the text without parameters stays under 4 KB, with a claim under 6 KB, and t
     claim: { ...claim, fence: true },
     retries: 100,
     command: { kind: 'script', name: 'script', bytes: 100_000_000, args: [] },
+    steps,
   });
-  expect(whole.length).toBeLessThanOrEqual(8192);
+  expect(whole.length).toBeLessThanOrEqual(9216);
   expect(loginShell('dash').arguments.join(' ').length).toBeLessThanOrEqual(32);
+});
+
+it('hooks, which are asked for by default, add less than 1 KB, and all other steps half as much', () => {
+  const claimed = text({ claim }, 'true').length;
+  const hooked = text({ claim, steps: { prehooks: true, posthooks: true } }, 'true').length;
+  expect(hooked - claimed).toBeLessThanOrEqual(1024);
+  expect(text({ claim, retries: 100, steps }, 'true').length - hooked).toBeLessThanOrEqual(512);
 });
 
 it.each([
@@ -67,11 +83,12 @@ it.each([
   if (!probe.ok) throw new Error(probe.message);
   const script: StubCommand = { kind: 'script', name: "it's", bytes: 3, args: ["it's"] };
   const texts = [
-    ...[{}, { claim }, { claim: fence }, { retries: 2 }, { claim, retries: 2 }].map((options) =>
-      text(options, 'echo', "it's"),
-    ),
+    ...[
+      ...[{}, { claim }, { claim: fence }, { retries: 2 }, { claim, retries: 2 }, { claim, steps }],
+      ...[{ prehooks: true }, { posthooks: true }, { pre: "it's" }, { post: 'x' }].map((some) => ({ steps: some })),
+    ].map((options) => text(options, 'echo', "it's")),
     text({ claim, command: script }),
-    text({ claim: fence, retries: 2, command: script }),
+    text({ claim: fence, retries: 2, command: script, steps }),
     probe.stdin,
   ];
   for (const input of texts) {
@@ -107,6 +124,16 @@ describe.each(tellingInterpreters)('under %s', (name) => {
     ['it costs three forks and three execs on top of the command', {}, 3, 3],
     // In plain mode, which ksh93 takes, the wait for the acknowledgement has a listener and a reader of its own.
     ['a claim costs one exec more', { claim }, name === 'ksh93' ? 6 : 3, name === 'ksh93' ? 5 : 4],
+    [
+      'hooks that a host does not have cost nothing',
+      {
+        claim,
+        steps: { prehooks: true, posthooks: true },
+        rewrite: { from: '/etc/pogo/', to: '/nonexistent/' },
+      },
+      name === 'ksh93' ? 6 : 3,
+      name === 'ksh93' ? 5 : 4,
+    ],
   ])('%s', async (_, options, forkBudget, execBudget) => {
     const directory = mkdtempSync(join(tmpdir(), 'pogo-stub-cost-'));
     const trace = join(directory, 'trace');

@@ -47,7 +47,7 @@ export interface JobRunnerOptions {
 
 interface Running {
   ordered: OrderedAttempt;
-  /** Holds a handshake slot: not authenticated yet. */
+  /** Holds a handshake slot: neither authenticated yet, nor waiting to be dialled again. */
   dialling: boolean;
   /** The rexec that was told to run it; undefined while `begun` is on its way to the journal. */
   rexec: Rexec | undefined;
@@ -251,6 +251,7 @@ export class JobRunner implements Claimant {
       case 'report':
         this.#reported(message.reports, from);
         return;
+      case 'waiting':
       case 'authenticated': {
         const running = this.#running.get(message.host);
         if (running?.dialling === true && running.rexec === from) running.dialling = false;

@@ -25,6 +25,14 @@ test('a job of many hosts runs, and each attempt is begun, started and finished,
   expect(await dispatcher.order('close', { job: 7 })).toEqual({ kind: 'unknown-job' });
 });
 
+test('a host that waits until it is dialled again keeps nobody else from being dialled', async () => {
+  const { dispatcher } = await startCluster({ maxHandshakes: 1, maxConnections: 3 });
+  await dispatcher.open(1, { '*': 'ok', 0: 'dial-again', 1: 'dial-again' });
+  await dispatcher.assign(1, hosts(5));
+  const ends = await dispatcher.ends(3);
+  expect(ends.map(({ host }) => host).sort()).toEqual([2, 3, 4]);
+});
+
 test('an order that comes twice is done once', async () => {
   const { dispatcher } = await startCluster();
   await dispatcher.open(1, {});

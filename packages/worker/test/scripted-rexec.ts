@@ -17,6 +17,8 @@ export type Act =
   | 'hold'
   /** Never gets beyond the handshake. */
   | 'dial'
+  /** Is not reached, and waits until it is dialled again. */
+  | 'dial-again'
   /** Refuses at a halt what it holds: never dialled. */
   | 'wait'
   | 'die'
@@ -134,6 +136,11 @@ async function act(host: number, attempt: number): Promise<void> {
   if (doing === 'exit-3') process.exit(3);
   if (doing === 'garbage') return void frames.sendJson({ type: 'nonsense' });
   if (doing === 'dial') return;
+  if (doing === 'dial-again') {
+    frames.sendJson({ type: 'waiting', host });
+    waiting.set(host, { job, host, attempt });
+    return;
+  }
   if (doing === 'wait') return void waiting.set(host, { job, host, attempt });
   if (doing === 'ignore') return void (ignoring = true);
   if (doing === 'outlive') outliving = true;

@@ -4,6 +4,7 @@ import type { JobSpec, ResolvedSpec } from '@pogo/protocol';
 import { commandText } from '../run/command-operands.js';
 import type { Colors } from './colors.js';
 import { neutralise } from './escape.js';
+import { durationText } from './summary.js';
 
 export type Row = [name: string, value: string];
 
@@ -40,22 +41,38 @@ export function specText({ spec, digest, recipients }: JobSpec, colors: Colors):
 const commandNames = { argv: 'command', shell: 'shell string', script: 'script' } as const;
 
 /** What runs. */
-export function jobRows({
-  command,
-  retries,
-  unconstrained,
-  allowUnknown,
-  onPredecessorFailure,
-}: ResolvedSpec): Row[] {
+export function jobRows(spec: ResolvedSpec): Row[] {
+  const { command, retries, unreachableRetries, unconstrained, allowUnknown, onPredecessorFailure } = spec;
   const rows: Row[] = [[commandNames[command.kind], commandText(command)]];
   if (command.kind === 'script') rows.push(['', `${command.bytes} bytes, sha256 ${command.sha256}`]);
   if (retries !== undefined)
-    rows.push(['again', `where it exits non-zero, up to ${retries} time${retries === 1 ? '' : 's'}`]);
+    rows.push(['again', `where it exits non-zero, up to ${timesText(retries)}`]);
+  if (unreachableRetries !== undefined)
+    rows.push(['dialled', `again where a host can't be reached, up to ${timesText(unreachableRetries)}`]);
+  rows.push(...stepRows(spec));
   if (unconstrained === true) rows.push(['limits', "those of the namespace don't hold it back"]);
   if (allowUnknown === true) rows.push(['unknown', "hosts that the namespace doesn't know are taken"]);
   if (onPredecessorFailure !== undefined)
     rows.push(['sequence', 'later steps go on where an earlier one failed']);
   return rows;
+}
+
+/** What happens on a host besides the command. */
+function stepRows({ hooks, pre, post, health }: ResolvedSpec): Row[] {
+  const passedOver = [...(hooks?.pre === false ? ['pre'] : []), ...(hooks?.post === false ? ['post'] : [])];
+  const rows: Row[] = [];
+  if (pre !== undefined) rows.push(['before', pre]);
+  if (post !== undefined) rows.push(['after', post]);
+  if (passedOver.length > 0) rows.push(['hooks', `the hosts' ${passedOver.join(' and ')} hooks are passed over`]);
+  if (health !== undefined) {
+    const tries = `up to ${timesText(health.retries)} more, ${durationText(health.intervalMs)} apart`;
+    rows.push(['health', health.command], ['', `until it succeeds, ${tries}`]);
+  }
+  return rows;
+}
+
+function timesText(times: number): string {
+  return `${times} time${times === 1 ? '' : 's'}`;
 }
 
 /** As whom, and how hosts are logged in to. */

@@ -3,6 +3,7 @@ import { flag, many, one, oneOf, text } from '../command-line/option.js';
 import { settingOption } from '../configuration/setting-option.js';
 import { viewOptions } from './attach-options.js';
 import { credentialOptions } from './credential-options.js';
+import { stepOptions } from './step-options.js';
 
 export const jobOptions = {
   hosts: many('-h, --host, --target, -w', 'hosts to run on, e.g. web[1-40].east (repeatable)', {
@@ -42,6 +43,13 @@ export const jobOptions = {
     'N',
     'run the command again where it exits non-zero, up to N times, 5 s apart (0)',
   ),
+  unreachableRetries: settingOption(
+    '--retry-unreachable',
+    'retry_unreachable',
+    'N',
+    'dial a host that cannot be reached again, up to N times, with growing pauses (0)',
+  ),
+  ...stepOptions,
   concurrent: settingOption('--cc, --concurrent, -F, --fanout', 'concurrent', 'N|N%', 'most hosts at once'),
   maxFailures: settingOption(
     '--max-failures',

@@ -16,6 +16,7 @@ import { commandOf } from './command-operands.js';
 import { contradiction } from './contradiction.js';
 import type { credentialOptions } from './credential-options.js';
 import type { jobOptions } from './job-options.js';
+import { requestedSteps } from './step-options.js';
 
 export type JobOptions = ValuesOf<typeof jobOptions>;
 
@@ -75,6 +76,8 @@ export async function describeJob(
   const { script } = command.value;
   const accounts = hostAccounts(configuration, options);
   if (!accounts.ok) return accounts;
+  const steps = requestedSteps(configuration, options);
+  if (!steps.ok) return steps;
 
   const user = configuration.get('user', options.user) ?? environment.userName;
   const port = configuration.get('port', options.port) ?? defaults.port;
@@ -120,6 +123,7 @@ export async function describeJob(
       commandMs: configuration.get('timeout', options.timeout) ?? defaults.timeoutMs,
     },
     ...accounts.value,
+    ...steps.value,
     ...namespaceConsent(options),
     environment: {},
     limits: {
@@ -164,7 +168,7 @@ async function jobCommand(
 function hostAccounts(
   configuration: Configuration,
   options: JobOptions,
-): Result<Pick<JobRequest, 'runAs' | 'forwardAgent' | 'retries'>> {
+): Result<Pick<JobRequest, 'runAs' | 'forwardAgent' | 'retries' | 'unreachableRetries'>> {
   if (options.runAs !== undefined && options.noRunAs === false)
     return contradiction('--run-as', '--no-run-as');
   if (options.forwardAgent === true && options.noForwardAgent === false)
@@ -173,10 +177,12 @@ function hostAccounts(
   const forwardAgent =
     options.noForwardAgent !== false && configuration.get('forward_agent', options.forwardAgent) === true;
   const retries = configuration.get('retry', options.retries) ?? 0;
+  const unreachableRetries = configuration.get('retry_unreachable', options.unreachableRetries) ?? 0;
   return success({
     ...(runAs !== undefined && { runAs }),
     ...(forwardAgent && { forwardAgent }),
     ...(retries > 0 && { retries }),
+    ...(unreachableRetries > 0 && { unreachableRetries }),
   });
 }
 

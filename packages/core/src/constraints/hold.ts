@@ -1,6 +1,6 @@
 /** Hosts of constrained jobs that go on counting after their command was over, since they may not be well (S3). */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
-import type { Outcome } from '../outcome.js';
+import { endedBeforeCommand, type Outcome } from '../outcome.js';
 import { changeHost } from './change-host.js';
 
 /** Ends after which nobody can say that the host is well. Where its command demonstrably never began, it was not disturbed. */
@@ -12,7 +12,7 @@ const untouched = /^host-key-/;
 export function holdHost(state: ClusterState, job: JobRecord, index: number, outcome: Outcome): void {
   const isConstrained = (job.placement?.members[index] ?? -1) >= 0 && job.accepted.unconstrained !== true;
   if (!isConstrained || job.held.has(index) || !unwell.includes(outcome.state)) return;
-  if (outcome.reason !== undefined && untouched.test(outcome.reason)) return;
+  if (endedBeforeCommand(outcome) || (outcome.reason !== undefined && untouched.test(outcome.reason))) return;
   changeHost(state, job, index, () => job.held.add(index));
 }
 

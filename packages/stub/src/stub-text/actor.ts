@@ -63,15 +63,17 @@ _report() {
   _drain
 %script [ ! "$_folder" ] || _fold
   kill -0 -$_pid && _group=1
-  _y="e $1 $2 $_group \${_pipe:-0} $_message"
+%nosteps _y="e $1 $2 $_group \${_pipe:-0} $_message"
+%steps _y="e $1 $2 $_group \${_pipe:-0}$_at $_message"
 %claim # E4: the record is there before anyone is told. A daemon that the command left behind holds nothing: the claim ends here.
 %claim [ ! "$_claim" ] || echo "$_y" >>"$_claim"
   _frame "$_y"
   _frame e >&4
 }
 
-_act() {
-  _ears
+%nosteps _act() {
+%nosteps   _ears
+%steps _watch() {
   while
     _listen
     [ ! $_ended$_cause ]
@@ -89,11 +91,16 @@ _act() {
       kill -0 $$ || _event 6 1000
     }
   done
+%steps }
+
+%steps _act() {
+%steps   _ears
+%steps   _watch
   [ $_ended ] && _cause=0 || _stop
-%retries [ ! $_pipe ] || [ $_cause != 0 ] || ! _again $_ended || {
-%retries   _deaf
-%retries   exit 64
-%retries }
+%steps [ ! $_pipe ] || [ $_cause != 0 ] || ! _onward $_ended || {
+%steps   _deaf
+%steps   exit 64
+%steps }
   [ ! $_pipe ] || {
     [ ! $_ended ] || _report $_ended $_cause
 %claim # Waits for the acknowledgement: an earlier one was none.

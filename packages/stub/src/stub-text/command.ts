@@ -2,12 +2,17 @@
 export const commandText = `
 # Says that the command $_pid is being started.
 _started() {
+%steps [ ! $_going ] || {
+%steps   _frame p$_at
+%steps   return
+%steps }
   _y=s
   [ $_ready ] || {
     _frame b >&4
     _y=b
   }
-  _frame "$_y $_pid \${_setsid:+1} \${_claim:+1}"
+%nosteps _frame "$_y $_pid \${_setsid:+1} \${_claim:+1}"
+%steps _frame "$_y $_pid \${_setsid:+1} \${_claim:+1}$_at"
 }
 
 # Becomes the command.
@@ -15,17 +20,18 @@ _command() {
   read -r _pid _fields </proc/self/stat
   [ ! $_pipe ] || {
     echo $_pid >&6
-%noretries _started
-%retries [ $_try -gt 1 ] || _started
+    _started
   }
 %claim # Behind the frame: this line in the claim means that nothing but \`exec\` was left to do.
 %claim [ ! "$_claim" ] || {
 %claim   _fields=\${_fields##*\\) }
 %claim   _pick
-%claim   echo c $_pid $_birth >>"$_claim"
+%claim %nosteps echo c $_pid $_birth >>"$_claim"
+%claim %steps echo c $_pid $_birth $_at >>"$_claim"
 %claim }
   exec 2>&4 3<&- 4>&- 5<&- 6>&-
 %noscript exec $_setsid "$@"
+%script %steps [ ! $_at ] || _interpreter=
 %script exec $_setsid $_interpreter "$@"
 }
 
@@ -43,8 +49,7 @@ _run() {
     _greet
     _command "$@" &
     _pid=$!
-%noretries _started
-%retries [ $_try -gt 1 ] || _started
+    _started
     _act &
     _actor=$!
     wait $_pid
@@ -81,17 +86,19 @@ E
   esac
 %claim unset _acked _old _quiet _fenced _mask _self _reader _aside
 %script unset _folder _any _interpreter _own _private
-%retries _paused=
+%steps _at= _after= _going= _again=0
+%post _after=1
+%health _after=1
   trap _tries=600 PIPE
 %claim _lock
 %fence [ "$_claim" ] || _leave 'x fence'
   _pid= _session=
 %script _receive
 %script set -- "$_path" "$@"
-%noretries _run "$@"
-%retries _persist "$@"
-%noretries [ $_pipe ] && [ $_verdict -lt 128 ] || {
-%retries [ $_pipe ] && [ $_verdict -lt 128 ] && [ ! $_paused ] || {
+%nosteps _run "$@"
+%steps _course "$@"
+%nosteps [ $_pipe ] && [ $_verdict -lt 128 ] || {
+%steps [ $_pipe ] && [ $_verdict -lt 128 ] && [ ! $_mine ] || {
     _report $_status $_verdict
 %claim _await_alone
   }
