@@ -66,7 +66,10 @@ async function withHooks(namespace: NetworkNamespace): Promise<NetworkNamespace>
     chmodSync(path, 0o755);
   }
   const mounting = ['-m', 'sh', '-c', 'mount --bind "$0" /etc && exec "$@"', etc];
-  return { ...namespace, command: (file, args) => namespace.command('unshare', [...mounting, file, ...args]) };
+  return {
+    ...namespace,
+    command: (file, args) => namespace.command('unshare', [...mounting, file, ...args]),
+  };
 }
 
 beforeAll(async () => {

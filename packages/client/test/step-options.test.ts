@@ -10,7 +10,16 @@ const steps = [
 
 async function specOf(...args: string[]) {
   const dispatcher = await client.dispatcherWith();
-  const { code, stderr } = await client.pogo.run(['run', '-d', '-h', 'web1', '--identity', key, ...args, 'true']);
+  const { code, stderr } = await client.pogo.run([
+    'run',
+    '-d',
+    '-h',
+    'web1',
+    '--identity',
+    key,
+    ...args,
+    'true',
+  ]);
   expect(code, stderr).toBe(0);
   return dispatcher.submitted!.spec;
 }
@@ -57,7 +66,9 @@ it('are shown by a plan', async () => {
   expect(stdout).toMatch(/^before +drain "\$POGO_HOST"$/m);
   expect(stdout).toMatch(/^after +undrain$/m);
   expect(stdout).toMatch(/^hooks +the hosts' pre hooks are passed over$/m);
-  expect(stdout).toMatch(/^health +curl -fs localhost\/up\n +until it succeeds, up to 30 times more, 2\.0 s apart$/m);
+  expect(stdout).toMatch(
+    /^health +curl -fs localhost\/up\n +until it succeeds, up to 30 times more, 2\.0 s apart$/m,
+  );
   expect(stdout).toMatch(/^dialled +again where a host can't be reached, up to 5 times$/m);
   expect((await plan()).stdout).not.toMatch(/^(before|after|hooks|health|dialled) /m);
 });

@@ -5,7 +5,9 @@
 import { type Outcome, outcomeSteps, type OutputDigest, reasonCodes } from './outcome.js';
 import { outcomeStates } from './states.js';
 
-const names = new Map<string, string>([...outcomeStates, ...reasonCodes, ...outcomeSteps].map((name) => [name, name]));
+const names = new Map<string, string>(
+  [...outcomeStates, ...reasonCodes, ...outcomeSteps].map((name) => [name, name]),
+);
 
 /** Of a stream without a byte. */
 const empty: OutputDigest = Object.freeze({

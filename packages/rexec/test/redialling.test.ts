@@ -5,7 +5,9 @@ import { endScenes, Scene } from './scripted-scene.js';
 
 afterAll(endScenes);
 
-const unreachable = (reason: 'connection-refused' | 'connect-timeout' | 'handshake' | 'dns'): ConnectFailure => ({
+const unreachable = (
+  reason: 'connection-refused' | 'connect-timeout' | 'handshake' | 'dns',
+): ConnectFailure => ({
   kind: 'unreachable',
   reason,
   detail: reason,
@@ -21,7 +23,11 @@ async function outcomeWith(failures: readonly ConnectFailure[], again: number | 
     host.end();
   });
   const outcome = await scene.outcome({ stepMs: 250 });
-  return { outcome, dialled: failures.length - scene.transport.failures.length + scene.transport.hosts.length, scene };
+  return {
+    outcome,
+    dialled: failures.length - scene.transport.failures.length + scene.transport.hosts.length,
+    scene,
+  };
 }
 
 it('until one is reached, with growing pauses, and its slot counts as dialling no more', async () => {
@@ -37,7 +43,10 @@ it('until one is reached, with growing pauses, and its slot counts as dialling n
 });
 
 it('as often as the job says, and then it is said how often', async () => {
-  const { outcome, dialled } = await outcomeWith(Array<ConnectFailure>(9).fill(unreachable('connection-refused')), 2);
+  const { outcome, dialled } = await outcomeWith(
+    Array<ConnectFailure>(9).fill(unreachable('connection-refused')),
+    2,
+  );
   expect(outcome).toMatchObject({ state: 'unreachable', reason: 'connection-refused' });
   expect(outcome.message).toBe('a@web1:22 cannot be reached: connection-refused. It was dialled 3 times.');
   expect(dialled).toBe(3);

@@ -135,7 +135,10 @@ function stepOf(letter: string | undefined, hook: string | undefined): { step?: 
 function parseEnd(payload: string): EndedEvent | undefined {
   const inPlace = endInPlacePattern.exec(payload);
   if (inPlace) {
-    return { ...endedEvent({ kind: 'unknown' }, Number(inPlace[1]), false), ...stepOf(inPlace[2], inPlace[3]) };
+    return {
+      ...endedEvent({ kind: 'unknown' }, Number(inPlace[1]), false),
+      ...stepOf(inPlace[2], inPlace[3]),
+    };
   }
   const end = endPattern.exec(payload);
   if (!end) return undefined;

@@ -261,8 +261,7 @@ function stepsFault({ pre, post, health }: StubSteps): Refused | undefined {
   }
   return (
     health &&
-    (retriesFault('health checks', health.retries) ??
-      durationFault('health interval', health.intervalMs, 0))
+    (retriesFault('health checks', health.retries) ?? durationFault('health interval', health.intervalMs, 0))
   );
 }
 

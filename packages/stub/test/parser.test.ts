@@ -256,7 +256,9 @@ describe('the steps of a run', () => {
     );
 
   it('are told as they begin, with the name of a hook where it has a plain one', () => {
-    expect(kinds('b 42 1 1,h,10-drain.sh', 'p,h,%', 'p,b', 'p', 'p,a', 'p,p,x', 'p,g').slice(0, -1)).toMatchObject([
+    expect(
+      kinds('b 42 1 1,h,10-drain.sh', 'p,h,%', 'p,b', 'p', 'p,a', 'p,p,x', 'p,g').slice(0, -1),
+    ).toMatchObject([
       { kind: 'started', pid: 42, lock: 'held', step: { kind: 'prehook', hook: '10-drain.sh' } },
       { kind: 'step', step: { kind: 'prehook' } },
       { kind: 'step', step: { kind: 'pre' } },

@@ -95,13 +95,7 @@ describe.concurrent.each(claimInterpreters)('under %s', (name) => {
       { kind: 'prehook', hook: '10-no' },
     ],
     ['pre', { pre: 'echo no; exit 3', post: 'echo post' }, {}, ['no'], { kind: 'pre' }],
-    [
-      'post',
-      { ...hooks, post: 'exit 3' },
-      { 'post.d/10': 'echo posthook' },
-      ['command'],
-      { kind: 'post' },
-    ],
+    ['post', { ...hooks, post: 'exit 3' }, { 'post.d/10': 'echo posthook' }, ['command'], { kind: 'post' }],
     [
       'a post hook',
       { ...hooks, health: { script: 'echo well', retries: 1, intervalMs: 10 } },
@@ -261,10 +255,7 @@ it('a script that has no place where it may be executed is read by its interpret
   const launch = interpreter('dash');
   const { stdout, ended } = await runOnHost({
     launch,
-    wrapper: withMounts(
-      launch,
-      'for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o noexec none $d; done',
-    ),
+    wrapper: withMounts(launch, 'for d in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o noexec none $d; done'),
     environmentOfHost: { HOME: '/tmp' },
     claim: claimOf(newLockKey()),
     command: { kind: 'script', name: 'script', bytes: script.length, args: [] },

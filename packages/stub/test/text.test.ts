@@ -85,7 +85,9 @@ it.each([
   const texts = [
     ...[
       ...[{}, { claim }, { claim: fence }, { retries: 2 }, { claim, retries: 2 }, { claim, steps }],
-      ...[{ prehooks: true }, { posthooks: true }, { pre: "it's" }, { post: 'x' }].map((some) => ({ steps: some })),
+      ...[{ prehooks: true }, { posthooks: true }, { pre: "it's" }, { post: 'x' }].map((some) => ({
+        steps: some,
+      })),
     ].map((options) => text(options, 'echo', "it's")),
     text({ claim, command: script }),
     text({ claim: fence, retries: 2, command: script, steps }),

@@ -45,8 +45,7 @@ export function jobRows(spec: ResolvedSpec): Row[] {
   const { command, retries, unreachableRetries, unconstrained, allowUnknown, onPredecessorFailure } = spec;
   const rows: Row[] = [[commandNames[command.kind], commandText(command)]];
   if (command.kind === 'script') rows.push(['', `${command.bytes} bytes, sha256 ${command.sha256}`]);
-  if (retries !== undefined)
-    rows.push(['again', `where it exits non-zero, up to ${timesText(retries)}`]);
+  if (retries !== undefined) rows.push(['again', `where it exits non-zero, up to ${timesText(retries)}`]);
   if (unreachableRetries !== undefined)
     rows.push(['dialled', `again where a host can't be reached, up to ${timesText(unreachableRetries)}`]);
   rows.push(...stepRows(spec));
@@ -63,7 +62,8 @@ function stepRows({ hooks, pre, post, health }: ResolvedSpec): Row[] {
   const rows: Row[] = [];
   if (pre !== undefined) rows.push(['before', pre]);
   if (post !== undefined) rows.push(['after', post]);
-  if (passedOver.length > 0) rows.push(['hooks', `the hosts' ${passedOver.join(' and ')} hooks are passed over`]);
+  if (passedOver.length > 0)
+    rows.push(['hooks', `the hosts' ${passedOver.join(' and ')} hooks are passed over`]);
   if (health !== undefined) {
     const tries = `up to ${timesText(health.retries)} more, ${durationText(health.intervalMs)} apart`;
     rows.push(['health', health.command], ['', `until it succeeds, ${tries}`]);

@@ -14,7 +14,11 @@ export const stepOptions = {
   noPrehooks: flag('--no-prehooks', 'pass them over'),
   posthooks: flag('--posthooks', 'run those in /etc/pogo/post.d, after the command has succeeded (default)'),
   noPosthooks: flag('--no-posthooks', 'pass them over'),
-  pre: one('--pre', 'shell string to run on each host first; where it fails, the command is not begun', shellString),
+  pre: one(
+    '--pre',
+    'shell string to run on each host first; where it fails, the command is not begun',
+    shellString,
+  ),
   post: one('--post', 'shell string to run on each host after the command has succeeded', shellString),
   health: one(
     '--health',
