@@ -26,3 +26,4 @@ export {
 export { modeOfHost } from './constraints/change-host.js';
 export { explainJob, holdersOf, type Obstacle, type WaitingHosts } from './constraints/explain.js';
 export { mayCount } from './constraints/apply-namespace.js';
+export * from './forecast/index.js';

@@ -1,0 +1,101 @@
+/**
+ * What made hosts of a forecast start only when they did: whatever held them back a moment before, since that is what has
+ * changed.
+ */
+import type { ClusterState, JobRecord } from '../cluster-state.js';
+import { isFull } from '../constraints/constraint-state.js';
+import { groupOf } from '../constraints/change-host.js';
+import type { HostGroup } from '../constraints/host-group.js';
+import type { WorkerCapacity } from '../plan.js';
+
+/** One thing that held hosts back until they started; slots and stages by their index in the namespace. */
+export type Binding =
+  | { kind: 'stage'; stage: number; pending: number }
+  | { kind: 'slot'; slot: number; use: number }
+  /** The job's own cap. */
+  | { kind: 'own-cap'; disturbed: number }
+  /** Another job's command ran there. */
+  | { kind: 'busy' }
+  /** No worker had room. */
+  | { kind: 'worker' }
+  /** Something else of the job or of another one: a pause between steps, a job that ended. */
+  | { kind: 'other' };
+
+/** The obstacles of one job as they were before anything changed at some time. */
+export class Before {
+  readonly #job: JobRecord;
+  readonly #state: ClusterState;
+  readonly #slots = new Map<number, number>();
+  readonly #stages = new Map<number, number>();
+  readonly #busy = new Set<number>();
+  readonly #byGroup = new Map<HostGroup, readonly Binding[]>();
+  readonly #cap: Binding | undefined;
+  readonly #workers: Binding | undefined;
+
+  constructor(state: ClusterState, job: JobRecord, workers: readonly WorkerCapacity[]) {
+    this.#state = state;
+    this.#job = job;
+    const { concurrent } = job.accepted.limits;
+    if (concurrent !== null && job.disturbed >= concurrent)
+      this.#cap = { kind: 'own-cap', disturbed: job.disturbed };
+    const hasRoom = workers.some(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);
+    if (!hasRoom) this.#workers = { kind: 'worker' };
+  }
+
+  /** To be told of each host whose command is about to end. */
+  ends(job: JobRecord, host: number): void {
+    const member = job.placement?.members[host] ?? -1;
+    if (member < 0) return;
+    const { constraints } = this.#state;
+    const namespace = constraints.namespace!;
+    for (const slot of namespace.slotsOf(member)) {
+      if (!this.#slots.has(slot) && isFull(constraints, slot)) this.#slots.set(slot, constraints.use[slot]!);
+    }
+    if (job !== this.#job) {
+      this.#busy.add(member);
+      return;
+    }
+    for (const stage of namespace.stagesOf(member)) {
+      const pending = job.placement!.stages.get(stage)?.pending ?? 0;
+      if (pending > 0 && !this.#stages.has(stage)) this.#stages.set(stage, pending);
+    }
+  }
+
+  /** Something that isn't the end of a host is about to free slots. */
+  changesAll(): void {
+    const { constraints } = this.#state;
+    constraints.use.forEach((use, slot) => {
+      if (!this.#slots.has(slot) && isFull(constraints, slot)) this.#slots.set(slot, use);
+    });
+  }
+
+  /** What held this host of the job back, which starts now. */
+  bindingOf(host: number): readonly Binding[] {
+    const group = groupOf(this.#job, host);
+    let bindings = this.#byGroup.get(group);
+    if (bindings === undefined) this.#byGroup.set(group, (bindings = this.#bindingsOf(group)));
+    const member = this.#job.placement?.members[host] ?? -1;
+    if (member >= 0 && this.#busy.has(member)) return [{ kind: 'busy' }, ...bindings.filter(isOfTheJob)];
+    if (bindings.length > 0) return bindings;
+    return [this.#workers ?? { kind: 'other' }];
+  }
+
+  #bindingsOf({ after, slots }: HostGroup): Binding[] {
+    const bindings: Binding[] = [];
+    for (const { stage } of after) {
+      const pending = this.#stages.get(stage);
+      if (pending !== undefined) bindings.push({ kind: 'stage', stage, pending });
+    }
+    for (const slot of slots) {
+      const use = this.#slots.get(slot);
+      if (use !== undefined) bindings.push({ kind: 'slot', slot, use });
+    }
+    if (this.#cap !== undefined) bindings.push(this.#cap);
+    return bindings;
+  }
+}
+
+/** A host that another job has counted on needs no room of its own in slots. */
+function isOfTheJob({ kind }: Binding): boolean {
+  return kind === 'stage' || kind === 'own-cap';
+}

@@ -1,0 +1,292 @@
+/**
+ * What a job would do: the planner and the fold, run ahead over a state of their own (forecast-state.ts), with a given
+ * duration for each command.
+ *
+ * 1. It decides nothing by rules of its own: what starts when is what {@link plan} answers, and what it means is the fold's.
+ * 2. It reads no clock; time goes from one end of a command, or deadline, to the next.
+ * 3. Hosts that start at the same time are one wave. Each has what held it back until then (binding.ts).
+ * 4. It goes on by pieces, so that whoever runs it can do other things in between; and it stops after a given number of
+ *    hosts, and says so.
+ */
+import type { ClusterState, JobRecord } from '../cluster-state.js';
+import { explainJob, type WaitingHosts } from '../constraints/explain.js';
+import type { LogEntry } from '../entries.js';
+import { applyBatch } from '../fold.js';
+import { hostIndexes, type HostSet, toHostSet } from '../host-set.js';
+import type { Outcome } from '../outcome.js';
+import { nextDeadlineMs, plan, type WorkerCapacity } from '../plan.js';
+import { type EndedJobState, isEnded } from '../states.js';
+import { Agenda } from './agenda.js';
+import { Before, type Binding } from './binding.js';
+import { type ForecastState, neverMs } from './forecast-state.js';
+
+/** How a command is taken to end. */
+export interface ForecastEnd {
+  /** Whole milliseconds, at least 1. */
+  durationMs: number;
+  outcome: Outcome;
+}
+
+export interface ForecastOptions extends ForecastState {
+  /** Log time at which it begins, in milliseconds. */
+  nowMs: number;
+  workers: readonly WorkerCapacity[];
+  /** For every job of the state: those that run already are taken to need all of it from now on. */
+  endOf: (job: number, host: number) => ForecastEnd;
+  /** Most hosts, over all jobs, whose ends are gone through. */
+  maxHosts: number;
+}
+
+/** Hosts of one wave that the same things held back. */
+export interface WaveStart {
+  hosts: HostSet;
+  count: number;
+  /** Empty: nothing did, they start at once. */
+  bindings: readonly Binding[];
+}
+
+export interface Wave {
+  /** Since the beginning, in milliseconds. */
+  atMs: number;
+  count: number;
+  starts: readonly WaveStart[];
+  /** Slots of these hosts that have no room from then on. */
+  full: readonly { slot: number; use: number }[];
+}
+
+export type ForecastEnding =
+  /** The job ends; `totalMs` is when, and `clockMs` what of it counts against its timeout. */
+  | { kind: 'ended'; state: EndedJobState; totalMs: number; clockMs: number }
+  /** Hosts wait for what comes only if a person does something; the last of the others ends at `totalMs`. */
+  | { kind: 'stuck'; totalMs: number }
+  /** It was stopped after so many hosts; the rest is not known. */
+  | { kind: 'cut'; totalMs: number };
+
+export interface ForecastResult {
+  waves: readonly Wave[];
+  ending: ForecastEnding;
+  /** Hosts of the job that started. */
+  started: number;
+  /** Hosts that never start, and what they wait for then; nothing is listed where it was cut. */
+  never: readonly WaitingHosts[];
+  /** Most hosts that counted at once in each slot of the job's hosts, of this job and others; by slot. */
+  peaks: ReadonlyMap<number, number>;
+  /** Most hosts of the job at once. */
+  peak: number;
+}
+
+export class Forecast {
+  readonly #options: ForecastOptions;
+  readonly #record: JobRecord;
+  readonly #agenda = new Agenda();
+  readonly #waves: Wave[] = [];
+  readonly #peaks = new Map<number, number>();
+  #nowMs: number;
+  #lastMs: number;
+  #before: Before | undefined;
+  #begun = false;
+  #gone = 0;
+  #started = 0;
+  #peak = 0;
+  #never: readonly WaitingHosts[] = [];
+  #ending: ForecastEnding | undefined;
+
+  constructor(options: ForecastOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs;
+    this.#lastMs = options.nowMs;
+    this.#record = options.state.jobs.get(options.job)!;
+  }
+
+  /** As far as it has come. */
+  get state(): ClusterState {
+    return this.#options.state;
+  }
+
+  /** Goes on by about that many hosts; whether it is done. */
+  advance(hosts: number): boolean {
+    const until = this.#gone + hosts;
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#findRunning();
+      this.#decide();
+    }
+    while (this.#ending === undefined && this.#gone < until) this.#step();
+    return this.#ending !== undefined;
+  }
+
+  /** Once it is done. */
+  get result(): ForecastResult {
+    return {
+      waves: this.#waves,
+      ending: this.#ending!,
+      started: this.#started,
+      never: this.#never,
+      peaks: this.#peaks,
+      peak: this.#peak,
+    };
+  }
+
+  /** What other jobs have under way. */
+  #findRunning(): void {
+    const { state, endOf } = this.#options;
+    for (const record of state.jobs.values()) {
+      if (isEnded(record.state) || record.assignedTo.size === 0) continue;
+      record.hosts.forEach((host, index) => {
+        if (host.state !== 'assigned' && host.state !== 'connecting' && host.state !== 'running') return;
+        this.#agenda.add(this.#nowMs + endOf(record.job, index).durationMs, record.job, index);
+      });
+    }
+  }
+
+  /** On to the next time at which anything changes, and to what is decided then. */
+  #step(): void {
+    const { state, workers, maxHosts } = this.#options;
+    const deadlineMs = nextDeadlineMs(state) ?? neverMs;
+    const nextMs = Math.min(this.#agenda.nextMs ?? neverMs, deadlineMs);
+    if (nextMs >= neverMs) return this.#stop('stuck');
+    if (this.#gone >= maxHosts) return this.#stop('cut');
+    this.#nowMs = Math.max(this.#nowMs, nextMs);
+    this.#before = new Before(state, this.#record, workers);
+    if (this.#agenda.nextMs === nextMs) this.#end(this.#agenda.take());
+    this.#decide();
+  }
+
+  #end(ended: ReadonlyMap<number, readonly number[]>): void {
+    const { state, endOf, job } = this.#options;
+    const entries: LogEntry[] = [];
+    for (const [number, hosts] of ended) {
+      const record = state.jobs.get(number)!;
+      for (const host of hosts) {
+        this.#before!.ends(record, host);
+        const { attempt } = record.hosts[host]!;
+        entries.push({
+          type: 'host-finished',
+          job: number,
+          host,
+          attempt,
+          outcome: endOf(number, host).outcome,
+        });
+      }
+      if (number === job) this.#lastMs = this.#nowMs;
+      this.#gone += hosts.length;
+    }
+    this.#fold(entries);
+  }
+
+  /** Folds what the planner decides until it has nothing more to say. */
+  #decide(): void {
+    const { state, workers } = this.#options;
+    const started: number[] = [];
+    while (this.#ending === undefined) {
+      const entries = plan(state, { nowMs: this.#nowMs, workers });
+      if (entries.length === 0) break;
+      let more = false;
+      for (const entry of entries) {
+        if (entry.type === 'hosts-assigned') this.#start(entry.job, entry.hosts, started);
+        else if (entry.type !== 'hosts-permitted') more = true;
+      }
+      if (more) {
+        this.#before?.changesAll();
+        this.#foresee(entries);
+      }
+      this.#fold(entries);
+      // Permits are all given at once: only where something else was decided may more be due.
+      if (!more) break;
+    }
+    if (started.length > 0) this.#addWave(started);
+  }
+
+  #start(job: number, hosts: HostSet, started: number[]): void {
+    const { endOf } = this.#options;
+    for (const host of hostIndexes(hosts)) {
+      this.#agenda.add(this.#nowMs + endOf(job, host).durationMs, job, host);
+      if (job === this.#options.job) started.push(host);
+    }
+  }
+
+  /** What is said of the job's end, before it is folded: what waits is known only until then. */
+  #foresee(entries: readonly LogEntry[]): void {
+    const { state, job } = this.#options;
+    for (const entry of entries) {
+      if (!('job' in entry) || entry.job !== job) continue;
+      if (entry.type === 'hosts-halted' && this.#never.length === 0)
+        this.#never = explainJob(state, this.#record);
+      if (entry.type === 'job-ended')
+        this.#ending = {
+          kind: 'ended',
+          state: entry.state,
+          totalMs: this.#lastMs - this.#options.nowMs,
+          clockMs: this.#clockMs(),
+        };
+    }
+  }
+
+  /** How far the job's clock has come (S10). */
+  #clockMs(): number {
+    const { usedMs, clockSinceMs } = this.#record;
+    return usedMs + (clockSinceMs === undefined ? 0 : this.#nowMs - clockSinceMs);
+  }
+
+  #stop(kind: 'stuck' | 'cut'): void {
+    if (kind === 'stuck') this.#never = explainJob(this.#options.state, this.#record);
+    this.#ending = { kind, totalMs: this.#lastMs - this.#options.nowMs };
+  }
+
+  #fold(entries: readonly LogEntry[]): void {
+    const { state } = this.#options;
+    applyBatch(state, { index: state.nextIndex, atMs: this.#nowMs, entries });
+  }
+
+  #addWave(hosts: number[]): void {
+    this.#started += hosts.length;
+    this.#peak = Math.max(this.#peak, this.#record.disturbed);
+    const byBinding = new Map<string, { hosts: number[]; bindings: readonly Binding[] }>();
+    const known = new Map<readonly Binding[], { hosts: number[] }>();
+    for (const host of hosts) {
+      const bindings = this.#before?.bindingOf(host) ?? none;
+      let start = known.get(bindings);
+      if (start === undefined) {
+        const key = JSON.stringify(bindings);
+        let alike = byBinding.get(key);
+        if (alike === undefined) byBinding.set(key, (alike = { hosts: [], bindings }));
+        known.set(bindings, (start = alike));
+      }
+      start.hosts.push(host);
+    }
+    this.#waves.push({
+      atMs: this.#nowMs - this.#options.nowMs,
+      count: hosts.length,
+      starts: [...byBinding.values()].map((start) => ({
+        hosts: toHostSet(start.hosts),
+        count: start.hosts.length,
+        bindings: start.bindings,
+      })),
+      full: this.#measure(hosts),
+    });
+  }
+
+  /** Notes how much of each slot is in use now that these have started, and gives those that are full. */
+  #measure(hosts: readonly number[]): { slot: number; use: number }[] {
+    const { constraints } = this.#options.state;
+    const { placement } = this.#record;
+    if (placement === undefined) return [];
+    const { slots, slotsOf } = constraints.namespace!;
+    const full: { slot: number; use: number }[] = [];
+    const seen = new Set<number>();
+    for (const host of hosts) {
+      const member = placement.members[host]!;
+      if (member < 0) continue;
+      for (const slot of slotsOf(member)) {
+        if (seen.has(slot)) continue;
+        seen.add(slot);
+        const use = constraints.use[slot]!;
+        this.#peaks.set(slot, Math.max(use, this.#peaks.get(slot) ?? 0));
+        if (use >= slots[slot]!.limit) full.push({ slot, use });
+      }
+    }
+    return full;
+  }
+}
+
+const none: readonly Binding[] = [];
