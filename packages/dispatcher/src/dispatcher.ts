@@ -29,6 +29,7 @@ import { ReferredDocuments } from './leader/referred-documents.js';
 import { TermRenewal } from './leader/term-renewal.js';
 import { Metrics } from './metrics.js';
 import { NamespaceDocuments } from './namespaces/namespace-documents.js';
+import { DurationHistory } from './plans/duration-history.js';
 import { CredentialsKeeper } from './vault/credentials-keeper.js';
 import { MemoryVault } from './vault/memory-vault.js';
 import { WorkerLinks } from './workers/worker-links.js';
@@ -243,6 +244,7 @@ export class Dispatcher implements Service {
       leader,
       history,
       archive,
+      durations: new DurationHistory({ leader, archive, referred }),
       hostLists,
       specs,
       namespaces,

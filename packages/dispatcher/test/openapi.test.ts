@@ -70,7 +70,11 @@ const attachment = {
 
 /** One good request for every operation: one that is documented and isn't here fails. */
 const requests: Record<string, () => Promise<{ path: string; options?: RequestOptions; status: number }>> = {
-  'POST /v1/plans': async () => ({ path: '/v1/plans', options: { body: jobRequest('b') }, status: 200 }),
+  'POST /v1/plans': async () => ({
+    path: '/v1/plans?forecast',
+    options: { body: jobRequest('b') },
+    status: 200,
+  }),
   'POST /v1/jobs': async () => {
     const planned = await plan(running.api, jobRequest('c'));
     const { spec, digest, limits } = planned;
@@ -100,6 +104,7 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
     const body = { credentials: sealFor(spec) };
     return { path: `/v1/jobs/${job.id}/resolve`, options: { body }, status: 202 };
   },
+  'POST /v1/jobs/{id}/replay': async () => verb('replay', {}, 409),
   'HEAD /v1/attachments/{sha256}': async () => {
     await running.api.call(attachment.path, attachment.options);
     return { path: attachment.path, options: { method: 'HEAD' }, status: 200 };

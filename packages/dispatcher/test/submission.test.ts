@@ -64,7 +64,6 @@ describe('a submission', () => {
     expect(first).toMatchObject({
       hosts: 4,
       limits: { concurrent: 1, maxFailures: 2, jobTimeoutMs: 5000 },
-      order: { firstWave: 'web1', firstWaveHosts: 1, remainingHosts: 3 },
     });
     const second = await plan(api, request);
     expect(second.digest).toBe(first.digest);

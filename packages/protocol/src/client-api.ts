@@ -2,25 +2,9 @@
 import { hostStates, jobStates, keptOutcome, outcomeSteps, outcomeStates, reasonCodes } from '@pogo/core';
 import * as z from 'zod';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
-import { digestSchema, jobLimitsSchema, jobRequestSchema, resolvedSpecSchema } from './spec.js';
+import { digestSchema, jobLimitsSchema, resolvedSpecSchema } from './spec.js';
 
 export const jobIdSchema = z.string().regex(/^p\d{10}$/);
-
-export const planRequestSchema = jobRequestSchema;
-
-/** `POST /v1/plans` */
-export const planResponseSchema = z.object({
-  spec: resolvedSpecSchema,
-  digest: digestSchema,
-  limits: jobLimitsSchema,
-  hosts: z.int(),
-  /** The first hosts that would start together, folded, and how many in all would follow them. */
-  order: z.object({ firstWave: z.string(), firstWaveHosts: z.int(), remainingHosts: z.int() }),
-  warnings: z.array(z.string()),
-  /** Workers that may run the job: the client seals for all of them. */
-  recipients: z.array(recipientSchema),
-});
-export type PlanResponse = z.infer<typeof planResponseSchema>;
 
 /** `POST /v1/jobs`, with an `Idempotency-Key` header. */
 export const submitRequestSchema = z.strictObject({

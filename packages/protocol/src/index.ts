@@ -17,3 +17,5 @@ export * from './configuration.js';
 export * from './yaml-file/index.js';
 export * from './namespace-document/index.js';
 export * from './namespace-api.js';
+export * from './plan-api.js';
+export * from './plan-file.js';

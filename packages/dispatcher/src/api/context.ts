@@ -10,6 +10,7 @@ import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { Metrics } from '../metrics.js';
 import type { NamespaceDocuments } from '../namespaces/namespace-documents.js';
+import type { DurationHistory } from '../plans/duration-history.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 
@@ -30,6 +31,7 @@ export interface ApiContext {
   leader: Leader;
   history: JobHistory;
   archive: Archive;
+  durations: DurationHistory;
   hostLists: HostLists;
   specs: Specs;
   namespaces: NamespaceDocuments;

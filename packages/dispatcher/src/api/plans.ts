@@ -1,4 +1,5 @@
-/** `POST /v1/plans`: what would run, and for whom to seal. Changes nothing. */
+/** `POST /v1/plans`: what would run, in which order, and for whom to seal. Changes nothing. */
+import { type ForecastResult, hostCount, hostIndexes, toHostSet } from '@pogo/core';
 import {
   planRequestSchema,
   type PlanResponse,
@@ -6,12 +7,17 @@ import {
   specDigest,
   specLimits,
 } from '@pogo/protocol';
+import * as z from 'zod';
+import type { HostList } from '../jobs/host-names.js';
 import { resolveRequest } from '../jobs/resolve-request.js';
-import { document, problem, storeUnavailable } from './answer.js';
+import { estimatePlan, forecastPlan } from '../plans/forecast-plan.js';
+import { planBasis } from '../plans/plan-basis.js';
+import { forecastWarnings, namespaceWarnings, timeoutWarnings } from '../plans/plan-warnings.js';
+import { type Answer, document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { firstWorker } from './first-worker.js';
-import { type Route, route } from './route.js';
+import { booleanQuery, type Route, route } from './route.js';
 import { targetProblem, unknownHosts } from './target-problem.js';
 
 /** How long a plan waits for a dispatcher that has just started, in milliseconds. */
@@ -22,16 +28,17 @@ export function planRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/plans',
-      summary: 'Resolve a request into the spec that would run',
+      summary: 'Resolve a request into the spec that would run, and tell what it would do',
       description:
-        'Expands the targets, resolves percentages, and names the workers to seal credentials for. Check the spec against what you asked for, seal over its digest, and submit it.',
+        'Expands the targets, resolves percentages, and names the workers to seal credentials for. Check the spec against what you asked for, seal over its digest, and submit it. With `?forecast` the answer tells which hosts start together, what holds the others back, and how long it takes; it comes without a worker, too.',
+      query: z.strictObject({ forecast: booleanQuery }),
       body: planRequestSchema,
       bodyLimitBytes: specLimits.maxBytes,
       responses: {
         200: { description: 'The resolved spec', schema: planResponseSchema },
         ...problemResponses(400, 401, 413, 503),
       },
-      async handle({ body, signal }) {
+      async handle({ body, query, signal }) {
         const { namespace, registry, hostLists } = context;
         if (body.namespace !== namespace) {
           const message = `there is no namespace ${body.namespace} here, only ${namespace}`;
@@ -40,10 +47,13 @@ export function planRoutes(context: ApiContext): Route[] {
           });
         }
         await context.leader.soon(leaderWaitMs, signal);
-        const present = await context.leader.read(({ constraints }) => constraints.namespace);
+        const present = await context.leader.read(({ constraints: { version, namespace: inForce } }) => ({
+          version,
+          namespace: inForce,
+        }));
         if (present.kind === 'lost') return storeUnavailable(context.leader);
         const outcome = resolveRequest(body, {
-          namespace: present.answer,
+          namespace: present.answer.namespace,
           submitter: context.principal,
           lifetimeMs: context.credentialsLifetimeMs,
         });
@@ -66,32 +76,62 @@ export function planRoutes(context: ApiContext): Route[] {
         const { spec, limits, hosts, warnings } = outcome.resolution;
         await firstWorker(context, signal);
         const recipients = registry.recipients();
-        if (recipients.length === 0) {
-          return problem(
-            'no-worker',
-            'No worker is connected, so nobody could run the job: start a worker, or see its log for why it does not connect.',
-            { headers: { 'retry-after': '2' } },
-          );
-        }
+        if (recipients.length === 0 && !query.forecast) return noWorker();
         hostLists.remember(spec.targets, hosts);
-        const room = registry.capacities().reduce((sum, { capacity }) => sum + capacity, 0);
-        const count = hosts.hosts.length;
-        const firstWaveHosts = Math.min(count, limits.concurrent ?? count, Math.max(1, room));
-        const response: PlanResponse = {
+        const common = {
           spec,
           digest: specDigest(spec),
           limits,
-          hosts: count,
-          order: {
-            firstWave: hosts.fold([[0, firstWaveHosts - 1]]),
-            firstWaveHosts,
-            remainingHosts: count - firstWaveHosts,
-          },
-          warnings,
+          hosts: hosts.hosts.length,
+          basis: planBasis(present.answer, hosts),
           recipients,
+        };
+        const job = { spec, limits, hosts };
+        if (!query.forecast) {
+          const estimate = await estimatePlan(context, job, signal);
+          if (estimate === undefined) return storeUnavailable(context.leader);
+          return document({ ...common, estimate, warnings } satisfies PlanResponse);
+        }
+        const planned = await forecastPlan(context, job, signal);
+        if (planned === undefined) return storeUnavailable(context.leader);
+        const { estimate, forecast, result } = planned;
+        const response: PlanResponse = {
+          ...common,
+          estimate,
+          order: orderOf(result, hosts),
+          forecast,
+          warnings: [
+            ...warnings,
+            ...namespaceWarnings(present.answer.namespace, common.basis, hosts),
+            ...forecastWarnings(forecast),
+            ...timeoutWarnings(estimate, limits.jobTimeoutMs),
+            ...(recipients.length === 0
+              ? ['no worker is connected, so nobody could run the job just now']
+              : []),
+          ],
         };
         return document(response);
       },
     }),
   ];
+}
+
+function noWorker(): Answer {
+  return problem(
+    'no-worker',
+    'No worker is connected, so nobody could run the job: start a worker, or see its log for why it does not connect.',
+    { headers: { 'retry-after': '2' } },
+  );
+}
+
+/** The hosts that would start at once, and how many would not. */
+function orderOf({ waves }: ForecastResult, hosts: HostList): NonNullable<PlanResponse['order']> {
+  const first = waves[0]?.atMs === 0 ? waves[0].starts : [];
+  const set = toHostSet(first.flatMap((start) => [...hostIndexes(start.hosts)]));
+  const firstWaveHosts = hostCount(set);
+  return {
+    firstWave: firstWaveHosts === 0 ? '' : hosts.fold(set),
+    firstWaveHosts,
+    remainingHosts: hosts.hosts.length - firstWaveHosts,
+  };
 }

@@ -9,6 +9,7 @@ import { namespaceRoutes } from './namespaces.js';
 import { outputRoutes } from './output.js';
 import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
+import { replayRoutes } from './replay.js';
 import { resolveRoutes } from './resolve.js';
 import { resumeRoutes } from './resume.js';
 import { retryRoutes } from './retry.js';
@@ -27,6 +28,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...resumeRoutes(context),
     ...retryRoutes(context),
     ...resolveRoutes(context),
+    ...replayRoutes(context),
     ...namespaceRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),

@@ -71,7 +71,7 @@ export function resolveRequest(
 }
 
 /** A count, or a percentage of the hosts rounded down, but at least 1 (as S2); undefined for zero. */
-function countOf(text: string, hosts: number): { value: number; raised: boolean } | undefined {
+export function countOf(text: string, hosts: number): { value: number; raised: boolean } | undefined {
   const number = Number(text.replace('%', ''));
   if (number === 0) return undefined;
   if (!text.endsWith('%')) return { value: number, raised: false };

@@ -61,7 +61,7 @@ export function explanation(state: ClusterState, job: JobRecord, names: HostName
   };
 }
 
-function obstacleDocument(state: ClusterState, obstacle: Obstacle): ObstacleDocument {
+export function obstacleDocument(state: ClusterState, obstacle: Obstacle): ObstacleDocument {
   switch (obstacle.kind) {
     case 'slot': {
       const { slot, use } = obstacle;

@@ -1,0 +1,50 @@
+/** What of the namespace concerns a job's hosts: slots, limits, steps. Pure. */
+import { type Namespace, toHostSet } from '@pogo/core';
+import type { PlanBasis } from '@pogo/protocol';
+import type { HostList } from '../jobs/host-names.js';
+
+export function planBasis(
+  { version, namespace }: { version: number; namespace: Namespace | undefined },
+  names: HostList,
+): PlanBasis {
+  if (namespace === undefined)
+    return { namespaceVersion: version, holdFailures: 'until-well', groups: [], slots: [], stages: [] };
+  const groups = new Map<string, { hosts: number[]; slots: readonly number[]; stages: readonly number[] }>();
+  names.hosts.forEach((host, index) => {
+    const member = namespace.memberOf(host);
+    if (member === undefined) return;
+    const slots = namespace.slotsOf(member);
+    const stages = namespace.stagesOf(member);
+    if (slots.length + stages.length === 0) return;
+    const key = `${slots.join()};${stages.join()}`;
+    const alike = groups.get(key);
+    if (alike === undefined) groups.set(key, { hosts: [index], slots, stages });
+    else alike.hosts.push(index);
+  });
+  const all = [...groups.values()];
+  const slots = ascending(all.flatMap((group) => group.slots));
+  const stages = ascending(all.flatMap((group) => group.stages));
+  const stageName = (stage: number) => namespace.stages[stage]!.name;
+  return {
+    namespaceVersion: version,
+    holdFailures: namespace.definition.holdFailures,
+    groups: all.map((group) => ({
+      hosts: names.fold(toHostSet(group.hosts)),
+      slots: group.slots.map((slot) => namespace.slots[slot]!.name),
+      stages: group.stages.map(stageName),
+    })),
+    slots: slots.map((slot) => ({
+      name: namespace.slots[slot]!.name,
+      limit: namespace.slots[slot]!.limit,
+    })),
+    stages: stages.map((stage) => ({
+      name: stageName(stage),
+      // Steps without a host of the job keep nobody waiting.
+      after: namespace.stages[stage]!.after.filter((earlier) => stages.includes(earlier)).map(stageName),
+    })),
+  };
+}
+
+function ascending(indexes: readonly number[]): number[] {
+  return [...new Set(indexes)].sort((a, b) => a - b);
+}
