@@ -65,7 +65,7 @@ describe('a script', () => {
     const { code, stdout } = await client.pogo.run(['plan', '-h', 'web1', '-f', file, 'x']);
     expect(stdout.toString()).toMatch(/^script {7}script\.sh x\n {13}20 bytes, sha256 [0-9a-f]{64}\n/);
     expect(code).toBe(0);
-    expect(calls(dispatcher)).toEqual(['POST plans']);
+    expect(calls(dispatcher)).toEqual(['POST plans?forecast']);
   });
 
   it('goes on from where a broken connection left it, and arrives as it is', async () => {

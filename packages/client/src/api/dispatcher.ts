@@ -11,6 +11,8 @@ import type {
   NamespaceDocument,
   PingResponse,
   PlanResponse,
+  ReplayRequest,
+  ReplayResponse,
   SealedCredentials,
   SubmitRequest,
   VerbResponse,
@@ -88,8 +90,9 @@ export class Dispatcher {
     return plan === undefined ? this.#unexpected('/v1/plans', '') : success(plan);
   }
 
+  /** With what the job would do. */
   plan(request: JobRequest): Promise<Result<PlanResponse>> {
-    return this.#call(this.#post('/v1/plans', request), (schemas) => schemas.planResponseSchema);
+    return this.#call(this.#post('/v1/plans?forecast', request), (schemas) => schemas.planResponseSchema);
   }
 
   /** Safe to repeat with the same key: the same job comes back. */
@@ -200,6 +203,14 @@ export class Dispatcher {
   /** What keeps hosts of the job waiting. */
   explanation(id: string): Promise<Result<Explanation>> {
     return this.#call(get(`/v1/jobs/${id}/explanation`), (schemas) => schemas.explanationSchema);
+  }
+
+  /** An ended job under other limits. */
+  replay(id: string, request: ReplayRequest): Promise<Result<ReplayResponse>> {
+    return this.#call(
+      this.#post(`/v1/jobs/${id}/replay`, request),
+      (schemas) => schemas.replayResponseSchema,
+    );
   }
 
   ping(): Promise<Result<PingResponse>> {

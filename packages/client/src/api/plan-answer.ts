@@ -4,16 +4,20 @@ import type { PlanResponse } from '@pogo/protocol';
 /** A plan whose spec has yet to be compared with what was asked; see `verifyPlan`. */
 export type PlanAnswer = Pick<PlanResponse, 'digest' | 'limits' | 'hosts' | 'warnings' | 'recipients'> & {
   readonly spec: Readonly<Record<string, unknown>>;
+  /** What of the namespace it rests on; its form isn't checked. */
+  readonly basis: unknown;
+  readonly estimate: Pick<PlanResponse['estimate'], 'from' | 'attempts' | 'clockMs'>;
 };
 
 /** Checks the form of an answer to `POST /v1/plans` by hand; undefined when it isn't one. */
 export function planAnswer(value: unknown): PlanAnswer | undefined {
   if (!isRecord(value)) return undefined;
-  const { spec, digest, limits, hosts, warnings, recipients } = value;
+  const { spec, digest, limits, hosts, warnings, recipients, basis, estimate } = value;
   if (!isRecord(spec) || typeof digest !== 'string' || !isLimits(limits) || !isCount(hosts)) return undefined;
   if (!Array.isArray(warnings) || !warnings.every((warning) => typeof warning === 'string')) return undefined;
   if (!Array.isArray(recipients) || !recipients.every(isRecipient)) return undefined;
-  return { spec, digest, limits, hosts, warnings, recipients };
+  if (!isEstimate(estimate)) return undefined;
+  return { spec, digest, limits, hosts, warnings, recipients, basis, estimate };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -28,6 +32,12 @@ function isLimits(value: unknown): value is JobLimits {
   if (!isRecord(value)) return false;
   const { concurrent, maxFailures, jobTimeoutMs } = value;
   return [concurrent, maxFailures].every((one) => one === null || isCount(one)) && isCount(jobTimeoutMs);
+}
+
+function isEstimate(value: unknown): value is PlanAnswer['estimate'] {
+  if (!isRecord(value)) return false;
+  const { from, attempts, clockMs } = value;
+  return typeof from === 'string' && isCount(attempts) && (clockMs === undefined || isCount(clockMs));
 }
 
 function isRecipient(value: unknown): value is PlanResponse['recipients'][number] {

@@ -13,5 +13,6 @@ export {
   pingResponseSchema,
   planResponseSchema,
   problemSchema,
+  replayResponseSchema,
   verbResponseSchema,
 } from '@pogo/protocol';

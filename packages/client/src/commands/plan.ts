@@ -1,9 +1,18 @@
+import type { JobRequest, PlanResponse } from '@pogo/protocol';
 import { command } from '../command-line/command.js';
+import { flag, one, text } from '../command-line/option.js';
 import { plannedMethods } from '../credentials/auth-methods.js';
-import type { ExitCode, Result } from '../failure.js';
+import type { Environment } from '../environment.js';
+import { type ExitCode, type Result, success } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
 import { planText } from '../render/plan-text.js';
-import { describeJob, jobContext, type JobContext, type JobOptions } from '../run/prepare-job.js';
+import {
+  type DescribedJob,
+  describeJob,
+  jobContext,
+  type JobContext,
+  type JobOptions,
+} from '../run/prepare-job.js';
 import { jobOptions } from '../run/job-options.js';
 import { verifyPlan } from '../run/verify-spec.js';
 import { printed } from './printed.js';
@@ -20,40 +29,98 @@ export default command({
     "pogo plan -h 'web[1-40].east' --concurrent 25% -- systemctl restart nginx",
     "pogo plan -h @file:hosts.txt --json 'df -h / | tail -1'",
     'pogo plan -h web1 --run-as root -f ./upgrade.sh -- --quick',
+    "pogo plan -h '@frontend' --identity ~/.ssh/id_ed25519 -o plan.json -- systemctl restart nginx",
   ],
-  options: jobOptions,
+  options: {
+    ...jobOptions,
+    output: one('-o, --output', 'write the plan to a file, for `pogo run FILE` to run as it is', {
+      argument: 'FILE',
+      parse: text,
+      completes: 'file',
+    }),
+    perHost: flag('--per-host', 'a line for each host instead of one for each wave'),
+  },
   async run({ environment, options, operands }) {
     const context = await jobContext(environment, options);
-    return context.ok ? showPlan(context.value, options, operands) : context;
+    if (!context.ok) return context;
+    return showPlan(context.value, options, () =>
+      describeJob(context.value, options, operands, () =>
+        withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher)),
+      ),
+    );
   },
 });
+
+export type PlanOptions = JobOptions & { readonly output?: string; readonly perHost?: boolean };
 
 /** What `pogo plan` and `pogo run --dry-run` do. */
 export async function showPlan(
   context: JobContext,
-  options: JobOptions,
-  operands: readonly string[],
+  options: PlanOptions,
+  describe: () => Promise<Result<DescribedJob>>,
 ): Promise<Result<ExitCode>> {
   const { environment, configuration } = context;
-  const job = await describeJob(context, options, operands, () =>
-    withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher)),
-  );
-  if (!job.ok) return job;
-  const { request, targets, sources } = job.value;
+  const described = await describe();
+  if (!described.ok) return described;
+  const job = described.value;
   return withDispatcher(environment, async ({ dispatcher }) => {
-    const asked = request(plannedMethods(sources));
+    const asked = job.request(plannedMethods(job.sources));
     const plan = await dispatcher.plan(asked);
     if (!plan.ok) return plan;
-    const verified = verifyPlan(plan.value, asked, targets);
+    const verified = verifyPlan(plan.value, asked, job.targets);
     if (!verified.ok) return verified;
-    for (const notice of verified.value.notices.filter((text) => !plan.value.warnings.includes(text))) {
+    const checked = job.check?.(plan.value) ?? success(undefined);
+    if (!checked.ok) return checked;
+    for (const notice of verified.value.notices.filter((line) => !plan.value.warnings.includes(line))) {
       environment.stderr.write(`pogo: ${notice}\n`);
+    }
+    if (options.output !== undefined) {
+      const written = await store(options.output, { plan: plan.value, asked, job, environment });
+      if (!written.ok) return written;
     }
     if (options.json === true) return printed(environment, `${JSON.stringify(plan.value, undefined, 2)}\n`);
     const color = configuration.get('color', options.color) ?? 'auto';
-    return printed(
-      environment,
-      planText(plan.value, colorsFor(environment.stdout, color, environment.variables)),
-    );
+    const colors = colorsFor(environment.stdout, color, environment.variables);
+    return printed(environment, planText(plan.value, colors, options.perHost === true));
   });
+}
+
+async function store(
+  path: string,
+  {
+    plan,
+    asked,
+    job,
+    environment,
+  }: { plan: PlanResponse; asked: JobRequest; job: DescribedJob; environment: Environment },
+): Promise<Result<undefined>> {
+  const { writePlanFile } = await import('../run/plan-file.js');
+  const { spec, digest, limits, basis, estimate, forecast } = plan;
+  const written = await writePlanFile(
+    path,
+    {
+      format: 'pogo-plan',
+      version: 1,
+      createdAtMs: environment.clock.wallMs(),
+      spec,
+      digest,
+      requestedLimits: asked.limits,
+      limits,
+      basis,
+      ...(job.selection && { selection: mutable(job.selection) }),
+      ...(job.script && { script: job.script.path }),
+      estimate,
+      ...(forecast && { forecast }),
+    },
+    environment.uniqueId(),
+  );
+  if (written.ok)
+    environment.stderr.write(
+      `pogo: plan written to ${path}; run it with \`pogo run [credentials] ${path}\`\n`,
+    );
+  return written;
+}
+
+function mutable({ expressions, hostFiles, excluded }: NonNullable<DescribedJob['selection']>) {
+  return { expressions: [...expressions], hostFiles: [...hostFiles], excluded: [...excluded] };
 }

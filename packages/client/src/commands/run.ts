@@ -7,20 +7,26 @@ import { flag, headerText, one, type ValuesOf } from '../command-line/option.js'
 import { gatherCredentials } from '../credentials/credentials.js';
 import { terminalPrompter } from '../credentials/prompt.js';
 import type { Environment } from '../environment.js';
-import { type ExitCode, exitCodes, failureText, type Result, success } from '../failure.js';
+import { type ExitCode, exitCodes, failureText, type Result, success, usageFailure } from '../failure.js';
 import { UploadLine } from '../render/upload-line.js';
 import { Writer } from '../render/writer.js';
 import { attachOptions, checkOutputModes } from '../run/attach-options.js';
 import { jobOptions } from '../run/job-options.js';
 import { RunOutput } from '../run/run-output.js';
-import { loadNamespace } from '../targets/namespace-groups.js';
+import { checkEstimate } from '../run/check-estimate.js';
+import { type LoadNamespace, loadNamespace } from '../targets/namespace-groups.js';
 import { type DescribedJob, describeJob, jobContext, type JobContext } from '../run/prepare-job.js';
 import { SubmittedJobs } from '../run/submitted-jobs.js';
 import { submitJob } from '../run/submit-job.js';
+import { withDispatcher } from './session.js';
 
 const options = {
   ...jobOptions,
   dryRun: flag('-n, --dry-run', 'show the plan, run nothing'),
+  ignoreEstimate: flag(
+    '--ignore-estimate',
+    'run although earlier runs of the command show that the job timeout is too short',
+  ),
   ...attachOptions,
   idempotencyKey: one(
     '--idempotency-key',
@@ -36,7 +42,7 @@ type RunOptions = ValuesOf<typeof options>;
 export default command({
   name: 'run',
   summary: 'Runs a command on hosts, and shows what comes of it.',
-  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]',
+  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]  |  PLAN.json',
   passThrough: true,
   examples: [
     "pogo run -h 'web[1-40].east' --identity ~/.ssh/id_ed25519 -- systemctl restart nginx",
@@ -46,6 +52,7 @@ export default command({
     "pogo run -h 'web[1-40].east' --run-as root --retry 2 -f ./upgrade.sh -- --quick",
     "pogo run -h 'web[1-40].east' --diff -- cat /etc/resolv.conf",
     "pogo run -h '@frontend&@coast:east' -- systemctl reload nginx",
+    'pogo run --identity ~/.ssh/id_ed25519 plan.json',
   ],
   options,
   async run({ environment, options, operands }) {
@@ -53,18 +60,19 @@ export default command({
     if (!context.ok) return context;
     const contradicting = checkOutputModes(options);
     if (contradicting !== undefined) return contradicting;
+    const describe = (load: LoadNamespace) => describeRun(context.value, options, operands, load);
     if (options.dryRun === true) {
       const { showPlan } = await import('./plan.js');
-      return showPlan(context.value, options, operands);
+      return showPlan(context.value, options, () =>
+        describe(() => withDispatcher(environment, (session) => loadNamespace(session.dispatcher))),
+      );
     }
     // The connection opens while hosts and keys are read; whether there is a dispatcher is said only after usage errors.
     const access = await readAccess(context.value.layout);
     const dispatcher = access.ok ? new Dispatcher(access.value) : undefined;
     dispatcher?.warm();
     try {
-      const job = await describeJob(context.value, options, operands, async () =>
-        access.ok ? loadNamespace(dispatcher!) : access,
-      );
+      const job = await describe(async () => (access.ok ? loadNamespace(dispatcher!) : access));
       if (!job.ok) return job;
       if (!access.ok) return access;
       return await runJob({
@@ -79,6 +87,26 @@ export default command({
     }
   },
 });
+
+/** The job of the command line, or of the plan file that it names. */
+async function describeRun(
+  context: JobContext,
+  options: RunOptions,
+  operands: readonly string[],
+  load: LoadNamespace,
+): Promise<Result<DescribedJob>> {
+  const [path, ...others] = operands;
+  const isPlan =
+    path?.endsWith('.json') === true && options.hosts === undefined && options.hostFiles === undefined;
+  if (!isPlan) return describeJob(context, options, operands, load);
+  if (others.length > 0)
+    return usageFailure(
+      'plan-operands',
+      `${path} is taken for a plan, since no hosts were given, and nothing follows one: put options before it, and hosts (-h) before a command`,
+    );
+  const { describePlanFile } = await import('../run/describe-plan-file.js');
+  return describePlanFile(context, path, options, load);
+}
 
 interface Run {
   readonly context: JobContext;
@@ -115,7 +143,16 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
       hidden: options.quiet === true || options.noProgress === false,
     });
   const submitted = await submitJob(
-    { request: job.request(credentials.value.methods), targets, credentials: credentials.value, script },
+    {
+      request: job.request(credentials.value.methods),
+      targets,
+      credentials: credentials.value,
+      script,
+      check: (plan) => {
+        const checked = job.check?.(plan) ?? success(undefined);
+        return checked.ok ? checkEstimate(plan, options.ignoreEstimate === true) : checked;
+      },
+    },
     {
       dispatcher,
       sealingRoot: access.profile.sealingRoot,

@@ -2,6 +2,7 @@
 import type { Target } from '@pogo/core';
 import type { HomeLayout, JobRequest } from '@pogo/protocol';
 import { join } from 'node:path';
+import type { PlanAnswer } from '../api/plan-answer.js';
 import type { ValuesOf } from '../command-line/option.js';
 import { type Configuration, loadConfiguration } from '../configuration/configuration.js';
 import { stateHome } from '../configuration/locations.js';
@@ -11,7 +12,7 @@ import { type Result, success, usageFailure } from '../failure.js';
 import { collectHostKeys } from '../host-keys/collect-host-keys.js';
 import { readScriptFile, scriptCommand, type ScriptFile } from '../script/script-file.js';
 import type { LoadNamespace } from '../targets/namespace-groups.js';
-import { canonicalTargets, expressionOf, readTargets } from '../targets/targets.js';
+import { canonicalTargets, expressionOf, readTargets, type TargetOptions } from '../targets/targets.js';
 import { commandOf } from './command-operands.js';
 import { contradiction } from './contradiction.js';
 import type { credentialOptions } from './credential-options.js';
@@ -27,8 +28,12 @@ export interface DescribedJob {
   readonly targets: readonly Target[];
   /** What has to be at the dispatcher before the job is. */
   readonly script: ScriptFile | undefined;
+  /** What the hosts were chosen by, where that can be read again. */
+  readonly selection?: TargetOptions | undefined;
   /** @param methods authentication methods, in order */
   request(methods: readonly string[]): JobRequest;
+  /** Looks at what the dispatcher makes of it, before anything is sealed. */
+  check?(answer: PlanAnswer): Result<undefined>;
 }
 
 export interface JobContext {
@@ -144,7 +149,9 @@ export async function describeJob(
     runAs: accounts.value.runAs,
     auth: configuration.get('auth', options.auth),
   });
-  return success({ request, targets, script, sources });
+  // Standard input is read once.
+  const selection = hostFiles.includes('-') ? undefined : wanted;
+  return success({ request, targets, script, sources, selection });
 }
 
 /** The command of the job, or the script that was given instead of one. */

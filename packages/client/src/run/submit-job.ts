@@ -35,6 +35,8 @@ export interface JobToSubmit {
   readonly credentials: Credentials;
   /** The file of a job whose command is a script. */
   readonly script?: ScriptFile | undefined;
+  /** Looks at the plan before anything is sealed; a failure ends it. */
+  check?(plan: PlanAnswer): Result<undefined>;
 }
 
 /** Workers may come and go between plan and submission, and an attachment may: then it is planned and sealed anew. */
@@ -81,14 +83,16 @@ interface ResolvedJob extends VerifiedPlan {
 
 /** The plan, verified against what was asked. */
 async function resolveJob(
-  { request, targets }: Pick<JobToSubmit, 'request' | 'targets'>,
+  { request, targets, check }: Pick<JobToSubmit, 'request' | 'targets' | 'check'>,
   dispatcher: Dispatcher,
 ): Promise<Result<ResolvedJob>> {
   // What seals is loaded while the answer is under way.
   const plan = await dispatcher.resolve(request, () => void import('../credentials/seal.js'));
   if (!plan.ok) return plan;
   const verified = verifyPlan(plan.value, request, targets);
-  return verified.ok ? success({ ...verified.value, plan: plan.value }) : verified;
+  if (!verified.ok) return verified;
+  const checked = check?.(plan.value) ?? success(undefined);
+  return checked.ok ? success({ ...verified.value, plan: plan.value }) : checked;
 }
 
 async function upload(script: ScriptFile, options: SubmitOptions): Promise<Result<undefined>> {

@@ -153,7 +153,7 @@ export class ScriptedDispatcher {
 
   async #route(request: SentRequest, response: ServerResponse): Promise<void> {
     const { method, path } = request;
-    if (method === 'POST' && path === '/v1/plans') return this.#plan(request, response);
+    if (method === 'POST' && /^\/v1\/plans(\?forecast)?$/.test(path)) return this.#plan(request, response);
     if (method === 'POST' && path === '/v1/jobs') {
       this.#job.submit(submitRequestSchema.parse(JSON.parse(request.body)));
       return json(response, 202, this.job);
@@ -223,6 +223,10 @@ export class ScriptedDispatcher {
     const planned = planOf(parsed.data, this.#options.instance);
     if (!planned.ok) return problem(response, 400, 'invalid-target', planned.error.message);
     const { plan } = planned;
+    if (!request.path.endsWith('?forecast')) {
+      delete plan.forecast;
+      delete plan.order;
+    }
     this.#options.alterPlan?.(plan);
     json(response, 200, planResponseSchema.parse(plan));
   }

@@ -28,15 +28,31 @@ export function planOf(
       jobTimeoutMs: limits.jobTimeoutMs,
     },
     hosts: all.length,
+    basis: { namespaceVersion: 0, holdFailures: 'until-well', groups: [], slots: [], stages: [] },
+    estimate: { from: 'unknown', attempts: 0, jobs: [] },
     order: {
       firstWave: foldTargets(all.map(({ host }) => ({ host }))),
       firstWaveHosts: all.length,
       remainingHosts: 0,
     },
+    forecast: forecastOf(foldTargets(all.map(({ host }) => ({ host }))), all.length),
     warnings: [],
     recipients: [recipientOf(instance)],
   };
   return { ok: true, plan };
+}
+
+/** All of them at once. */
+function forecastOf(hosts: string, count: number): NonNullable<PlanResponse['forecast']> {
+  return {
+    ending: 'succeeded',
+    startedHosts: count,
+    waves: [{ count, starts: [{ hosts, count, waitedFor: [] }], full: [] }],
+    waveCount: 1,
+    waiting: [],
+    never: [],
+    peaks: [],
+  };
 }
 
 function countOf(text: string | null, hosts: number): number | null {
