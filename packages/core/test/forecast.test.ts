@@ -117,7 +117,7 @@ describe('a forecast', () => {
     });
     const foreseen = foresee(leader, 'h[1-3]');
     expect([...foreseen.startsMs.keys()]).toEqual(['h1']);
-    expect(foreseen.ending).toMatchObject({ kind: 'stuck' });
+    expect(foreseen.ending).toMatchObject({ kind: 'ended', state: 'deadlocked' });
     expect(foreseen.never.flatMap(({ hosts }) => hosts).sort()).toEqual([1, 2]);
     for (const { obstacles } of foreseen.never) expect(obstacles).toMatchObject([{ kind: 'stage' }]);
   });

@@ -78,8 +78,6 @@ export async function estimatePlan(
 ): Promise<EstimateDocument | undefined> {
   const { spec, limits, hosts } = job;
   const count = hosts.hosts.length;
-  const longestMs = count * spec.timeouts.commandMs * (1 + (spec.retries ?? 0));
-  if (longestMs <= limits.jobTimeoutMs) return unknownEstimate;
   const known = await context.durations.ofCommand(titleOf(spec));
   if (known === undefined) return unknownEstimate;
   if (count * known.perHostMs <= limits.jobTimeoutMs) return estimateOf('command', known, undefined);
