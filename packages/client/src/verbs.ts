@@ -10,6 +10,7 @@ export const verbs: readonly Verb[] = [
   verb('run', 'run a command on hosts', () => import('./commands/run.js')),
   verb('plan', 'show what a run would do, without running it', () => import('./commands/plan.js')),
   verb('replay', 'show an ended job under other limits', () => import('./commands/replay.js')),
+  verb('recipes', 'list, show or check recipes of a cookbook', () => import('./commands/recipes.js')),
   verb('jobs', 'list jobs', () => import('./commands/jobs.js')),
   verb('status', 'show where a job and its hosts stand', () => import('./commands/status.js')),
   verb('explain', 'show what hosts of a job wait for', () => import('./commands/explain.js')),

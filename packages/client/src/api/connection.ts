@@ -15,6 +15,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
+import { isCertificateError, networkCause } from './network-error.js';
 import type { Access } from './profile.js';
 
 export interface ApiRequest {
@@ -190,29 +191,8 @@ function dispatcherOnly(_host: string, certificate: PeerCertificate): Error | un
 function outcomeOf(error: Error & { code?: string }): ApiResponse {
   const code = error.code ?? '';
   if (code === 'NOT_A_DISPATCHER') return { kind: 'untrusted', cause: error.message };
-  if (/CERT|UNABLE_TO|SELF_SIGNED|ERR_TLS|ISSUER|DEPTH_ZERO/.test(code)) {
+  if (isCertificateError(code)) {
     return { kind: 'untrusted', cause: `its certificate is not from the pinned root (${code})` };
   }
-  return { kind: 'unreachable', cause: networkCause(code, error) };
-}
-
-function networkCause(code: string, error: Error): string {
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'it refused the connection';
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'it closed the connection';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'its name does not resolve';
-    case 'ETIMEDOUT':
-      return 'it did not answer in time';
-    case 'ABORT_ERR':
-      return 'the request was given up';
-    default:
-      return error.message === 'timeout'
-        ? 'it did not answer in time'
-        : `the connection failed (${code || error.message})`;
-  }
+  return { kind: 'unreachable', cause: networkCause(error) };
 }

@@ -15,6 +15,7 @@ import {
 } from '../run/prepare-job.js';
 import { jobOptions } from '../run/job-options.js';
 import { verifyPlan } from '../run/verify-spec.js';
+import { withRecipe } from '../run/with-recipe.js';
 import { printed } from './printed.js';
 import { loadNamespace } from '../targets/namespace-groups.js';
 import { withDispatcher } from './session.js';
@@ -23,13 +24,14 @@ export default command({
   name: 'plan',
   summary:
     'Shows the job that a run would make, and the order of its hosts. Nothing is run, and no credential is needed.',
-  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]',
+  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]  |  -R RECIPE [NAME=VALUE…]',
   passThrough: true,
   examples: [
     "pogo plan -h 'web[1-40].east' --concurrent 25% -- systemctl restart nginx",
     "pogo plan -h @file:hosts.txt --json 'df -h / | tail -1'",
     'pogo plan -h web1 --run-as root -f ./upgrade.sh -- --quick',
     "pogo plan -h '@frontend' --identity ~/.ssh/id_ed25519 -o plan.json -- systemctl restart nginx",
+    'pogo plan -C cookbook.yaml -R restart service=nginx',
   ],
   options: {
     ...jobOptions,
@@ -43,8 +45,10 @@ export default command({
   async run({ environment, options, operands }) {
     const context = await jobContext(environment, options);
     if (!context.ok) return context;
-    return showPlan(context.value, options, () =>
-      describeJob(context.value, options, operands, () =>
+    const asked = await withRecipe(context.value, { options, operands }, jobOptions);
+    if (!asked.ok) return asked;
+    return showPlan(context.value, asked.value.options, () =>
+      describeJob(context.value, asked.value.options, asked.value.operands, () =>
         withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher)),
       ),
     );

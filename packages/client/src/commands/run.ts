@@ -3,46 +3,27 @@ import type { JobDocument } from '@pogo/protocol';
 import { Dispatcher } from '../api/dispatcher.js';
 import { type Access, readAccess } from '../api/profile.js';
 import { command } from '../command-line/command.js';
-import { flag, headerText, one, type ValuesOf } from '../command-line/option.js';
 import { gatherCredentials } from '../credentials/credentials.js';
 import { terminalPrompter } from '../credentials/prompt.js';
 import type { Environment } from '../environment.js';
 import { type ExitCode, exitCodes, failureText, type Result, success, usageFailure } from '../failure.js';
 import { UploadLine } from '../render/upload-line.js';
 import { Writer } from '../render/writer.js';
-import { attachOptions, checkOutputModes } from '../run/attach-options.js';
-import { jobOptions } from '../run/job-options.js';
+import { checkOutputModes } from '../run/attach-options.js';
 import { RunOutput } from '../run/run-output.js';
+import { type RunOptions, runOptions } from '../run/run-options.js';
 import { checkEstimate } from '../run/check-estimate.js';
 import { type LoadNamespace, loadNamespace } from '../targets/namespace-groups.js';
 import { type DescribedJob, describeJob, jobContext, type JobContext } from '../run/prepare-job.js';
 import { SubmittedJobs } from '../run/submitted-jobs.js';
 import { submitJob } from '../run/submit-job.js';
+import { withRecipe } from '../run/with-recipe.js';
 import { withDispatcher } from './session.js';
-
-const options = {
-  ...jobOptions,
-  dryRun: flag('-n, --dry-run', 'show the plan, run nothing'),
-  ignoreEstimate: flag(
-    '--ignore-estimate',
-    'run although earlier runs of the command show that the job timeout is too short',
-  ),
-  ...attachOptions,
-  idempotencyKey: one(
-    '--idempotency-key',
-    'run with the same key again to find the same job, not to make another',
-    {
-      argument: 'KEY',
-      parse: headerText,
-    },
-  ),
-} as const;
-type RunOptions = ValuesOf<typeof options>;
 
 export default command({
   name: 'run',
   summary: 'Runs a command on hosts, and shows what comes of it.',
-  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]  |  PLAN.json',
+  operands: '[--] CMD [ARG…]  |  -f SCRIPT [--] [ARG…]  |  -R RECIPE [NAME=VALUE…]  |  PLAN.json',
   passThrough: true,
   examples: [
     "pogo run -h 'web[1-40].east' --identity ~/.ssh/id_ed25519 -- systemctl restart nginx",
@@ -52,12 +33,18 @@ export default command({
     "pogo run -h 'web[1-40].east' --run-as root --retry 2 -f ./upgrade.sh -- --quick",
     "pogo run -h 'web[1-40].east' --diff -- cat /etc/resolv.conf",
     "pogo run -h '@frontend&@coast:east' -- systemctl reload nginx",
+    'pogo run -C cookbook.yaml -R restart service=nginx',
+    'pogo run -C https://example.com/cookbook.yaml -R restart -x web13 service=nginx',
     'pogo run --identity ~/.ssh/id_ed25519 plan.json',
   ],
-  options,
-  async run({ environment, options, operands }) {
-    const context = await jobContext(environment, options);
+  options: runOptions,
+  async run({ environment, options: givenOptions, operands: givenOperands }) {
+    const context = await jobContext(environment, givenOptions);
     if (!context.ok) return context;
+    const given = { options: givenOptions, operands: givenOperands };
+    const asked = await withRecipe(context.value, given, runOptions);
+    if (!asked.ok) return asked;
+    const { options, operands } = asked.value;
     const contradicting = checkOutputModes(options);
     if (contradicting !== undefined) return contradicting;
     const describe = (load: LoadNamespace) => describeRun(context.value, options, operands, load);
@@ -96,8 +83,8 @@ async function describeRun(
   load: LoadNamespace,
 ): Promise<Result<DescribedJob>> {
   const [path, ...others] = operands;
-  const isPlan =
-    path?.endsWith('.json') === true && options.hosts === undefined && options.hostFiles === undefined;
+  const { hosts, hostFiles, recipe } = options;
+  const isPlan = path?.endsWith('.json') === true && (hosts ?? hostFiles ?? recipe) === undefined;
   if (!isPlan) return describeJob(context, options, operands, load);
   if (others.length > 0)
     return usageFailure(

@@ -1,8 +1,8 @@
 /** Reads one configuration file: YAML, every key and value checked, each error with its line and column. */
-import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { failed, type Result, success, usageFailure } from '../failure.js';
 import { similarTo } from '../command-line/similar.js';
+import { isUrl, pathFrom } from './path-from.js';
 import { parseList, type Setting, type SettingName, settings } from './settings.js';
 
 export type SettingValues = ReadonlyMap<SettingName, unknown>;
@@ -88,11 +88,9 @@ function booleanText(node: Node): string | undefined {
   return isScalar(node) && typeof node.value === 'boolean' ? String(node.value) : scalarText(node);
 }
 
-/** Paths are relative to the file that has them; `~/` is the user's home. */
+/** Paths are relative to the file that has them; what may be a URL stays one. */
 function pathsFrom(file: string, value: unknown, homeDirectory: string): unknown {
   if (Array.isArray(value)) return value.map((item) => pathsFrom(file, item, homeDirectory));
-  const path = String(value);
-  return path === '~' || path.startsWith('~/')
-    ? resolve(homeDirectory, path.slice(2))
-    : resolve(dirname(file), path);
+  const text = String(value);
+  return isUrl(text) ? text : pathFrom(file, text, homeDirectory);
 }

@@ -55,6 +55,7 @@ export const settings = {
   password_file: path,
   sudo_password_file: path,
   secrets: path,
+  cookbook: path,
   timeout: one(durationMs({ maxMs: 31 * day })),
   job_timeout: one(durationMs({ maxMs: 31 * day })),
   connect_timeout: one(durationMs({ maxMs: 600_000 })),

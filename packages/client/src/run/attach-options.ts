@@ -33,6 +33,16 @@ export const attachOptions = {
 } as const;
 export type AttachOptions = ValuesOf<typeof attachOptions>;
 
+/** Options of which each decides what is printed: one at most. */
+export const outputModes: readonly (keyof AttachOptions)[] = [
+  'jsonLines',
+  'json',
+  'gather',
+  'diff',
+  'outputDirectory',
+  'detach',
+];
+
 /** Refuses two kinds of output at once. */
 export function checkOutputModes(options: AttachOptions): Result<never> | undefined {
   const { json, jsonLines, gather, diff, outputDirectory, detach } = options;

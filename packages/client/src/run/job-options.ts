@@ -25,6 +25,18 @@ export const jobOptions = {
       completes: 'file',
     },
   ),
+  recipe: one(
+    '-R, --recipe',
+    'take what is not given here from this recipe; its parameters come last, as NAME=VALUE',
+    { argument: 'NAME', parse: text },
+  ),
+  cookbook: settingOption(
+    '-C, --cookbook',
+    'cookbook',
+    'FILE|URL',
+    'where recipes are: a file, or https://…',
+    'file',
+  ),
   timeout: settingOption(
     '-t, --timeout',
     'timeout',
