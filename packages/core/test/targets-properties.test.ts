@@ -213,6 +213,39 @@ describe('laws of the target grammar', () => {
   });
 });
 
+describe('wildcards', () => {
+  /** As it is defined: `*` is any text, `?` one character, everything else itself. */
+  function isMatch(wanted: string, name: string): boolean {
+    if (wanted === '') return name === '';
+    const rest = wanted.slice(1);
+    if (wanted.startsWith('*')) return isMatch(rest, name) || (name !== '' && isMatch(wanted, name.slice(1)));
+    return name !== '' && (wanted.startsWith('?') || wanted[0] === name[0]) && isMatch(rest, name.slice(1));
+  }
+
+  const letters = (...from: string[]) => fc.array(fc.constantFrom(...from), { minLength: 1, maxLength: 9 });
+  const names = fc.uniqueArray(
+    letters('a', 'b', '.').map((chosen) => chosen.join('')),
+    { minLength: 1, maxLength: 12 },
+  );
+  const wanted = letters('*', '*', '?', 'a', 'b', '.').map((chosen) => chosen.join(''));
+
+  it('find exactly the known hosts that they stand for, in their order', () => {
+    fc.assert(
+      fc.property(names, wanted, (drawn, text) => {
+        fc.pre(/[*?]/.test(text));
+        const known = drawn.filter(isHost).map((host) => ({ host }));
+        const none = () => undefined;
+        const groups = { app: none, environment: none, knownHosts: () => known };
+        const found = resolveTargets(text, { groups });
+        expect(found.ok ? found.targets.map(({ host }) => host) : []).toEqual(
+          known.map(({ host }) => host).filter((host) => isMatch(text, host)),
+        );
+      }),
+      runs,
+    );
+  });
+});
+
 describe('a parser that meets anything', () => {
   const groups: GroupSource = {
     app: (app) => (app.startsWith('a') ? [{ host: 'a1' }, { host: 'b1', port: 22 }] : undefined),

@@ -1,10 +1,11 @@
 import { expandPattern } from './expand-pattern.js';
 import type { ExpansionGuard } from './expansion-guard.js';
 import type { Operand } from './expression.js';
+import { comparedNames } from './known-names.js';
 import { expectedHost } from './parse.js';
 import { formatCount, quoted } from './target-error.js';
 import { isHost, type Target } from './target.js';
-import { matchesWildcard } from './wildcard.js';
+import { wildcardMatcher } from './wildcard.js';
 
 /** Most comparisons of a wildcard with a known host. */
 const maxComparisons = 50_000_000;
@@ -24,7 +25,6 @@ export class OperandResolver {
   readonly #guard: ExpansionGuard;
   readonly #groups: GroupSource | undefined;
   #comparisons = 0;
-  #known: { target: Target; name: string }[] | undefined;
 
   constructor(guard: ExpansionGuard, groups: GroupSource | undefined) {
     this.#guard = guard;
@@ -64,7 +64,7 @@ export class OperandResolver {
 
   #matching(operand: Operand & { kind: 'pattern' }): readonly Target[] | undefined {
     const variants = expandPattern(operand.pattern);
-    const known = this.#knownHosts();
+    const known = this.#groups?.knownHosts() ?? [];
     if (!this.#affords(operand, variants.length * known.length)) return undefined;
     const targets: Target[] = [];
     for (const variant of variants) {
@@ -73,12 +73,11 @@ export class OperandResolver {
         targets.push(addressed(variant, operand));
         continue;
       }
-      const pattern = variant.toLowerCase();
+      const matches = wildcardMatcher(variant.toLowerCase());
       const before = targets.length;
-      for (const { target, name } of known) {
-        if (!matchesWildcard(pattern, name)) continue;
-        targets.push(addressed(target.host, { ...target, ...account(operand) }));
-      }
+      comparedNames(known).forEach((name, index) => {
+        if (matches(name)) targets.push(readdressed(known[index]!, operand));
+      });
       if (targets.length === before) return this.#noMatch(operand, variant, known.length);
       if (targets.length > this.#guard.limit) break;
     }
@@ -153,18 +152,16 @@ export class OperandResolver {
   #counted(operand: Operand, targets: readonly Target[]): readonly Target[] | undefined {
     return this.#guard.count(operand, targets.length) ? targets : undefined;
   }
-
-  #knownHosts(): { target: Target; name: string }[] {
-    this.#known ??= (this.#groups?.knownHosts() ?? []).map((target) => ({
-      target,
-      name: target.host.toLowerCase(),
-    }));
-    return this.#known;
-  }
 }
 
 function account({ user, port }: { user?: string; port?: number }): { user?: string; port?: number } {
   return { ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port }) };
+}
+
+/** A known host, with the account and port of who names it, if any. */
+function readdressed(target: Target, operand: { user?: string; port?: number }): Target {
+  if (operand.user === undefined && operand.port === undefined) return target;
+  return addressed(target.host, { ...target, ...account(operand) });
 }
 
 function addressed(host: string, operand: { user?: string; port?: number }): Target {
