@@ -12,6 +12,7 @@
 import { type ConstraintState, createConstraints } from './constraints/constraint-state.js';
 import type { HostGroup } from './constraints/host-group.js';
 import type { Placement } from './constraints/placement.js';
+import type { ReadyGroups } from './constraints/ready-groups.js';
 import type { HaltCause, JobAccepted } from './entries.js';
 import type { IndexQueue } from './index-queue.js';
 import type { Namespace } from './namespace/namespace.js';
@@ -89,7 +90,7 @@ export interface JobRecord {
   readonly held: Set<number>;
   /** Hosts that wait for a permit, by what they wait for; one group for all where no constraint is known. */
   groups: HostGroup[];
-  readonly ready: Set<HostGroup>;
+  readonly ready: ReadyGroups;
   /** Where its hosts stand in the namespace; undefined when that knows none of them. */
   placement: Placement | undefined;
   /** Hosts that hold a permit but no worker, in order. */

@@ -19,7 +19,9 @@ export class IndexQueue {
   /** Drops what stands at the head while `isStale`; amortised over pushes. */
   trim(isStale: (index: number) => boolean): void {
     while (this.#head < this.#items.length && isStale(this.#items[this.#head]!)) this.#head++;
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
+    if (this.#head > 0 && this.#head === this.#items.length) {
+      this.reset([]);
+    } else if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

@@ -14,6 +14,7 @@ import {
   type ReferredDocuments,
 } from './cluster-state.js';
 import { recount } from './constraints/apply-namespace.js';
+import { ReadyGroups } from './constraints/ready-groups.js';
 import type { JobAccepted } from './entries.js';
 import { IndexQueue } from './index-queue.js';
 import { keptOutcome } from './kept-outcome.js';
@@ -215,7 +216,7 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     everAssignedTo: new Set(saved.everAssignedTo),
     held: new Set(saved.held),
     groups: [],
-    ready: new Set(),
+    ready: new ReadyGroups(),
     placement: undefined,
     returned: new IndexQueue(),
     halt: saved.halt ?? undefined,

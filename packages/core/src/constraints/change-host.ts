@@ -122,8 +122,11 @@ export function refresh(state: ClusterState, group: HostGroup): void {
   const job = state.jobs.get(group.job)!;
   trim(state, job, group);
   const { waiting, counted, fullSlots, pendingStages } = group;
-  const isReady = pendingStages === 0 && (!counted.isEmpty || (fullSlots === 0 && !waiting.isEmpty));
-  if (isReady) job.ready.add(group);
+  const first = Math.min(
+    counted.least ?? Infinity,
+    (fullSlots === 0 ? waiting.least : undefined) ?? Infinity,
+  );
+  if (pendingStages === 0 && first < Infinity) job.ready.put(group, first);
   else job.ready.delete(group);
 }
 

@@ -12,7 +12,7 @@ import { hostBits } from './host-bits.js';
 export interface Placement {
   /** Member numbers by host; -1 for one that the namespace doesn't know. */
   readonly members: Int32Array;
-  /** Index into the job's groups, by host. */
+  /** Index into the job's groups, by host; empty once the job has ended, and has one group. */
   readonly groupOf: Int32Array;
   readonly stages: ReadonlyMap<number, StageProgress>;
   /** Hosts by member, while the job is open. */
@@ -39,6 +39,8 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   const lifted = job.accepted.unconstrained === true;
   const stages = new Map<number, StageProgress>();
   const byKey = new Map<string, number>();
+  // Hosts that are in the same groups of the namespace have one list of slots between them, and one of stages.
+  const byList = new Map<readonly number[], number>();
   const groups: HostGroup[] = [];
   const groupOf = new Int32Array(members.length);
   const hostOf = new Map<number, number>();
@@ -51,19 +53,26 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   if (!lifted) {
     for (const member of members) if (member >= 0) namespace.stagesOf(member).forEach(stageOf);
   }
+  const groupFor = (slots: readonly number[], own: readonly number[]): number => {
+    const key = `${slots.join()};${own.join()}`;
+    const known = byKey.get(key);
+    if (known !== undefined) return known;
+    const before = new Set(own.flatMap((stage) => namespace.stages[stage]!.after));
+    // Only the stages in which the job has hosts keep anyone waiting.
+    const after = [...before].sort((a, b) => a - b).flatMap((stage) => stages.get(stage) ?? []);
+    const group = groups.push(newGroup(job.job, slots, after)) - 1;
+    byKey.set(key, group);
+    for (const progress of after) progress.followers.push(groups[group]!);
+    return group;
+  };
   members.forEach((member, host) => {
     if (member >= 0) hostOf.set(member, host);
-    const own = member < 0 || lifted ? none : namespace.stagesOf(member);
-    const slots = member < 0 || lifted ? none : namespace.slotsOf(member);
-    const key = `${slots.join()};${own.join()}`;
-    let group = byKey.get(key);
+    const isHeldBack = member >= 0 && !lifted;
+    const slots = isHeldBack ? namespace.slotsOf(member) : none;
+    let group = byList.get(slots);
     if (group === undefined) {
-      const before = new Set(own.flatMap((stage) => namespace.stages[stage]!.after));
-      // Only the stages in which the job has hosts keep anyone waiting.
-      const after = [...before].sort((a, b) => a - b).flatMap((stage) => stages.get(stage) ?? []);
-      group = groups.push(newGroup(job.job, slots, after)) - 1;
-      byKey.set(key, group);
-      for (const progress of after) progress.followers.push(groups[group]!);
+      group = groupFor(slots, isHeldBack ? namespace.stagesOf(member) : none);
+      byList.set(slots, group);
     }
     groupOf[host] = group;
   });
@@ -102,7 +111,7 @@ export function unplaceJob(state: ClusterState, job: JobRecord): void {
   job.placement = {
     members,
     fixed,
-    groupOf: new Int32Array(members.length),
+    groupOf: noGroups,
     stages: new Map(),
     hostOf: new Map(),
   };
@@ -117,3 +126,4 @@ export function addFixed({ fixed }: Placement, slots: readonly number[], differe
 }
 
 const none: readonly number[] = [];
+const noGroups = new Int32Array(0);

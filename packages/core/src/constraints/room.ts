@@ -1,7 +1,9 @@
 /** What may be permitted next, while the planner decides: the state, and what was decided on top of it. */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
 import { standsIn } from './change-host.js';
+import { MinHeap } from '../min-heap.js';
 import type { HostGroup } from './host-group.js';
+import type { ReadyGroup } from './ready-groups.js';
 
 /** Room in slots, and members that are free, over all jobs of one round of decisions. */
 export class Room {
@@ -45,26 +47,30 @@ interface Head {
 export class WaitingHosts {
   readonly #job: JobRecord;
   readonly #room: Room;
-  #heads: Head[] | undefined;
+  /** Groups that were not looked at yet, in the order of their first hosts. */
+  readonly #groups: Iterator<ReadyGroup>;
+  #next: ReadyGroup | undefined;
+  readonly #heads = new MinHeap<Head>(({ index }) => index);
 
   constructor(job: JobRecord, room: Room) {
     this.#job = job;
     this.#room = room;
+    this.#groups = job.ready[Symbol.iterator]();
+    this.#next = nextOf(this.#groups);
   }
 
   /** Takes the next host that has room; undefined when there is none. */
   take(): number | undefined {
-    const heads = (this.#heads ??= this.#open());
     for (;;) {
-      let first: Head | undefined;
-      for (const head of heads) if (first === undefined || head.index < first.index) first = head;
+      const first = this.#first();
       if (first === undefined) return undefined;
       if (first.mode === 'free' && !this.#room.has(first.group.slots)) {
-        heads.splice(heads.indexOf(first), 1);
+        this.#heads.pop();
         continue;
       }
       const { index, mode } = first;
-      if (!this.#advance(first)) heads.splice(heads.indexOf(first), 1);
+      if (this.#advance(first)) this.#heads.moved();
+      else this.#heads.pop();
       const member = this.#job.placement?.members[index] ?? -1;
       if (member < 0) return index;
       if (this.#room.isTaken(member)) continue;
@@ -73,18 +79,24 @@ export class WaitingHosts {
     }
   }
 
-  #open(): Head[] {
-    const heads: Head[] = [];
-    for (const group of this.#job.ready) {
-      for (const mode of ['free', 'counted'] as const) {
-        if (mode === 'free' && group.fullSlots > 0) continue;
-        const queue = mode === 'free' ? group.waiting : group.counted;
-        if (queue.isEmpty) continue;
-        const head = { group, mode, rest: queue[Symbol.iterator](), index: -1 };
-        if (this.#advance(head)) heads.push(head);
-      }
+  /** The head that stands at the least index, once every group was opened that may have a lesser one. */
+  #first(): Head | undefined {
+    for (;;) {
+      const first = this.#heads.first;
+      if (this.#next === undefined || (first !== undefined && first.index < this.#next.first)) return first;
+      this.#open(this.#next.group);
+      this.#next = nextOf(this.#groups);
     }
-    return heads;
+  }
+
+  #open(group: HostGroup): void {
+    for (const mode of ['free', 'counted'] as const) {
+      if (mode === 'free' && group.fullSlots > 0) continue;
+      const queue = mode === 'free' ? group.waiting : group.counted;
+      if (queue.isEmpty) continue;
+      const head = { group, mode, rest: queue[Symbol.iterator](), index: -1 };
+      if (this.#advance(head)) this.#heads.push(head);
+    }
   }
 
   #advance(head: Head): boolean {
@@ -95,4 +107,9 @@ export class WaitingHosts {
     }
     return false;
   }
+}
+
+function nextOf<T>(items: Iterator<T>): T | undefined {
+  const next = items.next();
+  return next.done === true ? undefined : next.value;
 }
