@@ -24,7 +24,7 @@ export interface JobArchivistOptions {
   logger: Logger;
   /** From a job's end to its archiving, in milliseconds; its idempotency key is remembered that long. */
   archiveAfterMs: number;
-  /** Hosts of ended jobs beyond which the oldest are archived at once. */
+  /** Hosts of ended jobs beyond which the oldest are archived at once; what a job takes by itself counts as some more. */
   endedHosts: number;
   /** From a job's end to its deletion, in milliseconds. */
   retentionMs: number;
@@ -33,6 +33,8 @@ export interface JobArchivistOptions {
 }
 
 const evidenceMs = 86_400_000;
+/** What the record of a job takes in memory besides its hosts, in hosts. */
+const recordHosts = 10;
 /** Rounds between two looks at retention. */
 const retentionRounds = 60;
 
@@ -80,7 +82,7 @@ export class JobArchivist implements LogObserver {
     const ended = [...state.jobs.values()]
       .filter((record) => isEnded(record.state))
       .sort((a, b) => a.endedAtMs! - b.endedAtMs!);
-    let hosts = ended.reduce((sum, record) => sum + record.hosts.length, 0);
+    let hosts = ended.reduce((sum, record) => sum + record.hosts.length + recordHosts, 0);
     const due: JobRecord[] = [];
     for (const record of ended) {
       const ageMs = nowMs - record.endedAtMs!;
@@ -89,7 +91,7 @@ export class JobArchivist implements LogObserver {
       if (record.held.size > 0 || (record.disturbed > 0 && record.placement !== undefined)) continue;
       if (ageMs < archiveAfterMs && hosts <= endedHosts) continue;
       due.push(record);
-      hosts -= record.hosts.length;
+      hosts -= record.hosts.length + recordHosts;
     }
     return due.map(({ job, accepted }) => ({ job, specRef: accepted.specRef }));
   }
