@@ -187,6 +187,7 @@ export class Leader implements Service {
       log: this.log,
       documents: store.documents,
       uniqueId,
+      clock,
       everyEntries: snapshotEveryEntries,
       failed: (error) => logger.error({ err: error }, 'a snapshot could not be written'),
     });

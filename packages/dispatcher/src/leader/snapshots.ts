@@ -4,7 +4,9 @@
  */
 import type { ClusterState, StateSnapshot } from '@pogo/core';
 import { snapshotState } from '@pogo/core';
+import { type Clock, delay } from '@pogo/lifecycle';
 import { deleteLarge, type Documents, getLarge, type Log, putLarge, StoreError } from '@pogo/store';
+import { SnapshotText } from './snapshot-text.js';
 
 const folder = 'snapshots/';
 
@@ -24,15 +26,25 @@ export interface SnapshotterOptions {
   log: Log;
   documents: Documents;
   uniqueId: () => string;
-  /** Entries between two snapshots. */
+  clock: Clock;
+  /** Fewest entries between two snapshots. */
   everyEntries: number;
   failed: (error: unknown) => void;
 }
 
-/** Counts entries, and moves what they add up to into a snapshot in the background. */
+/**
+ * Counts entries, and moves what they add up to into a snapshot in the background.
+ *
+ * 1. There are at least as many entries between two snapshots as the earlier one had hosts: what snapshots cost each entry
+ *    doesn't grow with the state.
+ * 2. Only the copy is made at once. Its text, which takes ten times as long, is made in slices, between which others have
+ *    their turn.
+ */
 export class Snapshotter {
   readonly #options: SnapshotterOptions;
   #entries = 0;
+  /** Hosts in the latest snapshot. */
+  #hosts = 0;
   #running: Promise<void> | undefined;
 
   constructor(options: SnapshotterOptions) {
@@ -42,12 +54,14 @@ export class Snapshotter {
   /** To be called with the state as the log holds it. */
   appended(entries: number, state: ClusterState): void {
     this.#entries += entries;
-    if (this.#entries < this.#options.everyEntries || this.#running !== undefined) return;
+    const { everyEntries, failed } = this.#options;
+    if (this.#entries < Math.max(everyEntries, this.#hosts) || this.#running !== undefined) return;
     this.#entries = 0;
-    // The text is made now: the state moves on while it is written.
-    const value = Buffer.from(JSON.stringify(snapshotState(state)));
-    this.#running = this.#write(value, state.nextIndex)
-      .catch((error: unknown) => this.#options.failed(error))
+    // Copied now: the state moves on while it is written.
+    const text = new SnapshotText(snapshotState(state));
+    this.#hosts = text.hosts;
+    this.#running = this.#write(text, state.nextIndex)
+      .catch(failed)
       .finally(() => (this.#running = undefined));
   }
 
@@ -56,10 +70,11 @@ export class Snapshotter {
     await this.#running;
   }
 
-  async #write(value: Uint8Array, before: number): Promise<void> {
-    const { log, documents, uniqueId } = this.#options;
+  async #write(text: SnapshotText, before: number): Promise<void> {
+    const { log, documents, uniqueId, clock } = this.#options;
     const pointer = await log.pointer();
     if (pointer.floor >= before) return;
+    const value = await text.encode(() => delay(clock, 0));
     const { digest } = await putLarge(documents, { folder, value, uniqueName: uniqueId() });
     const outcome = await log.prune({ before, snapshot: digest, expectedVersion: pointer.version });
     // Another leader may have moved the pointer meanwhile: then ours is the one that nobody needs.
