@@ -28,6 +28,7 @@ import { Leader } from './leader/leader.js';
 import { ReferredDocuments } from './leader/referred-documents.js';
 import { TermRenewal } from './leader/term-renewal.js';
 import { Metrics } from './metrics.js';
+import { checkHere, type NamespaceCheck } from './namespaces/namespace-check.js';
 import { NamespaceDocuments } from './namespaces/namespace-documents.js';
 import { DurationHistory } from './plans/duration-history.js';
 import { CredentialsKeeper } from './vault/credentials-keeper.js';
@@ -61,6 +62,8 @@ export interface DispatcherOptions {
   serveApi?: (options: ApiServerOptions) => Listener;
   listenForWorkers?: (options: PeerListenerOptions) => Listener;
   attachmentStore?: AttachmentStore;
+  /** How namespace files are checked; at once, and here, unless told otherwise. */
+  checkNamespace?: NamespaceCheck;
 }
 
 /** Something that listens once it is started. */
@@ -248,6 +251,7 @@ export class Dispatcher implements Service {
       hostLists,
       specs,
       namespaces,
+      checkNamespace: options.checkNamespace ?? checkHere,
       referred,
       vault,
       attachments,

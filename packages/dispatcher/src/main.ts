@@ -1,8 +1,12 @@
 #!/usr/bin/env node
-/** The program `pogo-dispatcher`: the only place that knows of the process, its arguments and its signals. */
+/**
+ * The program `pogo-dispatcher`: the only place that knows of the process, its arguments and its signals. Started as a thread,
+ * it checks one namespace file.
+ */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
 import { Command, Option } from 'commander';
@@ -82,6 +86,7 @@ program
         allowRemote: options.allowRemote,
         home: options.home === undefined ? undefined : resolve(options.home),
         principal: principalName(),
+        program: import.meta.filename,
         clock: systemClock,
         random: Math.random,
         uniqueId: randomUUID,
@@ -124,4 +129,9 @@ function fail(messages: readonly string[]): void {
   process.exitCode = 1;
 }
 
-await program.parseAsync();
+if (isMainThread) {
+  await program.parseAsync();
+} else {
+  const { answerCheck } = await import('./namespaces/namespace-check.js');
+  parentPort!.postMessage(answerCheck(workerData as Parameters<typeof answerCheck>[0]));
+}

@@ -7,6 +7,7 @@ import { isLoopback, type ListenAddress, parseListenAddress } from './configurat
 import { parseConfiguration } from './configuration/read-configuration.js';
 import { Dispatcher } from './dispatcher.js';
 import { updateClientProfile } from './instance/client-profile.js';
+import { checkInThreads } from './namespaces/namespace-check.js';
 import { FileRefused, readPrivateFile, readPublicFile } from './instance/private-files.js';
 
 export interface RunOptions {
@@ -19,6 +20,8 @@ export interface RunOptions {
   /** Listening beyond this machine was asked for in so many words. */
   allowRemote: boolean;
   principal: string;
+  /** Its own program, which answers as a thread when it is started as one; absent: what takes long is done here. */
+  program?: string;
   clock: Clock;
   random: () => number;
   uniqueId: () => string;
@@ -81,6 +84,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
     uniqueId: options.uniqueId,
     logger: options.logger,
     fatal: options.fatal,
+    ...(options.program !== undefined && { checkNamespace: checkInThreads(options.program) }),
   });
   const stop = async () => {
     await dispatcher.stop();

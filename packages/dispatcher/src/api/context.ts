@@ -9,6 +9,7 @@ import type { Specs } from '../jobs/specs.js';
 import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { Metrics } from '../metrics.js';
+import type { NamespaceCheck } from '../namespaces/namespace-check.js';
 import type { NamespaceDocuments } from '../namespaces/namespace-documents.js';
 import type { DurationHistory } from '../plans/duration-history.js';
 import type { Vault } from '../vault/vault.js';
@@ -35,6 +36,7 @@ export interface ApiContext {
   hostLists: HostLists;
   specs: Specs;
   namespaces: NamespaceDocuments;
+  checkNamespace: NamespaceCheck;
   referred: ReferredDocuments;
   vault: Vault;
   attachments: AttachmentStore;

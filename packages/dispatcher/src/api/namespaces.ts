@@ -47,7 +47,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         }));
         if (found.kind === 'lost') return storeUnavailable(leader);
         const { ref, shown } = found.answer;
-        const text = ref === undefined ? undefined : (await namespaces.get(ref)).text;
+        const text = ref === undefined ? undefined : (await namespaces.read(ref)).text;
         return document({ ...shown, ...(text !== undefined && { text }) }, 200, etag(shown.version));
       },
     }),

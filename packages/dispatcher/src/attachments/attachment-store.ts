@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock } from '@pogo/lifecycle';
 import { makePrivateDirectory } from '../instance/private-files.js';
-import { Turns } from './turns.js';
+import { Turns } from '../turns.js';
 
 export interface AttachmentStoreOptions {
   directory: string;

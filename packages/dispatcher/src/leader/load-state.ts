@@ -22,7 +22,6 @@ export async function loadState(
   for (;;) {
     const state = await snapshotState(log, documents, referred);
     if (state === undefined || !(await foldRest(log, state, referred))) continue;
-    referred.forgetOthers(state);
     return state;
     // Pruned while it was read: the newer snapshot has it all.
   }

@@ -2,7 +2,8 @@
  * What entries refer to by key, read before they are folded, since the fold reads nothing itself (L1, L6).
  *
  * 1. Whoever appends an entry has put here what it refers to; whoever folds the log reads it first.
- * 2. The names of a job's hosts are needed for one entry, and kept no longer.
+ * 2. The names of a job's hosts are needed for one entry, and kept no longer. So is a version of the namespace's file: what
+ *    is kept is the one that was folded last, since the next leader begins with it.
  */
 import {
   type ClusterState,
@@ -25,7 +26,9 @@ export interface ReferredDocumentsOptions {
 
 export class ReferredDocuments implements FoldedDocuments {
   readonly #options: ReferredDocumentsOptions;
-  readonly #namespaces = new Map<string, Namespace>();
+  readonly #namespaces = new Map<string, { namespace: Namespace; uses: number }>();
+  /** Key of the version that was folded last. */
+  #inForce: string | undefined;
   readonly #hosts = new Map<string, { names: readonly string[]; uses: number }>();
 
   constructor(options: ReferredDocumentsOptions) {
@@ -33,23 +36,38 @@ export class ReferredDocuments implements FoldedDocuments {
   }
 
   namespace(ref: string): Namespace {
-    const namespace = this.#namespaces.get(ref);
-    if (namespace === undefined) throw new Error(`the namespace ${ref} was not read before it was folded`);
-    return namespace;
+    const found = this.#namespaces.get(ref);
+    if (found === undefined) throw new Error(`the namespace ${ref} was not read before it was folded`);
+    this.#inForce = ref;
+    return found.namespace;
   }
 
   hostsOf(specRef: string): readonly string[] | undefined {
     return this.#hosts.get(specRef)?.names;
   }
 
-  /** A version that is about to be applied; the one before it is forgotten. */
-  addNamespace(ref: string, namespace: Namespace): void {
-    this.#namespaces.set(ref, namespace);
+  /** Keeps a version of the namespace's file while `act` has an entry folded that names it. */
+  async withNamespace<T>(ref: string, namespace: Namespace, act: () => Promise<T>): Promise<T> {
+    this.#use(ref, namespace);
+    try {
+      return await act();
+    } finally {
+      this.#forget([ref]);
+    }
   }
 
-  /** Keeps nothing but the version that the state has. */
-  forgetOthers({ constraints }: ClusterState): void {
-    for (const ref of this.#namespaces.keys()) if (ref !== constraints.ref) this.#namespaces.delete(ref);
+  #use(ref: string, namespace: Namespace): void {
+    const present = this.#namespaces.get(ref);
+    if (present === undefined) this.#namespaces.set(ref, { namespace, uses: 1 });
+    else present.uses++;
+  }
+
+  /** These aren't in use any more; what nobody uses goes, unless it is in force. */
+  #forget(refs: readonly string[]): void {
+    for (const ref of refs) this.#namespaces.get(ref)!.uses--;
+    for (const [ref, { uses }] of this.#namespaces) {
+      if (uses === 0 && ref !== this.#inForce) this.#namespaces.delete(ref);
+    }
   }
 
   /** Keeps the names of a job's hosts while `act` has an entry folded that needs them. */
@@ -85,39 +103,49 @@ export class ReferredDocuments implements FoldedDocuments {
 
   /** Reads what the snapshot refers to. */
   async readFor({ namespace }: StateSnapshot): Promise<void> {
-    if (namespace !== undefined) await this.#readNamespace(namespace.ref);
+    if (namespace === undefined) return;
+    await this.#readNamespace(namespace.ref);
+    this.#inForce = namespace.ref;
+    this.#forget([namespace.ref]);
   }
 
   /** Folds entries from the log, each after what it refers to was read. */
   async fold(state: ClusterState, entries: readonly LogEntry[], apply: () => void): Promise<void> {
     const specRefs = new Set<string>();
-    let isConstrained = state.constraints.namespace !== undefined;
-    for (const entry of entries) {
-      if (entry.type !== 'namespace-applied') continue;
-      await this.#readNamespace(entry.ref);
-      for (const job of state.jobs.values()) if (mayCount(job)) specRefs.add(job.accepted.specRef);
-      isConstrained = true;
-    }
-    for (const entry of isConstrained ? entries : []) {
-      if (entry.type === 'job-accepted') specRefs.add(entry.specRef);
-      else if (entry.type === 'job-reopened') {
-        const job = state.jobs.get(entry.job);
-        if (job !== undefined) specRefs.add(job.accepted.specRef);
+    const refs: string[] = [];
+    try {
+      let isConstrained = state.constraints.namespace !== undefined;
+      for (const entry of entries) {
+        if (entry.type !== 'namespace-applied') continue;
+        await this.#readNamespace(entry.ref);
+        refs.push(entry.ref);
+        for (const job of state.jobs.values()) if (mayCount(job)) specRefs.add(job.accepted.specRef);
+        isConstrained = true;
       }
+      for (const entry of isConstrained ? entries : []) {
+        if (entry.type === 'job-accepted') specRefs.add(entry.specRef);
+        else if (entry.type === 'job-reopened') {
+          const job = state.jobs.get(entry.job);
+          if (job !== undefined) specRefs.add(job.accepted.specRef);
+        }
+      }
+      const jobs: { specRef: string; names: readonly string[] }[] = [];
+      for (const specRef of specRefs) {
+        const names = await this.readHosts(specRef);
+        if (names !== undefined) jobs.push({ specRef, names });
+      }
+      await this.withHosts(jobs, () => {
+        apply();
+        return Promise.resolve();
+      });
+    } finally {
+      this.#forget(refs);
     }
-    const jobs: { specRef: string; names: readonly string[] }[] = [];
-    for (const specRef of specRefs) {
-      const names = await this.readHosts(specRef);
-      if (names !== undefined) jobs.push({ specRef, names });
-    }
-    await this.withHosts(jobs, () => {
-      apply();
-      return Promise.resolve();
-    });
   }
 
+  /** Reads a version, which is in use from then on. */
   async #readNamespace(ref: string): Promise<void> {
-    if (this.#namespaces.has(ref)) return;
-    this.#namespaces.set(ref, (await this.#options.namespaces.get(ref)).namespace);
+    const present = this.#namespaces.get(ref)?.namespace;
+    this.#use(ref, present ?? (await this.#options.namespaces.get(ref)).namespace);
   }
 }

@@ -2,10 +2,11 @@
  * Applies a version of the namespace's file: checked, stored as a document (L6), then named in the log. Jobs that run keep
  * running; its limits hold for what is decided from then on.
  */
-import { type ClusterState, type LogEntry, mayCount, type NamespaceDefinition } from '@pogo/core';
-import { checkNamespace, type FileProblem, parseNamespaceDocument } from '@pogo/protocol';
+import { type ClusterState, type LogEntry, mayCount } from '@pogo/core';
+import type { FileProblem } from '@pogo/protocol';
 import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
+import type { NamespaceCheck, NamespaceFile } from './namespace-check.js';
 import type { NamespaceDocuments } from './namespace-documents.js';
 
 export interface ApplyContext {
@@ -13,6 +14,7 @@ export interface ApplyContext {
   namespaces: NamespaceDocuments;
   referred: ReferredDocuments;
   principal: string;
+  checkNamespace: NamespaceCheck;
 }
 
 export type ApplyOutcome =
@@ -24,17 +26,24 @@ export type ApplyOutcome =
 
 /** @param expected version that has to be in force, where the caller says so. */
 export async function applyNamespace(
-  { leader, namespaces, referred, principal }: ApplyContext,
-  { file, text }: { file: string; text: string },
+  { leader, namespaces, referred, principal, checkNamespace }: ApplyContext,
+  file: NamespaceFile,
   expected: number | undefined,
 ): Promise<ApplyOutcome> {
-  const parsed = parseNamespaceDocument(text, file);
-  if (!parsed.ok) return { kind: 'invalid', problems: parsed.problems };
-  const checked = checkNamespace(text, file);
+  const checked = await checkNamespace(file);
   if (!checked.ok) return { kind: 'invalid', problems: checked.problems };
-  const definition: NamespaceDefinition = parsed.definition;
-  const ref = await namespaces.put({ text, definition });
-  referred.addNamespace(ref, checked.namespace);
+  const { namespace } = checked;
+  const ref = await namespaces.put({ text: file.text, definition: namespace.definition });
+  return referred.withNamespace(ref, namespace, () =>
+    appendVersion({ leader, referred, principal }, ref, expected),
+  );
+}
+
+async function appendVersion(
+  { leader, referred, principal }: Pick<ApplyContext, 'leader' | 'referred' | 'principal'>,
+  ref: string,
+  expected: number | undefined,
+): Promise<ApplyOutcome> {
   for (;;) {
     const open = await leader.read(openSpecs);
     if (open.kind === 'lost') return open;

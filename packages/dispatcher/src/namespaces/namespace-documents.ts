@@ -34,8 +34,8 @@ export class NamespaceDocuments {
     return `${folder}${digest}`;
   }
 
-  /** Rejects with a StoreError when it can't be had, or means nothing to this release. */
-  async get(ref: string): Promise<NamespaceVersion & { namespace: Namespace }> {
+  /** The file and what it says; rejects with a StoreError when it can't be had, or means nothing to this release. */
+  async read(ref: string): Promise<NamespaceVersion> {
     const bytes = await getLarge(this.#documents, referenceOf(ref));
     if (bytes === undefined) {
       throw new StoreError(
@@ -44,15 +44,24 @@ export class NamespaceDocuments {
       );
     }
     const { format, text, definition } = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredVersion;
-    const compiled = format === 1 ? compileNamespace(definition) : undefined;
-    if (compiled?.ok !== true) {
-      throw new StoreError(
-        'store-format-newer',
-        `the namespace ${ref} was written by a later release: start that release, or a later one`,
-      );
-    }
-    return { text, definition, namespace: compiled.namespace };
+    if (format !== 1) throw newerRelease(ref);
+    return { text, definition };
   }
+
+  /** The same, compiled: not for every request, since a hundred thousand hosts take a while. */
+  async get(ref: string): Promise<NamespaceVersion & { namespace: Namespace }> {
+    const version = await this.read(ref);
+    const compiled = compileNamespace(version.definition);
+    if (!compiled.ok) throw newerRelease(ref);
+    return { ...version, namespace: compiled.namespace };
+  }
+}
+
+function newerRelease(ref: string): StoreError {
+  return new StoreError(
+    'store-format-newer',
+    `the namespace ${ref} was written by a later release: start that release, or a later one`,
+  );
 }
 
 function referenceOf(ref: string): LargeReference {
