@@ -4,6 +4,7 @@ import {
   hostKey,
   type HostSet,
   resolveTargets,
+  type Target,
   type TargetError,
 } from '@pogo/core';
 import type { HostNames } from '../events/job-tracker.js';
@@ -28,7 +29,8 @@ export class HostList implements HostNames {
 
   /** The hosts that an expression names, wildcards over these hosts included, in the order of the list. */
   find(expression: string): FoundHosts {
-    const known = () => this.hosts.map((host) => ({ host }));
+    let targets: readonly Target[] | undefined;
+    const known = () => (targets ??= this.hosts.map((host) => ({ host })));
     const none = () => undefined;
     const expanded = resolveTargets(expression, {
       groups: { app: none, environment: none, knownHosts: known },
@@ -54,6 +56,9 @@ export type FoundHosts =
   /** Folded names that aren't among the list's. */
   | { kind: 'unknown-hosts'; hosts: string };
 
+/** What a list takes in memory besides its names, in hosts: jobs of one host are many. */
+const listHosts = 10;
+
 /**
  * Expanded target lists, by the canonical text that they come from: planned, submitted and followed jobs share them. Least
  * recently used ones go when all together name too many hosts.
@@ -70,7 +75,7 @@ export class HostLists {
   remember(targets: string, list: HostList): void {
     this.#forget(targets);
     this.#lists.set(targets, list);
-    this.#hosts += list.hosts.length;
+    this.#hosts += list.hosts.length + listHosts;
     for (const oldest of this.#lists.keys()) {
       if (this.#hosts <= this.#maxHosts || oldest === targets) break;
       this.#forget(oldest);
@@ -102,6 +107,6 @@ export class HostLists {
     const list = this.#lists.get(targets);
     if (list === undefined) return;
     this.#lists.delete(targets);
-    this.#hosts -= list.hosts.length;
+    this.#hosts -= list.hosts.length + listHosts;
   }
 }

@@ -55,9 +55,15 @@ export class OrderDelivery {
     }
     this.#waiting.add(worker, job, attempts);
     this.#settle(async () => {
-      const state = await this.#options.leader.read(({ jobs }) => jobs.get(job)?.halt !== undefined);
-      if (state.kind === 'ok' && state.answer) this.halted(job);
-      else this.#options.keeper.need(job);
+      const found = await this.#options.leader.read(({ jobs }) => {
+        const record = jobs.get(job);
+        if (record === undefined || isEnded(record.state)) return 'over';
+        return record.halt === undefined ? 'open' : 'halted';
+      });
+      if (found.kind === 'lost') return;
+      if (found.answer === 'halted') this.halted(job);
+      else if (found.answer === 'open') this.#options.keeper.need(job);
+      else this.#waiting.take(job);
     });
   }
 
