@@ -1,0 +1,25 @@
+/** One measurement: what, and what came out. Durations in milliseconds, sizes in bytes. */
+export interface Task {
+  kind: 'dispatcher' | 'bare';
+  hosts: number;
+  /** Attempts that workers take at once. */
+  atOnce: number;
+}
+
+export interface Figures {
+  /**
+   * From asking for the plan to the accepted job with its first decisions; of the bare planner, one round of decisions with
+   * room at the workers for whatever may go on.
+   */
+  firstPlanMs: number;
+  /** The namespace file, read, checked and compiled. */
+  compileMs: number;
+  transitions: number;
+  /** User and system time of the process, collections included. */
+  cpuMs: number;
+  wallMs: number;
+  /** What the live heap is larger by than before the jobs, for each of their hosts, once all have ended. */
+  bytesPerHost: number;
+  /** Longest time without a turn of the event loop. */
+  longestBlockMs: number | undefined;
+}
