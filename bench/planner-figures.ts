@@ -1,4 +1,4 @@
-/** One measurement: what, and what came out. Durations in milliseconds, sizes in bytes. */
+/** One measurement: what, and what came out. Durations are CPU time in milliseconds, but for `wallMs`; sizes are bytes. */
 export interface Task {
   kind: 'dispatcher' | 'bare';
   hosts: number;
@@ -20,6 +20,6 @@ export interface Figures {
   wallMs: number;
   /** What the live heap is larger by than before the jobs, for each of their hosts, once all have ended. */
   bytesPerHost: number;
-  /** Longest time without a turn of the event loop. */
+  /** Most that was done without a turn of the event loop. */
   longestBlockMs: number | undefined;
 }

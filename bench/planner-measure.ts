@@ -1,6 +1,7 @@
 /** One process of the planner's bench: jobs of one size, measured, as one line of JSON on standard output. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkNamespace } from '@pogo/protocol';
+import { cpuMs } from './cpu-time.js';
+import { LoopTurns } from './loop-turns.js';
 import { BarePlanner } from './planner-bare.js';
 import { BenchDispatcher } from './planner-dispatcher.js';
 import { Field, fieldShapes } from './planner-field.js';
@@ -26,9 +27,9 @@ function liveHeapBytes(): number {
 
 function compiled(field: Field) {
   const text = field.text();
-  const startMs = performance.now();
+  const startMs = cpuMs();
   const checked = checkNamespace(text, 'bench.yaml');
-  const compileMs = performance.now() - startMs;
+  const compileMs = cpuMs() - startMs;
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems.slice(0, 3)));
   if (checked.namespace.slots.length !== field.slots) {
     throw new Error(`${checked.namespace.slots.length} slots, not ${field.slots}`);
@@ -38,11 +39,6 @@ function compiled(field: Field) {
 
 function fieldOf(hosts: number): Field {
   return new Field(fieldShapes.find((shape) => shape.hosts === hosts)!);
-}
-
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }
 
 function measureBare({ hosts, atOnce }: Task): Figures {
@@ -67,9 +63,9 @@ function measureBare({ hosts, atOnce }: Task): Figures {
     bare.accept(all, false);
     bare.accept(tenth, true);
     if (done === 0) {
-      const planStartMs = performance.now();
+      const planStartMs = cpuMs();
       bare.firstPlan();
-      firstPlanMs = performance.now() - planStartMs;
+      firstPlanMs = cpuMs() - planStartMs;
     }
     bare.run();
     wallMs += performance.now() - startMs;
@@ -97,18 +93,16 @@ async function measureDispatcher({ hosts, atOnce }: Task): Promise<Figures> {
   const bench = await BenchDispatcher.start({ atOnce, fails });
   let jobs = 0;
   const run = async (shown: Field) => {
-    const planStartMs = performance.now();
+    const startMs = cpuMs();
     const planned = await bench.plan(shown.targets(), false);
-    const planMs = performance.now() - planStartMs;
-    const submitStartMs = performance.now();
     const main = await bench.submit(planned, `key-${jobs++}`);
-    const submitMs = performance.now() - submitStartMs;
+    const firstPlanMs = cpuMs() - startMs;
     const beside = await bench.submit(await bench.plan(shown.targets(10), true), `key-${jobs++}`);
     const states = [await bench.ended(main), await bench.ended(beside)];
     for (const state of states) {
       if (state !== 'failed' && state !== 'succeeded') throw new Error(`a job is ${state}`);
     }
-    return { planMs, submitMs };
+    return firstPlanMs;
   };
   await bench.applyNamespace(small.text());
   for (let done = 0; done < warmUpHosts; done += 1100) await run(small);
@@ -116,23 +110,22 @@ async function measureDispatcher({ hosts, atOnce }: Task): Promise<Figures> {
   const { compileMs } = compiled(field);
   await bench.applyNamespace(field.text());
   const heapBefore = liveHeapBytes();
-  const turns = new Turns();
+  const turns = new LoopTurns();
   const before = bench.transitions;
   const [startMs, startCpuMs] = [performance.now(), cpuMs()];
-  let first: Awaited<ReturnType<typeof run>> | undefined;
+  let firstPlanMs: number | undefined;
   let done = 0;
   while (done < Math.max(hosts, measuredHosts)) {
-    const times = await run(field);
-    first ??= times;
+    const planMs = await run(field);
+    firstPlanMs ??= planMs;
     done += hosts + hosts / 10;
   }
   const [wallMs, spentMs] = [performance.now() - startMs, cpuMs() - startCpuMs];
   const longestBlockMs = await turns.stop();
   const bytesPerHost = (liveHeapBytes() - heapBefore) / done;
   const transitions = bench.transitions - before;
-  const { planMs, submitMs } = first!;
   return {
-    firstPlanMs: planMs + submitMs,
+    firstPlanMs: firstPlanMs!,
     compileMs,
     transitions,
     cpuMs: spentMs,
@@ -140,26 +133,4 @@ async function measureDispatcher({ hosts, atOnce }: Task): Promise<Figures> {
     bytesPerHost,
     longestBlockMs,
   };
-}
-
-/** Watches how long the event loop goes without a turn. */
-class Turns {
-  #longestMs = 0;
-  #isOver = false;
-  readonly #watching = this.#watch();
-
-  async stop(): Promise<number> {
-    this.#isOver = true;
-    await this.#watching;
-    return this.#longestMs;
-  }
-
-  async #watch(): Promise<void> {
-    for (let lastMs = performance.now(); !this.#isOver;) {
-      await nextTurn();
-      const nowMs = performance.now();
-      this.#longestMs = Math.max(this.#longestMs, nowMs - lastMs);
-      lastMs = nowMs;
-    }
-  }
 }

@@ -28,7 +28,7 @@ export function plannerReport(rows: readonly PlannerRow[], machine: string): str
   const lines = [
     machine,
     '',
-    '| hosts | slots | what | at once | first plan ms | namespace ms | transitions a CPU second | CPU µs each | ÷ at 1,000 | bytes a host | longest block ms |',
+    '| hosts | slots | what | at once | first plan | namespace file | transitions a second | µs each | ÷ at 1,000 | bytes a host | longest block |',
     '| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
   ];
   for (const row of rows) {
@@ -41,18 +41,20 @@ export function plannerReport(rows: readonly PlannerRow[], machine: string): str
         count(slotsAt(hosts)),
         kind === 'bare' ? 'planner and fold alone' : 'dispatcher',
         count(atOnce),
-        medianOf(row, ({ firstPlanMs }) => firstPlanMs).toFixed(0),
-        medianOf(row, ({ compileMs }) => compileMs).toFixed(0),
+        milliseconds(medianOf(row, ({ firstPlanMs }) => firstPlanMs)),
+        milliseconds(medianOf(row, ({ compileMs }) => compileMs)),
         count(Math.round(1e6 / each)),
         each.toFixed(1),
         ratioOf(row, rows)?.toFixed(2) ?? '',
         count(Math.round(medianOf(row, ({ bytesPerHost }) => bytesPerHost))),
-        blocks.length === 0 ? '' : median(blocks).toFixed(0),
+        blocks.length === 0 ? '' : milliseconds(median(blocks)),
       ].join(' | ')} |`,
     );
   }
   return `${lines.join('\n')}\n\n${aims(rows).join('\n')}\n`;
 }
+
+const milliseconds = (value: number) => `${value.toFixed(0)} ms`;
 
 function count(value: number): string {
   return value.toLocaleString('en-US');

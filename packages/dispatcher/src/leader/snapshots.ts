@@ -46,6 +46,7 @@ export class Snapshotter {
   /** Hosts in the latest snapshot. */
   #hosts = 0;
   #running: Promise<void> | undefined;
+  readonly #hurry = new AbortController();
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
@@ -65,8 +66,9 @@ export class Snapshotter {
       .finally(() => (this.#running = undefined));
   }
 
-  /** Resolves once nothing is being written. */
+  /** Resolves once nothing is being written; what is under way no longer waits for others to have their turn. */
   async idle(): Promise<void> {
+    this.#hurry.abort();
     await this.#running;
   }
 
@@ -74,7 +76,7 @@ export class Snapshotter {
     const { log, documents, uniqueId, clock } = this.#options;
     const pointer = await log.pointer();
     if (pointer.floor >= before) return;
-    const value = await text.encode(() => delay(clock, 0));
+    const value = await text.encode(() => delay(clock, 0, this.#hurry.signal));
     const { digest } = await putLarge(documents, { folder, value, uniqueName: uniqueId() });
     const outcome = await log.prune({ before, snapshot: digest, expectedVersion: pointer.version });
     // Another leader may have moved the pointer meanwhile: then ours is the one that nobody needs.
