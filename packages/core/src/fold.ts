@@ -7,7 +7,7 @@
  */
 import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
 import type { FoldedBatch, JobAccepted, LogEntry } from './entries.js';
-import { applyNamespace, mayCount } from './constraints/apply-namespace.js';
+import { applyNamespace } from './constraints/apply-namespace.js';
 import { changeHost, fillQueues } from './constraints/change-host.js';
 import { holdHost, letGoOfMember, releaseHost } from './constraints/hold.js';
 import { membersOf, placeJob, unplaceJob } from './constraints/placement.js';
@@ -99,7 +99,13 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       retryHosts(state, job, entry);
       return;
     case 'hosts-released':
-      for (const host of hostIndexes(entry.hosts)) letGo(state, job, host);
+      for (const host of hostIndexes(entry.hosts)) {
+        changeHost(state, job, host, (record) => {
+          record.released = record.state === 'unknown';
+          record.earlier = undefined;
+        });
+        releaseHost(state, job, host);
+      }
       return;
     case 'hosts-resolving':
       for (const host of hostIndexes(entry.hosts)) ask(job, host, entry.worker);
@@ -127,21 +133,11 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       endJob(state, job, `end-${entry.state}`);
       return;
     case 'job-archived':
-      // Nobody could ever release what it still holds.
-      if (mayCount(job)) job.hosts.forEach((_, host) => letGo(state, job, host));
+      letGoOfAll(state, job);
       state.jobs.delete(job.job);
       state.jobByIdempotencyKey.delete(job.accepted.idempotencyKey);
       return;
   }
-}
-
-/** The host counts no longer, neither for an attempt of unknown outcome nor for an end that was not well. */
-function letGo(state: ClusterState, job: JobRecord, index: number): void {
-  changeHost(state, job, index, (record) => {
-    record.released = record.state === 'unknown';
-    record.earlier = undefined;
-  });
-  releaseHost(state, job, index);
 }
 
 function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): void {
