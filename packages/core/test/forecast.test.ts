@@ -109,6 +109,21 @@ describe('a forecast', () => {
     ]);
   });
 
+  it('goes on at once where the end of another job frees what that held', () => {
+    const leader = leaderOf({
+      apps: { a: ['x[1-2]'], b: ['y1'] },
+      envs: { e: { x: ['x[1-2]'] } },
+      constraints: { e: { concurrency: { a: count(1) }, sequence: [] } },
+      holdFailures: 'until-job-ends',
+    });
+    const job = leader.submit('x1 y1');
+    leader.plan();
+    leader.finish(job, ['x1'], { state: 'failed', reason: 'exit-nonzero', exitCode: 1 });
+    const foreseen = foresee(leader, 'x2');
+    expect(foreseen.startsMs.get('x2')).toBe(1000);
+    expect(foreseen.waves[0]!.starts[0]!.bindings).toEqual([{ kind: 'slot', slot: 0, use: 1 }]);
+  });
+
   it('says of a host that waits for itself that it never starts', () => {
     const leader = leaderOf({
       apps: { a: ['h[1-2]'], b: ['h[2-3]'] },
