@@ -32,6 +32,14 @@ const cookbook = `- name: careful
   target: web1
   file: up.sh
   args: [--to, '{{version}}']
+- name: steps
+  parameters: { unit: {} }
+  target: web1
+  command: [systemctl, restart, '{{unit}}']
+  prehooks: true
+  posthooks: false
+  health: systemctl is-active {{unit}}
+  health-retries: 3
 - name: word
   parameters: { what: {} }
   target: web1
@@ -99,6 +107,14 @@ describe('a run of a recipe', () => {
   it('runs a script that lies beside the cookbook', async () => {
     const { spec } = await submitted('-R', 'script', 'version=1 2');
     expect(spec.command).toMatchObject({ kind: 'script', name: 'up.sh', args: ['--to', '1 2'] });
+  });
+
+  it('has steps besides the command, with values as literal text there too', async () => {
+    const { spec } = await submitted('-R', 'steps', 'unit=a; id');
+    expect(spec).toMatchObject({ health: { command: "systemctl is-active 'a; id'", retries: 3 } });
+    expect(spec.hooks).toEqual({ post: false });
+    const without = await submitted('-R', 'steps', '--no-hooks', 'unit=a');
+    expect(without.spec.hooks).toEqual({ pre: false, post: false });
   });
 
   it('takes its command from the command line when it has none', async () => {

@@ -45,6 +45,12 @@ const decisions: readonly (readonly string[])[] = [
   outputModes,
 ];
 
+/** What is given of the first is meant for the others, too; not so the other way round. */
+const covers: Readonly<Record<string, readonly string[]>> = {
+  hooks: ['prehooks', 'posthooks'],
+  noHooks: ['prehooks', 'posthooks'],
+};
+
 export const recordKeys: ReadonlyMap<string, RecordKey> = keysOf(runOptions);
 
 function keysOf(options: Readonly<Record<string, AnyOption>>): Map<string, RecordKey> {
@@ -91,10 +97,10 @@ function textKind(option: Exclude<AnyOption, { kind: 'flag' }>): TextKind {
   return option.completes === 'file' || option.completes === 'directory' ? 'path' : 'plain';
 }
 
-/** The slots that a layer replaces when it sets this one: itself, its opposite, and what is one decision with it. */
+/** The slots that a layer replaces when it sets this one: itself, its opposite, what is one decision with it, or a part of it. */
 export function replacedBy(slot: string): ReadonlySet<string> {
   const together = decisions.find((slots) => slots.includes(slot)) ?? [];
-  return new Set([slot, ...together, ...(opposites.get(slot) ?? [])]);
+  return new Set([slot, ...together, ...(opposites.get(slot) ?? []), ...(covers[slot] ?? [])]);
 }
 
 /** Options of which one is `--x` and the other `--no-x`, each with the other. */
