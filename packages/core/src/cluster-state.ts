@@ -13,8 +13,8 @@ import { type ConstraintState, createConstraints } from './constraints/constrain
 import type { HostGroup } from './constraints/host-group.js';
 import type { Placement } from './constraints/placement.js';
 import type { ReadyGroups } from './constraints/ready-groups.js';
+import type { ReturnedHosts } from './constraints/returned-hosts.js';
 import type { HaltCause, JobAccepted } from './entries.js';
-import type { IndexQueue } from './index-queue.js';
 import type { Namespace } from './namespace/namespace.js';
 import type { Outcome } from './outcome.js';
 import { type EndedJobState, type HostState, hostStates, isEnded, type JobState } from './states.js';
@@ -93,8 +93,8 @@ export interface JobRecord {
   readonly ready: ReadyGroups;
   /** Where its hosts stand in the namespace; undefined when that knows none of them. */
   placement: Placement | undefined;
-  /** Hosts that hold a permit but no worker, in order. */
-  readonly returned: IndexQueue;
+  /** Hosts that hold a permit but no worker. */
+  readonly returned: ReturnedHosts;
   halt: { by: string; cause: HaltCause; kill: boolean } | undefined;
   /** Some host has accepted the job's credentials: its command began. */
   proven: boolean;

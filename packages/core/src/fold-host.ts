@@ -1,6 +1,6 @@
 /** How one host of a job changes, with the sums that its job and the state keep over hosts (cluster-state.ts, 1). */
 import { type ClusterState, isOrdered, type JobRecord, type Resolution } from './cluster-state.js';
-import { changeHost } from './constraints/change-host.js';
+import { changeHost, groupOf } from './constraints/change-host.js';
 import { type HostEvent, IllegalTransition, nextHostState } from './states.js';
 
 /** @throws IllegalTransition when the table doesn't have the event. */
@@ -28,7 +28,7 @@ export function moveHost(
     add(job.assignedTo, host.worker, ordered);
     add(state.assignedTo, host.worker, ordered);
   }
-  if (to === 'permitted') job.returned.push(index);
+  if (to === 'permitted') job.returned.push(groupOf(job, index).pool, index);
   if (event === 'refuse') {
     host.worker = undefined;
     host.index = -1;

@@ -6,21 +6,20 @@ export class IndexQueue {
   #items: number[] = [];
   #head = 0;
 
-  push(index: number): void {
-    this.#items.push(index);
+  get isEmpty(): boolean {
+    return this.#head === this.#items.length;
   }
 
-  /** Begins anew with these, in this order. */
-  reset(indexes: number[]): void {
-    this.#items = indexes;
-    this.#head = 0;
+  push(index: number): void {
+    this.#items.push(index);
   }
 
   /** Drops what stands at the head while `isStale`; amortised over pushes. */
   trim(isStale: (index: number) => boolean): void {
     while (this.#head < this.#items.length && isStale(this.#items[this.#head]!)) this.#head++;
     if (this.#head > 0 && this.#head === this.#items.length) {
-      this.reset([]);
+      this.#items = [];
+      this.#head = 0;
     } else if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

@@ -6,6 +6,7 @@
  * 3. Its cost grows with the decisions, with the open jobs and with their groups of hosts that can go on now; never with
  *    the hosts of a job, nor with what is held up.
  * 4. A permit is given only together with a worker that takes the host now: nobody hoards permits.
+ * 5. A host of a pool goes only to a worker of that pool. Where none has room, hosts of other pools go on.
  */
 import {
   type ClusterState,
@@ -17,7 +18,7 @@ import {
 } from './cluster-state.js';
 import type { LogEntry } from './entries.js';
 import { isDeadlocked } from './constraints/deadlock.js';
-import { Room, WaitingHosts } from './constraints/room.js';
+import { ReturnedInOrder, Room, WaitingHosts } from './constraints/room.js';
 import { toHostSet } from './host-set.js';
 import type { EndedJobState } from './states.js';
 
@@ -28,6 +29,8 @@ export interface WorkerCapacity {
   capacity: number;
   /** Key ids that it can open: eligible for a job whose recipients name one of them (V3). */
   keyIds: readonly string[];
+  /** Pools that it belongs to; absent means none. Hosts without a pool go to any worker. */
+  pools?: readonly string[];
 }
 
 export interface PlanInput {
@@ -128,7 +131,7 @@ interface Progress {
   /** Permits that its own cap has left. */
   permits: number;
   waiting: WaitingHosts;
-  returned: Iterator<number>;
+  returned: ReturnedInOrder;
   permitted: number[];
   byWorker: Map<string, number[]>;
 }
@@ -146,7 +149,7 @@ function assign(
   }
   const room = new Room(state);
   const active = jobs
-    .filter((job) => job.counts.permitted > 0 || job.ready.size > 0)
+    .filter((job) => job.counts.permitted > 0 || !job.ready.isEmpty)
     .map((job) => progressOf(job, room));
   const candidates = new Set(active);
   while (free.size > 0 && candidates.size > 0) {
@@ -174,32 +177,32 @@ function progressOf(job: JobRecord, room: Room): Progress {
     ordered: orderedCount(job),
     permits: concurrent === null ? Infinity : concurrent - job.disturbed,
     waiting: new WaitingHosts(job, room),
-    returned: job.returned[Symbol.iterator](),
+    returned: new ReturnedInOrder(job),
     permitted: [],
     byWorker: new Map(),
   };
 }
 
-/** Takes the job's next host, if it may start and a worker can have it. */
+/** Takes the job's next host that may start and that a worker can have. */
 function assignOne(
   progress: Progress,
   workers: readonly WorkerCapacity[],
   free: Map<string, number>,
 ): boolean {
-  const worker = chooseWorker(progress, workers, free);
-  if (worker === undefined) return false;
-  let host = nextIn(progress.returned, (index) => progress.job.hosts[index]!.state === 'permitted');
-  if (host === undefined) {
+  const workerOf = (pool: string | undefined) => chooseWorker(progress, pool, workers, free);
+  let taken = progress.returned.take(workerOf);
+  if (taken === undefined) {
     // S5: the job's own cap.
     if (progress.permits <= 0) return false;
-    host = progress.waiting.take();
-    if (host === undefined) return false;
-    progress.permitted.push(host);
+    taken = progress.waiting.take(workerOf);
+    if (taken === undefined) return false;
+    progress.permitted.push(taken.index);
     progress.permits--;
   }
+  const { index, worker } = taken;
   const hosts = progress.byWorker.get(worker);
-  if (hosts) hosts.push(host);
-  else progress.byWorker.set(worker, [host]);
+  if (hosts) hosts.push(index);
+  else progress.byWorker.set(worker, [index]);
   progress.ordered++;
   const left = free.get(worker)! - 1;
   if (left === 0) free.delete(worker);
@@ -209,6 +212,7 @@ function assignOne(
 
 function chooseWorker(
   progress: Progress,
+  pool: string | undefined,
   workers: readonly WorkerCapacity[],
   free: ReadonlyMap<string, number>,
 ): string | undefined {
@@ -219,6 +223,7 @@ function chooseWorker(
   for (const worker of workers) {
     const left = free.get(worker.name) ?? 0;
     if (left <= bestFree || (only !== undefined && worker.name !== only)) continue;
+    if (pool !== undefined && worker.pools?.includes(pool) !== true) continue;
     if (!worker.keyIds.some((kid) => job.recipients.includes(kid))) continue;
     best = worker.name;
     bestFree = left;
@@ -230,10 +235,5 @@ function chooseWorker(
 function proverOf(progress: Progress): string | undefined {
   for (const worker of progress.byWorker.keys()) return worker;
   for (const worker of progress.job.assignedTo.keys()) return worker;
-  return undefined;
-}
-
-function nextIn(items: Iterator<number>, isLive: (index: number) => boolean): number | undefined {
-  for (let item = items.next(); !item.done; item = items.next()) if (isLive(item.value)) return item.value;
   return undefined;
 }

@@ -11,6 +11,7 @@ import {
   isDisturbed,
   isEnded,
   isTerminal,
+  hostIndexes,
   type JobRecord,
   type LogEntry,
   type NamespaceDefinition,
@@ -39,10 +40,16 @@ const definition: fc.Arbitrary<Partial<NamespaceDefinition>> = fc
     limits: fc.tuple(fc.option(limit), fc.option(limit), fc.option(limit)),
     sequence: fc.constantFrom([], [['a', 'b']], [['a', 'b', 'c']], [['c', 'a']]),
     holdFailures: fc.constantFrom('until-well' as const, 'until-well' as const, 'until-job-ends' as const),
+    pools: fc.array(fc.constantFrom(undefined, undefined, 'p', 'q'), { minLength: 12, maxLength: 12 }),
   })
-  .map(({ apps, envs, limits: counts, sequence, holdFailures }) => {
+  .map(({ apps, envs, limits: counts, sequence, holdFailures, pools }) => {
     const names = ['a', 'b', 'c'];
+    const known = new Set([...apps.flat(), ...envs.flat()]);
+    const inPool = (pool: string) => hosts.filter((host, index) => known.has(host) && pools[index] === pool);
     return {
+      pools: Object.fromEntries(
+        ['p', 'q'].flatMap((pool) => (inPool(pool).length > 0 ? [[pool, inPool(pool).join()]] : [])),
+      ),
       apps: Object.fromEntries(names.map((name, index) => [name, apps[index]!])),
       envs: { coast: { east: envs[0], west: envs[1].filter((host) => !envs[0].includes(host)).concat('w') } },
       constraints: {
@@ -63,7 +70,7 @@ type Step =
   | { kind: 'finish'; pick: number; state: OutcomeState }
   | { kind: 'refuse'; pick: number }
   | { kind: 'verb'; verb: 'retry' | 'skip' | 'release' | 'halt'; job: number; hosts: number[] }
-  | { kind: 'plan'; capacity: number }
+  | { kind: 'plan'; capacity: number; pools: readonly string[] }
   | { kind: 'restart' };
 
 const job = fc.integer({ min: 1, max: 4 });
@@ -106,7 +113,11 @@ const steps = fc.array(
     },
     {
       weight: 8,
-      arbitrary: fc.record({ kind: fc.constant('plan' as const), capacity: fc.constantFrom(1, 4, 100) }),
+      arbitrary: fc.record({
+        kind: fc.constant('plan' as const),
+        capacity: fc.constantFrom(1, 4, 100),
+        pools: fc.constantFrom(['p', 'q'], ['p', 'q'], ['p'], ['q'], []),
+      }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
   ),
@@ -147,6 +158,11 @@ class Reference {
 
   memberOf(record: JobRecord, index: number): number | undefined {
     return this.#state.constraints.namespace?.memberOf(this.#leader.hostNames(record.job)[index]!);
+  }
+
+  poolOf(record: JobRecord, index: number): string | undefined {
+    const member = this.memberOf(record, index);
+    return member === undefined ? undefined : this.#state.constraints.namespace!.poolOf(member);
   }
 
   /** Members that count: live with any job, or held by any. */
@@ -197,9 +213,14 @@ class Reference {
     return full === undefined ? undefined : `slot ${namespace.slots[full]!.name}`;
   }
 
-  /** Appends, and looks at each permit as if it were given alone. */
-  append(entries: readonly LogEntry[]): void {
+  /** Appends, and looks at each permit as if it were given alone, and at each order whether its worker is of the pool. */
+  append(entries: readonly LogEntry[], pools: readonly string[] = []): void {
     for (const entry of entries) {
+      if (entry.type === 'hosts-assigned') {
+        const record = this.#state.jobs.get(entry.job)!;
+        for (const index of hostIndexes(entry.hosts))
+          expect([undefined, ...pools]).toContain(this.poolOf(record, index));
+      }
       if (entry.type !== 'hosts-permitted') {
         this.#leader.append([entry]);
         continue;
@@ -219,12 +240,14 @@ class Reference {
     expect(this.#state.constraints.use).toEqual(this.use());
   }
 
-  /** With workers to spare, whoever may start has started. */
-  expectNobodyForgotten(): void {
+  /** With workers of these pools to spare, whoever may start there has started. */
+  expectNobodyForgotten(pools: readonly string[]): void {
     for (const number of this.#state.open) {
       const record = this.#state.jobs.get(number)!;
       if (record.halt !== undefined) continue;
       record.hosts.forEach((host, index) => {
+        if (![undefined, ...pools].includes(this.poolOf(record, index))) return;
+        expect(host.state, `job ${number} host ${index} has a worker`).not.toBe('permitted');
         if (host.state !== 'waiting') return;
         expect(this.obstacle(record, index), `job ${number} host ${index} waits`).toBeDefined();
       });
@@ -290,11 +313,13 @@ function take(leader: Leader, reference: Reference, step: Step): void {
     }
     case 'plan':
       for (;;) {
-        const entries = leader.decide({ workers: [{ ...workerA, capacity: step.capacity }] });
+        const entries = leader.decide({
+          workers: [{ ...workerA, capacity: step.capacity, pools: step.pools }],
+        });
         if (entries.length === 0) break;
-        reference.append(entries);
+        reference.append(entries, step.pools);
       }
-      if (step.capacity >= 100) reference.expectNobodyForgotten();
+      if (step.capacity >= 100) reference.expectNobodyForgotten(step.pools);
       return;
     case 'restart':
       leader.state = restoreState(
@@ -321,7 +346,7 @@ describe('constraints', () => {
         permits += leader.history.filter(({ entries }) => entries[0]?.type === 'hosts-permitted').length;
         for (const record of leader.state.jobs.values()) deadlocks += Number(record.state === 'deadlocked');
         for (const record of leader.state.jobs.values())
-          if (isEnded(record.state)) expect(record.ready.size).toBe(0);
+          if (isEnded(record.state)) expect(record.ready.isEmpty).toBe(true);
       }),
       { numRuns: 1000 },
     );

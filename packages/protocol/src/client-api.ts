@@ -203,6 +203,8 @@ export const pingResponseSchema = z.object({
       roundTripMs: z.number().optional(),
       capacity: z.int(),
       assigned: z.int(),
+      /** Pools whose hosts it reaches, besides those that are in none. */
+      pools: z.array(z.string()).optional(),
     }),
   ),
 });

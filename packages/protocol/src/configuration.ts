@@ -1,4 +1,5 @@
 /** Configuration files of the daemons: YAML, unknown keys are errors. Relative paths are relative to the file. */
+import { isNamespaceName } from '@pogo/core';
 import * as z from 'zod';
 
 const address = z.string().regex(/^(\[[0-9a-fA-F:.%a-z0-9]+\]|[^\s:]+):\d{1,5}$/, 'not HOST:PORT');
@@ -33,7 +34,12 @@ export const workerConfigurationSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/),
   /** `wss://HOST:PORT` of every dispatcher. */
   dispatchers: z.array(z.string().regex(/^wss:\/\/[^/]+$/)).default([]),
-  pools: z.array(z.string()).default(['default']),
+  /** Pools of namespaces whose hosts it reaches, besides those that are in no pool. */
+  pools: z
+    .array(
+      z.string().refine(isNamespaceName, 'not the name of a pool: use letters, digits and the signs _ . -'),
+    )
+    .default(['default']),
   linkKey: z.string(),
   linkCertificate: z.string(),
   linkRoot: z.string(),

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isNamespaceName } from '@pogo/core';
 import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
 import { Command, InvalidArgumentError } from 'commander';
@@ -25,6 +26,7 @@ const passedOn = ['PATH', 'HOME', 'LANG', 'TZ'];
 interface RunOptions {
   config: string;
   dispatcher: string[];
+  pool: string[];
   exitWithParent: boolean;
   logLevel: string;
   drain: number;
@@ -59,7 +61,7 @@ async function run(options: RunOptions): Promise<void> {
   if (opened.kind === 'failed') fail(exitCodes.error, opened.failure.code, opened.failure.message);
   const worker = new Worker({
     dispatchers,
-    pools: configuration.pools,
+    pools: options.pool.length > 0 ? options.pool : configuration.pools,
     tls,
     recipient,
     sealingKeyFile: configuration.sealingKey,
@@ -143,6 +145,11 @@ function collect(value: string, all: string[]): string[] {
   return [...all, value];
 }
 
+function pool(value: string, all: string[]): string[] {
+  if (!isNamespaceName(value)) throw new InvalidArgumentError('give a name of letters, digits, _, . and -');
+  return [...all, value];
+}
+
 function seconds(value: string): number {
   if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('give it in whole seconds');
   return Number(value);
@@ -164,6 +171,12 @@ program
     '--dispatcher <url>',
     'wss://HOST:PORT, instead of those in the configuration; repeatable',
     collect,
+    [],
+  )
+  .option(
+    '--pool <name>',
+    'a pool whose hosts this worker reaches, instead of those in the configuration; repeatable',
+    pool,
     [],
   )
   .option('--exit-with-parent', 'end when standard input ends', false)

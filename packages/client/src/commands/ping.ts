@@ -40,13 +40,19 @@ export default command({
           'worker',
           worker.name,
           worker.version,
-          `${worker.connected ? ms(worker.roundTripMs) : 'not connected'}, ${worker.assigned} of ${worker.capacity} in use`,
+          `${worker.connected ? ms(worker.roundTripMs) : 'not connected'}, ${worker.assigned} of ${worker.capacity} in use${poolsText(worker.pools)}`,
         ]),
         ...(workers.length === 0 ? [['worker', 'none', '', 'jobs wait until one connects']] : []),
       ];
       return printed(environment, table(rows));
     }),
 });
+
+/** A worker that was told of no pool is in `default`. */
+function poolsText(pools: readonly string[] = []): string {
+  if (pools.length === 0 || pools.join() === 'default') return '';
+  return `, ${pools.length === 1 ? 'pool' : 'pools'} ${pools.join(', ')}`;
+}
 
 function ms(value: number | undefined): string {
   return value === undefined ? 'no round trip yet' : `${value.toFixed(1)} ms`;

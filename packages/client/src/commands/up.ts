@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isNamespaceName } from '@pogo/core';
 import { type HomeLayout, homeLayout } from '@pogo/protocol';
 import { command } from '../command-line/command.js';
-import { flag, one, text, type ValueParser } from '../command-line/option.js';
+import { flag, many, one, text, type ValueParser } from '../command-line/option.js';
 import type { Environment } from '../environment.js';
 import { exitCodes, failed, type ExitCode, type Result, success, usageFailure } from '../failure.js';
 import { neutralise } from '../render/escape.js';
@@ -20,12 +21,24 @@ const address: ValueParser<string> = (value) =>
     ? success(value)
     : usageFailure('invalid-value', `${JSON.stringify(value)} is not HOST:PORT; port 0 takes a free one`);
 
+const poolName: ValueParser<string> = (value) =>
+  isNamespaceName(value)
+    ? success(value)
+    : usageFailure(
+        'invalid-value',
+        `${JSON.stringify(value)} is not the name of a pool: use letters, digits and the signs _ . -`,
+      );
+
 export default command({
   name: 'up',
   summary: 'Starts a dispatcher and a worker on this machine, over the embedded store, until Ctrl-C.',
   operands: '',
   operandCount: { min: 0, max: 0 },
-  examples: ['pogo up', 'pogo up --home /tmp/try-pogo --listen 127.0.0.1:0 --worker-listen 127.0.0.1:0'],
+  examples: [
+    'pogo up',
+    'pogo up --home /tmp/try-pogo --listen 127.0.0.1:0 --worker-listen 127.0.0.1:0',
+    'pogo up --pool east --pool west    # hosts of these pools, and those that are in none',
+  ],
   options: {
     home: one('--home', 'directory of the instance (POGO_HOME, or ~/.pogo)', {
       argument: 'DIR',
@@ -39,6 +52,10 @@ export default command({
     workerListen: one('--worker-listen', 'address for workers (127.0.0.1:7647); port 0 takes a free one', {
       argument: 'HOST:PORT',
       parse: address,
+    }),
+    pools: many('--pool', 'a pool of the namespace whose hosts the worker reaches; repeatable', {
+      argument: 'NAME',
+      parse: poolName,
     }),
     allowRemote: flag('--allow-remote', 'allow addresses that other machines can reach'),
     verbose: flag('-v, --verbose', "show the daemons' logs too"),
@@ -97,7 +114,13 @@ async function makeHome({ home }: HomeLayout): Promise<Result<undefined>> {
 
 interface InstanceOptions {
   readonly environment: Environment;
-  readonly options: { listen?: string; workerListen?: string; allowRemote?: boolean; verbose?: boolean };
+  readonly options: {
+    listen?: string;
+    workerListen?: string;
+    pools?: readonly string[];
+    allowRemote?: boolean;
+    verbose?: boolean;
+  };
   readonly layout: HomeLayout;
   readonly programs: { readonly dispatcher: string; readonly worker: string };
 }
@@ -198,8 +221,11 @@ class Instance {
   }
 
   #workerArguments(): string[] {
-    const { layout } = this.#options;
-    return ['run', '--config', layout.worker.config, '--dispatcher', this.#workersUrl, '--exit-with-parent'];
+    const { layout, options } = this.#options;
+    return [
+      ...['run', '--config', layout.worker.config, '--dispatcher', this.#workersUrl, '--exit-with-parent'],
+      ...(options.pools ?? []).flatMap((pool) => ['--pool', pool]),
+    ];
   }
 
   /** Makes roots, certificates, token and configuration where they are missing. */

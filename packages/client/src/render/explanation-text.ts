@@ -48,6 +48,13 @@ function obstacleText(obstacle: ObstacleDocument): string {
       return `until ${obstacle.jobs.join(', ')} ${obstacle.jobs.length === 1 ? 'is' : 'are'} done there, or known to be`;
     case 'job-state':
       return `for the job, which is ${obstacle.state}`;
+    case 'pool': {
+      const { pool, connected } = obstacle;
+      if (connected === 0) return `for a worker of pool ${pool}: none is connected`;
+      const which =
+        connected === 1 ? 'the one that is connected' : `none of the ${connected} that are connected`;
+      return `for a worker of pool ${pool} that can open the job's credentials: ${connected === 1 ? `${which} can't` : `${which} can`}`;
+    }
     case 'worker':
       return 'for a worker with room';
   }

@@ -155,11 +155,13 @@ export function modeOfHost(state: ClusterState, job: JobRecord, index: number): 
   return member < 0 ? 'free' : modeOf(state.constraints, member);
 }
 
-/** Fills the queues of all groups anew. */
+/** Fills the queues of all groups anew, and that of hosts that wait for a worker alone. */
 export function fillQueues(state: ClusterState, job: JobRecord): void {
   const waiting = new Map<HostGroup, number[]>();
   const counted = new Map<HostGroup, number[]>();
+  job.returned.clear();
   job.hosts.forEach((host, index) => {
+    if (host.state === 'permitted') job.returned.push(groupOf(job, index).pool, index);
     if (host.state !== 'waiting') return;
     const mode = modeOfHost(state, job, index);
     if (mode === 'busy') return;

@@ -33,7 +33,7 @@ export function isDeadlocked(state: ClusterState, job: JobRecord): boolean {
 function isStuck(job: JobRecord): boolean {
   if (!mayStart(job) || job.counts.waiting === 0) return false;
   if (job.counts.permitted + orderedCount(job) + job.asking > 0) return false;
-  return job.ready.size === 0 || isCapHeld(job);
+  return job.ready.isEmpty || isCapHeld(job);
 }
 
 function mayStart({ state, halt }: JobRecord): boolean {

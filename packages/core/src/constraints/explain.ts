@@ -18,28 +18,35 @@ export type Obstacle =
   /** The job has no credentials, or starts nothing for another reason of its own. */
   | { kind: 'job-state'; state: JobRecord['state'] };
 
-/** Hosts that wait for the same things; none where they wait for a worker alone. */
+/** Hosts that wait for the same things. */
 export interface WaitingHosts {
   /** Indexes, ascending. */
   hosts: number[];
+  /** Only workers of this pool reach them; undefined where any worker does. */
+  pool: string | undefined;
+  /** None where they wait for a worker alone. */
   obstacles: Obstacle[];
 }
 
-/** What keeps each waiting host of an open job waiting, hosts with the same obstacles together. Looks at every host. */
+/**
+ * What keeps each host of an open job waiting, hosts with the same obstacles together; those that have their permit and no
+ * worker among them. Looks at every host.
+ */
 export function explainJob(state: ClusterState, job: JobRecord): WaitingHosts[] {
   const found = new Map<string, WaitingHosts>();
   const common = new Map<HostGroup, Obstacle[]>();
   job.hosts.forEach((host, index) => {
-    if (host.state !== 'waiting') return;
+    if (host.state !== 'waiting' && host.state !== 'permitted') return;
     const group = groupOf(job, index);
-    const mode = modeOfHost(state, job, index);
+    const mode = host.state === 'permitted' ? 'permitted' : modeOfHost(state, job, index);
     let obstacles = common.get(group);
     if (obstacles === undefined) common.set(group, (obstacles = obstaclesOf(state, job, group)));
     if (mode === 'busy') obstacles = [...obstacles, { kind: 'busy', jobs: jobsOn(state, job, index) }];
     if (mode === 'counted') obstacles = obstacles.filter(({ kind }) => kind !== 'slot');
+    if (mode === 'permitted') obstacles = obstacles.filter(({ kind }) => kind === 'job-state');
     const key = `${job.groups.indexOf(group)} ${mode} ${obstacles.map((one) => (one.kind === 'busy' ? one.jobs.join() : '')).join()}`;
     const alike = found.get(key);
-    if (alike === undefined) found.set(key, { hosts: [index], obstacles });
+    if (alike === undefined) found.set(key, { hosts: [index], pool: group.pool, obstacles });
     else alike.hosts.push(index);
   });
   return [...found.values()];

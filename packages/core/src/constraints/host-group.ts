@@ -13,11 +13,13 @@ export interface StageProgress {
 }
 
 /**
- * Hosts of one job that the same slots limit and the same stages hold up: what is decided for one of them holds for all,
- * so that a decision looks at groups and not at hosts.
+ * Hosts of one job that the same slots limit, the same stages hold up and the same workers reach: what is decided for one
+ * of them holds for all, so that a decision looks at groups and not at hosts.
  */
 export interface HostGroup {
   readonly job: number;
+  /** Only workers of this pool reach its hosts; undefined where any worker does. */
+  readonly pool: string | undefined;
   /** Slots that limit it. */
   readonly slots: readonly number[];
   /** What has to be done before. */
@@ -30,9 +32,17 @@ export interface HostGroup {
   pendingStages: number;
 }
 
-export function newGroup(job: number, slots: readonly number[], after: readonly StageProgress[]): HostGroup {
+export function newGroup(
+  job: number,
+  {
+    slots = [],
+    after = [],
+    pool,
+  }: Partial<Pick<HostGroup, 'slots' | 'after'>> & { pool?: string | undefined } = {},
+): HostGroup {
   return {
     job,
+    pool,
     slots,
     after,
     waiting: new IndexHeap(),

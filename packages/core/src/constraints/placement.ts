@@ -1,5 +1,5 @@
 /**
- * Where the hosts of a job stand in the namespace: their members, groups and stages (S1, S4). Made when a job is accepted
+ * Where the hosts of a job stand in the namespace: their members, groups, stages and pools (S1, S4). Made when a job is accepted
  * or opened again, and anew when another version of the namespace is applied.
  */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
@@ -33,14 +33,14 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   job.ready.clear();
   if (namespace === undefined || members === undefined) {
     job.placement = undefined;
-    job.groups = [newGroup(job.job, [], [])];
+    job.groups = [newGroup(job.job)];
     return;
   }
   const lifted = job.accepted.unconstrained === true;
   const stages = new Map<number, StageProgress>();
   const byKey = new Map<string, number>();
   // Hosts that are in the same groups of the namespace have one list of slots between them, and one of stages.
-  const byList = new Map<readonly number[], number>();
+  const byList = new Map<string | undefined, Map<readonly number[], number>>();
   const groups: HostGroup[] = [];
   const groupOf = new Int32Array(members.length);
   const hostOf = new Map<number, number>();
@@ -53,14 +53,18 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   if (!lifted) {
     for (const member of members) if (member >= 0) namespace.stagesOf(member).forEach(stageOf);
   }
-  const groupFor = (slots: readonly number[], own: readonly number[]): number => {
-    const key = `${slots.join()};${own.join()}`;
+  const groupFor = (
+    pool: string | undefined,
+    slots: readonly number[],
+    own: readonly number[],
+  ): number => {
+    const key = `${slots.join()};${own.join()};${pool ?? ''}`;
     const known = byKey.get(key);
     if (known !== undefined) return known;
     const before = new Set(own.flatMap((stage) => namespace.stages[stage]!.after));
     // Only the stages in which the job has hosts keep anyone waiting.
     const after = [...before].sort((a, b) => a - b).flatMap((stage) => stages.get(stage) ?? []);
-    const group = groups.push(newGroup(job.job, slots, after)) - 1;
+    const group = groups.push(newGroup(job.job, { slots, after, pool })) - 1;
     byKey.set(key, group);
     for (const progress of after) progress.followers.push(groups[group]!);
     return group;
@@ -69,10 +73,13 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
     if (member >= 0) hostOf.set(member, host);
     const isHeldBack = member >= 0 && !lifted;
     const slots = isHeldBack ? namespace.slotsOf(member) : none;
-    let group = byList.get(slots);
+    const pool = member < 0 ? undefined : namespace.poolOf(member);
+    let lists = byList.get(pool);
+    if (lists === undefined) byList.set(pool, (lists = new Map<readonly number[], number>()));
+    let group = lists.get(slots);
     if (group === undefined) {
-      group = groupFor(slots, isHeldBack ? namespace.stagesOf(member) : none);
-      byList.set(slots, group);
+      group = groupFor(pool, slots, isHeldBack ? namespace.stagesOf(member) : none);
+      lists.set(slots, group);
     }
     groupOf[host] = group;
   });
@@ -103,7 +110,7 @@ export function unplaceJob(state: ClusterState, job: JobRecord): void {
   for (const group of job.groups) {
     for (const slot of group.slots) state.constraints.groups[slot]!.delete(group);
   }
-  job.groups = [newGroup(job.job, [], [])];
+  job.groups = [newGroup(job.job)];
   job.ready.clear();
   const { placement } = job;
   if (placement === undefined) return;

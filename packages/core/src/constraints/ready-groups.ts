@@ -14,12 +14,44 @@ interface Entry {
   place: number;
 }
 
+/** The groups of a job of which some host may go on, by the pool whose workers reach them. */
+export class ReadyGroups {
+  readonly #byPool = new Map<string | undefined, OrderedGroups>();
+
+  get isEmpty(): boolean {
+    return this.#byPool.size === 0;
+  }
+
+  /** Adds the group, or moves it to where it belongs: its first host that may go on is this one. */
+  put(group: HostGroup, first: number): void {
+    let groups = this.#byPool.get(group.pool);
+    if (groups === undefined) this.#byPool.set(group.pool, (groups = new OrderedGroups()));
+    groups.put(group, first);
+  }
+
+  delete(group: HostGroup): void {
+    const groups = this.#byPool.get(group.pool);
+    if (groups === undefined) return;
+    groups.delete(group);
+    if (groups.size === 0) this.#byPool.delete(group.pool);
+  }
+
+  clear(): void {
+    this.#byPool.clear();
+  }
+
+  /** Those of each pool in the order of their first hosts. Not to be changed meanwhile. */
+  byPool(): Iterable<[pool: string | undefined, groups: Iterable<ReadyGroup>]> {
+    return this.#byPool;
+  }
+}
+
 /**
- * The groups of a job of which some host may go on, in the order of their first such hosts: a binary heap that knows where
+ * Groups of which some host may go on, in the order of their first such hosts: a binary heap that knows where
  * each group is. Adding, moving and removing one take the logarithm of how many there are, and so does reading the next:
  * whoever needs the first few pays for these alone.
  */
-export class ReadyGroups {
+class OrderedGroups {
   readonly #heap: Entry[] = [];
   readonly #entries = new Map<HostGroup, Entry>();
 
@@ -27,7 +59,6 @@ export class ReadyGroups {
     return this.#heap.length;
   }
 
-  /** Adds the group, or moves it to where it belongs: its first host that may go on is this one. */
   put(group: HostGroup, first: number): void {
     let entry = this.#entries.get(group);
     if (entry === undefined) {
@@ -47,11 +78,6 @@ export class ReadyGroups {
     if (last === entry) return;
     last.place = entry.place;
     this.#settle(last);
-  }
-
-  clear(): void {
-    this.#heap.length = 0;
-    this.#entries.clear();
   }
 
   /** In the order of their first hosts. Not to be changed meanwhile. */

@@ -35,6 +35,15 @@ export class Room {
   }
 }
 
+/** The worker that takes a host of the pool now; undefined when there is none, nor will be while decisions go on. */
+export type ChooseWorker = (pool: string | undefined) => string | undefined;
+
+/** A host that goes on, and with whom. */
+export interface TakenHost {
+  readonly index: number;
+  readonly worker: string;
+}
+
 interface Head {
   readonly group: HostGroup;
   readonly mode: 'free' | 'counted';
@@ -47,40 +56,79 @@ interface Head {
 export class WaitingHosts {
   readonly #job: JobRecord;
   readonly #room: Room;
+  #lanes: Set<Lane> | undefined;
+
+  constructor(job: JobRecord, room: Room) {
+    this.#job = job;
+    this.#room = room;
+  }
+
+  /** Takes the next host that has room and a worker; undefined when there is none. */
+  take(workerOf: ChooseWorker): TakenHost | undefined {
+    const lanes = (this.#lanes ??= this.#open(workerOf));
+    for (;;) {
+      let lane: Lane | undefined;
+      let first: Head | undefined;
+      for (const one of lanes) {
+        const head = one.first();
+        if (head !== undefined && (first === undefined || head.index < first.index))
+          [lane, first] = [one, head];
+      }
+      if (lane === undefined || first === undefined) return undefined;
+      if (first.mode === 'free' && !this.#room.has(first.group.slots)) {
+        lane.drop();
+        continue;
+      }
+      const worker = workerOf(lane.pool);
+      if (worker === undefined) {
+        lanes.delete(lane);
+        continue;
+      }
+      const { index, mode } = first;
+      lane.advance();
+      const member = this.#job.placement?.members[index] ?? -1;
+      if (member < 0) return { index, worker };
+      if (this.#room.isTaken(member)) continue;
+      this.#room.take(member, mode);
+      return { index, worker };
+    }
+  }
+
+  /** Hosts that no worker reaches now cost nothing, however many groups they are. */
+  #open(workerOf: ChooseWorker): Set<Lane> {
+    const lanes = new Set<Lane>();
+    for (const [pool, groups] of this.#job.ready.byPool()) {
+      if (workerOf(pool) !== undefined) lanes.add(new Lane(this.#room.state, this.#job, pool, groups));
+    }
+    return lanes;
+  }
+}
+
+/** Hosts of one pool. */
+class Lane {
+  readonly pool: string | undefined;
+  readonly #state: ClusterState;
+  readonly #job: JobRecord;
   /** Groups that were not looked at yet, in the order of their first hosts. */
   readonly #groups: Iterator<ReadyGroup>;
   #next: ReadyGroup | undefined;
   readonly #heads = new MinHeap<Head>(({ index }) => index);
 
-  constructor(job: JobRecord, room: Room) {
+  constructor(
+    state: ClusterState,
+    job: JobRecord,
+    pool: string | undefined,
+    groups: Iterable<ReadyGroup>,
+  ) {
+    this.pool = pool;
+    this.#state = state;
     this.#job = job;
-    this.#room = room;
-    this.#groups = job.ready[Symbol.iterator]();
+    this.#groups = groups[Symbol.iterator]();
     this.#next = nextOf(this.#groups);
   }
 
-  /** Takes the next host that has room; undefined when there is none. */
-  take(): number | undefined {
-    for (;;) {
-      const first = this.#first();
-      if (first === undefined) return undefined;
-      if (first.mode === 'free' && !this.#room.has(first.group.slots)) {
-        this.#heads.pop();
-        continue;
-      }
-      const { index, mode } = first;
-      if (this.#advance(first)) this.#heads.moved();
-      else this.#heads.pop();
-      const member = this.#job.placement?.members[index] ?? -1;
-      if (member < 0) return index;
-      if (this.#room.isTaken(member)) continue;
-      this.#room.take(member, mode);
-      return index;
-    }
-  }
-
   /** The head that stands at the least index, once every group was opened that may have a lesser one. */
-  #first(): Head | undefined {
+  first(): Head | undefined {
     for (;;) {
       const first = this.#heads.first;
       if (this.#next === undefined || (first !== undefined && first.index < this.#next.first)) return first;
@@ -89,19 +137,81 @@ export class WaitingHosts {
     }
   }
 
+  /** The first head has no more room. */
+  drop(): void {
+    this.#heads.pop();
+  }
+
+  /** The first head's host was taken. */
+  advance(): void {
+    const first = this.#heads.first;
+    if (first !== undefined && this.#find(first)) this.#heads.moved();
+    else this.#heads.pop();
+  }
+
   #open(group: HostGroup): void {
     for (const mode of ['free', 'counted'] as const) {
       if (mode === 'free' && group.fullSlots > 0) continue;
       const queue = mode === 'free' ? group.waiting : group.counted;
       if (queue.isEmpty) continue;
       const head = { group, mode, rest: queue[Symbol.iterator](), index: -1 };
-      if (this.#advance(head)) this.#heads.push(head);
+      if (this.#find(head)) this.#heads.push(head);
     }
   }
 
-  #advance(head: Head): boolean {
+  /** Moves the head to its next host that still stands there. */
+  #find(head: Head): boolean {
     for (let next = head.rest.next(); !next.done; next = head.rest.next()) {
-      if (!standsIn(this.#room.state, this.#job, next.value, head.mode)) continue;
+      if (!standsIn(this.#state, this.#job, next.value, head.mode)) continue;
+      head.index = next.value;
+      return true;
+    }
+    return false;
+  }
+}
+
+interface ReturnedHead {
+  readonly pool: string | undefined;
+  readonly rest: Iterator<number>;
+  /** The host that it stands at. */
+  index: number;
+}
+
+/** The hosts of one job that have a permit and wait for a worker alone, one by one. */
+export class ReturnedInOrder {
+  readonly #job: JobRecord;
+  #heads: ReturnedHead[] | undefined;
+
+  constructor(job: JobRecord) {
+    this.#job = job;
+  }
+
+  /** Takes the next host that has a worker; undefined when there is none. */
+  take(workerOf: ChooseWorker): TakenHost | undefined {
+    const heads = (this.#heads ??= this.#open());
+    for (;;) {
+      let first: ReturnedHead | undefined;
+      for (const head of heads) if (first === undefined || head.index < first.index) first = head;
+      if (first === undefined) return undefined;
+      const { index } = first;
+      const worker = workerOf(first.pool);
+      if (worker === undefined || !this.#advance(first)) heads.splice(heads.indexOf(first), 1);
+      if (worker !== undefined) return { index, worker };
+    }
+  }
+
+  #open(): ReturnedHead[] {
+    const heads: ReturnedHead[] = [];
+    for (const [pool, hosts] of this.#job.returned.byPool()) {
+      const head = { pool, rest: hosts[Symbol.iterator](), index: -1 };
+      if (this.#advance(head)) heads.push(head);
+    }
+    return heads;
+  }
+
+  #advance(head: ReturnedHead): boolean {
+    for (let next = head.rest.next(); !next.done; next = head.rest.next()) {
+      if (this.#job.hosts[next.value]!.state !== 'permitted') continue;
       head.index = next.value;
       return true;
     }

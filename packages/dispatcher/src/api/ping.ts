@@ -8,7 +8,7 @@ import { type Route, route } from './route.js';
 
 export function pingRoutes(context: ApiContext): Route[] {
   const { clock, leader, registry, store } = context;
-  const pingWorker = async ({ name, version, capacity, session }: WorkerRecord, assigned: number) => {
+  const pingWorker = async ({ name, version, capacity, pools, session }: WorkerRecord, assigned: number) => {
     const answer = await session?.ping(() => clock.monotonicMs());
     return {
       name,
@@ -17,6 +17,7 @@ export function pingRoutes(context: ApiContext): Route[] {
       ...(answer && { roundTripMs: answer.roundTripMs }),
       capacity,
       assigned,
+      pools: [...pools],
     };
   };
   return [

@@ -10,6 +10,7 @@ import {
 import * as z from 'zod';
 import type { HostList } from '../jobs/host-names.js';
 import { resolveRequest } from '../jobs/resolve-request.js';
+import { poolHosts, unreachedPools } from '../namespaces/pool-hosts.js';
 import { estimatePlan, forecastPlan } from '../plans/forecast-plan.js';
 import { planBasis } from '../plans/plan-basis.js';
 import { forecastWarnings, namespaceWarnings, timeoutWarnings } from '../plans/plan-warnings.js';
@@ -75,8 +76,12 @@ export function planRoutes(context: ApiContext): Route[] {
         }
         const { spec, limits, hosts, warnings } = outcome.resolution;
         await firstWorker(context, signal);
-        const recipients = registry.recipients();
-        if (recipients.length === 0 && !query.forecast) return noWorker();
+        const pools = poolHosts(present.answer.namespace, hosts.hosts);
+        const isAnyHere = registry.recipients().length > 0;
+        if (isAnyHere)
+          warnings.push(...unreachedPools(pools, (pool) => registry.inPool(pool, []).connected));
+        const recipients = registry.recipients(pools.keys());
+        if (recipients.length === 0 && !query.forecast) return noWorker(isAnyHere ? [...pools.keys()] : []);
         hostLists.remember(spec.targets, hosts);
         const common = {
           spec,
@@ -105,7 +110,7 @@ export function planRoutes(context: ApiContext): Route[] {
             ...namespaceWarnings(present.answer.namespace, common.basis, hosts),
             ...forecastWarnings(forecast),
             ...timeoutWarnings(estimate, limits.jobTimeoutMs),
-            ...(recipients.length === 0
+            ...(!isAnyHere
               ? ['no worker is connected, so nobody could run the job just now']
               : []),
           ],
@@ -116,12 +121,13 @@ export function planRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function noWorker(): Answer {
-  return problem(
-    'no-worker',
-    'No worker is connected, so nobody could run the job: start a worker, or see its log for why it does not connect.',
-    { headers: { 'retry-after': '2' } },
-  );
+/** @param pools that all hosts are in, where workers are connected that don't reach them */
+function noWorker(pools: readonly (string | undefined)[]): Answer {
+  const detail =
+    pools.length === 0
+      ? 'No worker is connected, so nobody could run the job: start a worker, or see its log for why it does not connect.'
+      : `No worker of pool ${pools.join(', ')} is connected, and only such reach the hosts: start one whose configuration names the pool.`;
+  return problem('no-worker', detail, { headers: { 'retry-after': '2' } });
 }
 
 /** The hosts that would start at once, and how many would not. */

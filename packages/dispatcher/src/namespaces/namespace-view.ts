@@ -45,19 +45,36 @@ function slotDocument(
   return { name, app, type, value, members, limit, written, use: use[index]! };
 }
 
-/** What keeps the job's waiting hosts waiting. */
-export function explanation(state: ClusterState, job: JobRecord, names: HostNames): Explanation {
+/**
+ * What keeps the job's waiting hosts waiting.
+ *
+ * @param inPool workers of a pool that are connected, and how many of these can open what is sealed for such keys
+ */
+export function explanation(
+  state: ClusterState,
+  job: JobRecord,
+  names: HostNames,
+  inPool: (pool: string, kids: readonly string[]) => { connected: number; able: number },
+): Explanation {
+  const poolObstacle = (pool: string | undefined): ObstacleDocument[] => {
+    if (pool === undefined) return [];
+    const { connected, able } = inPool(pool, job.recipients);
+    return able > 0 ? [] : [{ kind: 'pool', pool, connected }];
+  };
   return {
     job: formatJobId(job.job),
     state: job.state,
-    waiting: explainJob(state, job).map(({ hosts, obstacles }) => ({
-      hosts: names.fold(toHostSet(hosts)),
-      count: hosts.length,
-      obstacles:
-        obstacles.length === 0
-          ? [{ kind: 'worker' }]
-          : obstacles.map((obstacle) => obstacleDocument(state, obstacle)),
-    })),
+    waiting: explainJob(state, job).map(({ hosts, pool, obstacles }) => {
+      const shown = [
+        ...obstacles.map((obstacle) => obstacleDocument(state, obstacle)),
+        ...poolObstacle(pool),
+      ];
+      return {
+        hosts: names.fold(toHostSet(hosts)),
+        count: hosts.length,
+        obstacles: shown.length === 0 ? [{ kind: 'worker' }] : shown,
+      };
+    }),
   };
 }
 

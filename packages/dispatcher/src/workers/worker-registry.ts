@@ -13,6 +13,8 @@ export interface WorkerRecord {
   readonly name: string;
   version: string;
   capacity: number;
+  /** Pools whose hosts it reaches. */
+  pools: readonly string[];
   recipient: Recipient;
   /** Id of its durable journal. */
   journal: string;
@@ -57,18 +59,33 @@ export class WorkerRegistry {
   /** For the planner. */
   capacities(): WorkerCapacity[] {
     const capacities: WorkerCapacity[] = [];
-    for (const { name, capacity, recipient, session, pause } of this.#records.values()) {
+    for (const { name, capacity, pools, recipient, session, pause } of this.#records.values()) {
       if (session !== undefined && pause === undefined)
-        capacities.push({ name, capacity, keyIds: [recipient.kid] });
+        capacities.push({ name, capacity, pools, keyIds: [recipient.kid] });
     }
     return capacities;
   }
 
-  /** Recipients to seal for: connected workers. */
-  recipients(): Recipient[] {
+  /**
+   * Recipients to seal for: connected workers; with `pools` those that reach hosts of one of these, where `undefined`
+   * stands for hosts that any worker reaches.
+   */
+  recipients(pools: Iterable<string | undefined> = [undefined]): Recipient[] {
+    const wanted = new Set(pools);
     return this.all()
-      .filter(({ session }) => session !== undefined)
+      .filter(
+        (record) =>
+          record.session !== undefined &&
+          (wanted.has(undefined) || record.pools.some((pool) => wanted.has(pool))),
+      )
       .map(({ recipient }) => recipient);
+  }
+
+  /** How many workers of the pool are connected, and how many of these can open what is sealed for such keys. */
+  inPool(pool: string, kids: readonly string[]): { connected: number; able: number } {
+    const present = this.all().filter(({ session, pools }) => session !== undefined && pools.includes(pool));
+    const able = present.filter(({ recipient }) => kids.includes(recipient.kid));
+    return { connected: present.length, able: able.length };
   }
 
   /** Whether the worker is connected, and one of these keys is its own. */
@@ -119,6 +136,7 @@ export class WorkerRegistry {
     if (known?.incarnation.id === hello.incarnation) {
       known.version = hello.version;
       known.capacity = hello.capacity;
+      known.pools = hello.pools;
       known.recipient = recipient;
       known.journal = hello.journal;
       return known;
@@ -128,6 +146,7 @@ export class WorkerRegistry {
       name,
       version: hello.version,
       capacity: hello.capacity,
+      pools: hello.pools,
       recipient,
       journal: hello.journal,
       incarnation: { id: hello.incarnation, opened: new Set(), outdated: new Set() },

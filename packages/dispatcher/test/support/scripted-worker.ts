@@ -77,6 +77,8 @@ export interface ScriptedWorkerOptions {
   instance: TestInstance;
   script?: Script;
   capacity?: number;
+  /** `default` unless told. */
+  pools?: readonly string[];
   incarnation?: string;
   protocol?: number;
   held?: Attempt[];
@@ -258,7 +260,7 @@ export class ScriptedWorker {
         protocol: protocol ?? protocolVersion,
         version: productVersion,
         incarnation: incarnation ?? 'first',
-        pools: ['default'],
+        pools: [...(this.#options.pools ?? ['default'])],
         capacity: capacity ?? 100,
         recipient: {
           worker: peer.identity.name && 'worker-1',
