@@ -36,6 +36,8 @@ export interface Environment {
   /** Calls the listener instead of ending the process, until the returned function is called. */
   onSignal(signal: Signal, listener: () => void): () => void;
   processIsAlive(processId: number): boolean;
+  /** Ends a process that leads a group of its own, and all that is left of that group; does nothing where nobody is. */
+  killProcessGroup(processId: number): void;
   /** In [0, 1), for waits. */
   random(): number;
   /** A fresh random identifier. */

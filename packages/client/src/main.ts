@@ -43,6 +43,13 @@ if (first === '--version' || first === '-V') {
         return error instanceof Error && 'code' in error && error.code === 'EPERM';
       }
     },
+    killProcessGroup(processId) {
+      try {
+        process.kill(-processId, 'SIGKILL');
+      } catch {
+        // Nobody is left.
+      }
+    },
     random: Math.random,
     uniqueId: () => crypto.randomUUID(),
   });

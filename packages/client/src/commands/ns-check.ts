@@ -1,8 +1,9 @@
 /** `pogo ns check FILE`: what a namespace file comes to, or everything that is wrong with it. Asks no dispatcher. */
 import type { Namespace } from '@pogo/core';
-import { checkNamespace, type FileProblem, maxNamespaceFileBytes } from '@pogo/protocol';
+import { type CheckedNamespace, type FileProblem, maxNamespaceFileBytes } from '@pogo/protocol';
 import type { Environment } from '../environment.js';
 import { type ExitCode, type Result, success } from '../failure.js';
+import { checkFileWithInventories } from '../inventory/check-file.js';
 import { readAtMost } from '../read-at-most.js';
 import { reportWarnings, shownProblem } from '../render/file-problems.js';
 import { table } from '../render/table.js';
@@ -31,9 +32,9 @@ export async function checkFile(
 export interface NamespaceFile {
   /** As messages name it. */
   readonly file: string;
-  /** The file itself; what isn't UTF-8 has problems. */
+  /** What is to be applied: the file itself, with the hosts of its inventories; what isn't UTF-8 has problems. */
   readonly content: Uint8Array;
-  readonly checked: ReturnType<typeof checkNamespace>;
+  readonly checked: CheckedNamespace;
 }
 
 /** Reads and checks a file, or standard input for `-`. */
@@ -47,7 +48,8 @@ export async function readNamespaceFile(
   });
   if (!content.ok) return content;
   const file = path === '-' ? 'standard input' : path;
-  return success({ file, content: content.value, checked: checkNamespace(content.value, file) });
+  const checked = await checkFileWithInventories(environment, { path, file, content: content.value });
+  return checked.ok ? success({ file, ...checked.value }) : checked;
 }
 
 /** Says what is wrong with a file; the answer is that, or exit code 2. */

@@ -11,7 +11,11 @@ export async function reportProblems(
 ): Promise<Result<ExitCode>> {
   const { file, problems } = wrong;
   if (json) {
-    const document = { ok: false, file, problems: problems.map(shownProblem) };
+    const shown = problems.map((problem) => ({
+      ...(problem.file !== file && { file: problem.file }),
+      ...shownProblem(problem),
+    }));
+    const document = { ok: false, file, problems: shown };
     const written = await printed(environment, `${JSON.stringify(document, undefined, 2)}\n`);
     return written.ok && written.value === exitCodes.success ? success(exitCodes.usage) : written;
   }

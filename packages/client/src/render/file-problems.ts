@@ -28,7 +28,7 @@ export function reportWarnings(environment: Environment, warnings: readonly File
   for (const warning of warnings) environment.stderr.write(`warning: ${line(warning)}\n`);
 }
 
-/** A problem as JSON has it: the document names the file once. */
+/** A problem as JSON has it: the document names its file once, and a problem of another file that one. */
 export function shownProblem({ line, column, code, message }: FileProblem) {
   return { line, column, code, message };
 }

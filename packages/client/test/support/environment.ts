@@ -19,6 +19,7 @@ export function testEnvironment(given: Partial<Environment> = {}): Environment {
     program: 'pogo',
     onSignal: () => () => undefined,
     processIsAlive: () => false,
+    killProcessGroup: () => undefined,
     random: () => 0,
     uniqueId: () => 'unique',
     ...given,

@@ -5,3 +5,11 @@ export {
   type CheckedNamespace,
   type ParsedNamespaceDocument,
 } from './namespace-document.js';
+export {
+  readInventories,
+  type DeclaredInventory,
+  type Expanded,
+  type InventoryGroup,
+  type InventorySource,
+  type ReadInventories,
+} from './inventories.js';

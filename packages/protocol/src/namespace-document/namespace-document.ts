@@ -10,9 +10,12 @@ import {
   type NamespaceWarning,
 } from '@pogo/core';
 import { type FileProblem, inFileOrder } from '../yaml-file/file-problem.js';
-import { readYamlFile, schemaProblems } from '../yaml-file/yaml-file.js';
+import { type ReadYamlFile, readYamlFile, schemaProblems } from '../yaml-file/yaml-file.js';
 import type { TextPlace, YamlPath } from '../yaml-file/yaml-tree.js';
 import { namespaceDocumentSchema } from './document-schema.js';
+
+/** Key of what the file takes hosts from: never part of what is applied. */
+export const inventoriesKey = 'inventories';
 
 /** Largest file, in bytes. */
 export const maxNamespaceFileBytes = 4 * 1024 * 1024;
@@ -30,17 +33,28 @@ export type CheckedNamespace =
   | { readonly ok: true; readonly namespace: Namespace; readonly warnings: readonly FileProblem[] }
   | { readonly ok: false; readonly problems: readonly FileProblem[] };
 
-/** The definition that a file has, its shape checked; `content` may be its bytes. Never throws. */
-export function parseNamespaceDocument(content: string | Uint8Array, file: string): ParsedNamespaceDocument {
-  const read = readYamlFile({
+/** The YAML of a file, whatever it means; `content` may be its bytes. Never throws. */
+export function readDocument(content: string | Uint8Array, file: string): ReadYamlFile {
+  return readYamlFile({
     content,
     file,
     what: 'namespace',
     maxBytes: maxNamespaceFileBytes,
     needs: 'at least apps',
   });
+}
+
+/** The definition that a file has, its shape checked; `content` may be its bytes. Never throws. */
+export function parseNamespaceDocument(content: string | Uint8Array, file: string): ParsedNamespaceDocument {
+  const read = readDocument(content, file);
   if (!read.ok) return read;
   const { tree } = read;
+  if (hasInventories(tree.value)) {
+    const message =
+      'inventories are read where the file is: `pogo ns apply` reads them, and sends a file that names the hosts';
+    const place = tree.place([inventoriesKey], 'key');
+    return { ok: false, problems: [{ file, ...place, code: 'inventories-not-read', message }] };
+  }
   const parsed = namespaceDocumentSchema.safeParse(tree.value);
   if (parsed.success) {
     const locate = (path: YamlPath, at: 'key' | 'value' = 'key', offset?: number) =>
@@ -49,6 +63,11 @@ export function parseNamespaceDocument(content: string | Uint8Array, file: strin
   }
   const problems = inFileOrder(schemaProblems(parsed.error, tree, file));
   return { ok: false, problems: problems.slice(0, maxNamespaceProblems) };
+}
+
+/** Whether the file takes hosts from elsewhere, so that it doesn't say yet which there are. */
+export function hasInventories(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, inventoriesKey);
 }
 
 /** The namespace that a file has, or everything that is wrong with it, by line. Never throws. */

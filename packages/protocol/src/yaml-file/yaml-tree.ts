@@ -47,6 +47,8 @@ export interface YamlTree {
    * at an offset into its text. A key is found in a list of maps, too.
    */
   place(path: YamlPath, at: 'key' | 'value', offset?: number): TextPlace;
+  /** Where the value at the path begins and ends in the text, in UTF-16 code units; undefined where there is none. */
+  range(path: YamlPath): { readonly start: number; readonly end: number } | undefined;
 }
 
 export type ReadYaml =
@@ -91,7 +93,8 @@ export function readYaml(text: string, scalars: ScalarReading = 'typed'): ReadYa
   if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
   const place: YamlTree['place'] = (path, part, offset) => at(findOffset(root, path, part, { text, offset }));
   const isEmpty = root === null || (isScalar(root) && (root.value === null || root.source === ''));
-  return { ok: true, tree: { value, isEmpty, place } };
+  const range: YamlTree['range'] = (path) => rangeOf(root, path);
+  return { ok: true, tree: { value, isEmpty, place, range } };
 }
 
 /** The documents of a text; where it becomes too large or too deep, that offset. */
@@ -208,6 +211,13 @@ function findOffset(root: Node | null, path: YamlPath, part: 'key' | 'value', in
   // Where the text is written as it is read, an offset into one is an offset into the other.
   const quotes = found.type === 'PLAIN' ? 0 : 1;
   return inside.text.startsWith(found.value, start + quotes) ? start + quotes + inside.offset : start;
+}
+
+function rangeOf(root: Node | null, path: YamlPath): ReturnType<YamlTree['range']> {
+  let node = root;
+  for (const step of path) node = childOf(node, step)?.value ?? null;
+  const range = node?.range;
+  return range ? { start: range[0], end: range[1] } : undefined;
 }
 
 function childOf(
