@@ -145,8 +145,8 @@ backend@coast=east   2      1        1
   });
 
   it.each([
-    ['a file to show', ['show', 'prod.yaml'], 'usage: pogo ns takes check FILE, apply FILE or show'],
-    ['no file to apply', ['apply'], 'usage: pogo ns takes check FILE, apply FILE or show'],
+    ['a file to show', ['show', 'prod.yaml'], 'usage: pogo ns takes check FILE, apply FILE, show'],
+    ['no file to apply', ['apply'], 'usage: pogo ns takes check FILE, apply FILE, show'],
     ['slots of a check', ['check', 'a', '--slots'], 'usage: --slots is an option of pogo ns show only'],
     [
       'a version to show',

@@ -12,9 +12,9 @@ import { changeHost, fillQueues } from './constraints/change-host.js';
 import { holdHost, letGoOfMember, releaseHost } from './constraints/hold.js';
 import { membersOf, placeJob, unplaceJob } from './constraints/placement.js';
 import { ReadyGroups } from './constraints/ready-groups.js';
+import { ReturnedHosts } from './constraints/returned-hosts.js';
 import { forgetAsking, moveHost } from './fold-host.js';
 import { hostIndexes } from './host-set.js';
-import { IndexQueue } from './index-queue.js';
 import type { Outcome } from './outcome.js';
 import { IllegalTransition, isEnded, type JobEvent, nextJobState } from './states.js';
 
@@ -38,8 +38,8 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
     return;
   }
   if (entry.type === 'namespace-applied') {
-    const { version, ref } = entry;
-    applyNamespace(state, { version, ref, namespace: state.documents.namespace(ref) });
+    const { version, ref, by } = entry;
+    applyNamespace(state, { version, ref, by, index, namespace: state.documents.namespace(ref) });
     return;
   }
   if (entry.type === 'job-accepted') {
@@ -162,7 +162,7 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     groups: [],
     ready: new ReadyGroups(),
     placement: undefined,
-    returned: new IndexQueue(),
+    returned: new ReturnedHosts(),
     halt: undefined,
     proven: false,
     usedMs: 0,
@@ -317,7 +317,6 @@ function retryHosts(
     host.fence = fence || (host.fence && host.earlier !== undefined);
   }
   fillQueues(state, job);
-  job.returned.reset(job.hosts.flatMap((host, index) => (host.state === 'permitted' ? [index] : [])));
   job.looking = undefined;
   job.excusedFailures = failureCount(job);
 }

@@ -18,7 +18,9 @@ export * from './targets/index.js';
 export * from './namespace/index.js';
 export {
   isFull,
+  keptNamespaceVersions,
   modeOf,
+  type AppliedVersion,
   type ConstraintState,
   type MemberMode,
   type MemberUse,

@@ -13,10 +13,11 @@ import {
   type JobRecord,
   type ReferredDocuments,
 } from './cluster-state.js';
+import type { AppliedVersion } from './constraints/constraint-state.js';
 import { recount } from './constraints/apply-namespace.js';
 import { ReadyGroups } from './constraints/ready-groups.js';
+import { ReturnedHosts } from './constraints/returned-hosts.js';
 import type { JobAccepted } from './entries.js';
-import { IndexQueue } from './index-queue.js';
 import { keptOutcome } from './kept-outcome.js';
 import type { Outcome } from './outcome.js';
 import { hostStates, isEnded, type JobState } from './states.js';
@@ -65,7 +66,7 @@ interface JobSnapshot {
 }
 
 export interface StateSnapshot {
-  version: 1 | 2 | 3;
+  version: 1 | 2 | 3 | 4;
   nextJob: number;
   atMs: number;
   term: number;
@@ -75,13 +76,15 @@ export interface StateSnapshot {
   workers?: [name: string, journal: string, joinedIndex: number][];
   /** The namespace's version and the key of its document; since version 3. */
   namespace?: { version: number; ref: string };
+  /** Versions of the namespace's file, oldest first; since version 4. */
+  namespaceVersions?: [version: number, ref: string, by: string | null, atMs: number | null, index: number][];
 }
 
 /** A later release wrote it: this one would lose what it doesn't know of. */
 export class SnapshotTooNew extends Error {
   constructor(version: unknown) {
     super(
-      `the snapshot has version ${String(version)}, and this release reads up to 3: start the release that wrote it, or a later one`,
+      `the snapshot has version ${String(version)}, and this release reads up to 4: start the release that wrote it, or a later one`,
     );
     this.name = 'SnapshotTooNew';
   }
@@ -89,7 +92,7 @@ export class SnapshotTooNew extends Error {
 
 export function snapshotState(state: ClusterState): StateSnapshot {
   return {
-    version: 3,
+    version: 4,
     nextJob: state.nextJob,
     atMs: state.atMs,
     term: state.term,
@@ -98,13 +101,20 @@ export function snapshotState(state: ClusterState): StateSnapshot {
     workers: [...state.workers].map(([name, { journal, joinedIndex }]) => [name, journal, joinedIndex]),
     ...(state.constraints.ref !== undefined && {
       namespace: { version: state.constraints.version, ref: state.constraints.ref },
+      namespaceVersions: state.constraints.versions.map(({ version, ref, by, atMs, index }) => [
+        version,
+        ref,
+        by ?? null,
+        atMs ?? null,
+        index,
+      ]),
     }),
   };
 }
 
 /** @throws SnapshotTooNew */
 export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocuments): ClusterState {
-  if (![1, 2, 3].includes(snapshot.version)) throw new SnapshotTooNew(snapshot.version);
+  if (![1, 2, 3, 4].includes(snapshot.version)) throw new SnapshotTooNew(snapshot.version);
   const state = createState(documents);
   state.nextJob = snapshot.nextJob;
   state.atMs = snapshot.atMs;
@@ -124,10 +134,29 @@ export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocume
   }
   const { namespace } = snapshot;
   if (namespace !== undefined) {
-    Object.assign(state.constraints, { ...namespace, namespace: state.documents.namespace(namespace.ref) });
+    Object.assign(state.constraints, {
+      ...namespace,
+      namespace: state.documents.namespace(namespace.ref),
+      versions: restoreVersions(snapshot, namespace),
+    });
   }
   recount(state, (job) => members.get(job));
   return state;
+}
+
+/** Up to version 3 only the one in force was known, and not who applied it. */
+function restoreVersions(
+  { namespaceVersions }: StateSnapshot,
+  inForce: { version: number; ref: string },
+): AppliedVersion[] {
+  if (namespaceVersions === undefined) return [{ ...inForce, by: undefined, atMs: undefined, index: -1 }];
+  return namespaceVersions.map(([version, ref, by, atMs, index]) => ({
+    version,
+    ref,
+    by: by ?? undefined,
+    atMs: atMs ?? undefined,
+    index,
+  }));
 }
 
 function snapshotJob(job: JobRecord): JobSnapshot {
@@ -218,7 +247,7 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     groups: [],
     ready: new ReadyGroups(),
     placement: undefined,
-    returned: new IndexQueue(),
+    returned: new ReturnedHosts(),
     halt: saved.halt ?? undefined,
     proven: saved.proven,
     usedMs: saved.usedMs,
@@ -252,10 +281,9 @@ function restoreHost(saved: HostSnapshot, oldest: number): HostRecord {
 }
 
 function deriveFromHosts(state: ClusterState, job: JobRecord): void {
-  job.hosts.forEach((host, index) => {
+  job.hosts.forEach((host) => {
     job.counts[host.state]++;
     if (isDisturbed(host)) job.disturbed++;
-    if (host.state === 'permitted') job.returned.push(index);
     if (host.worker === undefined) return;
     job.everAssignedTo.add(host.worker);
     if (!isOrdered(host.state)) return;

@@ -1,4 +1,10 @@
-import { restoreState, snapshotState, SnapshotTooNew, type StateSnapshot } from '@pogo/core';
+import {
+  keptNamespaceVersions,
+  restoreState,
+  snapshotState,
+  SnapshotTooNew,
+  type StateSnapshot,
+} from '@pogo/core';
 import { describe, expect, it } from 'vitest';
 import { Leader, submission } from './job-fixture.js';
 
@@ -62,8 +68,34 @@ describe('a snapshot', () => {
     expect(hosts[0]!.outcome!.stderr).toBe(hosts[1]!.outcome!.stderr);
   });
 
+  it('of version 3 is read, the version of the namespace in force as one that nobody knows the history of', () => {
+    const leader = new Leader();
+    leader.constrain({ apps: { web: ['web[1-3]'] } });
+    const { namespaceVersions: _unknown, ...rest } = snapshotState(leader.state);
+    const saved = JSON.stringify({ ...rest, version: 3 });
+    const state = restoreState(JSON.parse(saved) as StateSnapshot, leader.documents);
+    expect(state.constraints).toMatchObject({
+      version: 1,
+      versions: [{ version: 1, ref: 'namespaces/1', by: undefined, atMs: undefined, index: -1 }],
+    });
+    expect(state.constraints.namespace?.hosts).toHaveLength(3);
+  });
+
+  it('keeps the newest hundred versions of the namespace, with who applied them and when', () => {
+    const leader = new Leader();
+    for (let count = 1; count <= 103; count++) leader.constrain({ apps: { web: [`web[1-${count}]`] } });
+    const { versions } = leader.state.constraints;
+    expect(versions.map(({ version }) => version)).toEqual(
+      Array.from({ length: keptNamespaceVersions }, (_, index) => index + 4),
+    );
+    expect(versions.at(-1)).toEqual({ version: 103, ref: 'namespaces/103', by: 'ada', atMs: 0, index: 102 });
+    const saved = JSON.stringify(snapshotState(leader.state));
+    const { constraints } = restoreState(JSON.parse(saved) as StateSnapshot, leader.documents);
+    expect(constraints.versions).toEqual(versions);
+  });
+
   it('of a later version is refused', () => {
-    const later = { ...snapshotState(new Leader().state), version: 4 };
+    const later = { ...snapshotState(new Leader().state), version: 5 };
     expect(() => restoreState(JSON.parse(JSON.stringify(later)) as StateSnapshot)).toThrow(SnapshotTooNew);
   });
 });

@@ -30,6 +30,7 @@ import { TermRenewal } from './leader/term-renewal.js';
 import { Metrics } from './metrics.js';
 import { checkHere, type NamespaceCheck } from './namespaces/namespace-check.js';
 import { NamespaceDocuments } from './namespaces/namespace-documents.js';
+import { VersionSweeper } from './namespaces/version-sweeper.js';
 import { DurationHistory } from './plans/duration-history.js';
 import { CredentialsKeeper } from './vault/credentials-keeper.js';
 import { MemoryVault } from './vault/memory-vault.js';
@@ -101,6 +102,8 @@ export interface DispatcherLimits {
   attachmentKeptMs: number;
   /** Time between two rounds of removing attachments. */
   sweepEveryMs: number;
+  /** Time between two rounds of removing versions of the namespace's file that are kept no longer. */
+  versionSweepEveryMs: number;
 }
 
 const defaultLimits: DispatcherLimits = {
@@ -118,6 +121,7 @@ const defaultLimits: DispatcherLimits = {
   uploadIdleMs: 30_000,
   attachmentKeptMs: 86_400_000,
   sweepEveryMs: 3_600_000,
+  versionSweepEveryMs: 3_600_000,
 };
 
 const namespace = 'default';
@@ -134,6 +138,7 @@ export class Dispatcher implements Service {
   readonly #archivist: JobArchivist;
   readonly #attachments: AttachmentStore;
   readonly #sweeper: AttachmentSweeper;
+  readonly #versionSweeper: VersionSweeper;
 
   constructor(options: DispatcherOptions) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -231,8 +236,23 @@ export class Dispatcher implements Service {
       everyMs: limits.sweepEveryMs,
       keptMs: limits.attachmentKeptMs,
     });
+    this.#versionSweeper = new VersionSweeper({
+      leader,
+      namespaces,
+      clock,
+      logger,
+      everyMs: limits.versionSweepEveryMs,
+    });
     // Orders first: they are what a job waits for.
-    const observers = [this.#links, history, keeper, this.#renewal, this.#archivist, this.#sweeper];
+    const observers = [
+      this.#links,
+      history,
+      keeper,
+      this.#renewal,
+      this.#archivist,
+      this.#sweeper,
+      this.#versionSweeper,
+    ];
     for (const observer of observers) leader.observe(observer);
 
     const context: ApiContext = {
@@ -299,6 +319,7 @@ export class Dispatcher implements Service {
       await this.#renewal.stop();
       await this.#archivist.stop();
       await this.#sweeper.stop();
+      await this.#versionSweeper.stop();
       await this.leader.stop();
       this.#keeper.lost();
       this.#vault.close();

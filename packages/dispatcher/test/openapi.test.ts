@@ -121,6 +121,14 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
     path: '/v1/namespaces/default/hosts?targets=a1',
     status: 200,
   }),
+  'GET /v1/namespaces/{name}/versions': async () => ({
+    path: '/v1/namespaces/default/versions',
+    status: 200,
+  }),
+  'GET /v1/namespaces/{name}/versions/{version}': async () => ({
+    path: '/v1/namespaces/default/versions/1',
+    status: 200,
+  }),
   'GET /v1/ping': async () => ({ path: '/v1/ping', status: 200 }),
   'GET /healthz': async () => ({ path: '/healthz', status: 200 }),
   'GET /readyz': async () => ({ path: '/readyz', status: 200 }),

@@ -46,6 +46,33 @@ export const namespaceSchema = z.object({
 });
 export type NamespaceDocument = z.infer<typeof namespaceSchema>;
 
+const appliedVersion = {
+  version: z.int(),
+  /** Whether its limits hold now. */
+  inForce: z.boolean(),
+  /** Who applied it; absent where an earlier release did, which didn't keep it. */
+  appliedBy: z.string().optional(),
+  /** When, in milliseconds since 1970; absent as `appliedBy` is. */
+  appliedAtMs: z.int().optional(),
+};
+
+/** `GET /v1/namespaces/:name/versions`: the newest first. */
+export const namespaceVersionsSchema = z.object({
+  versions: z.array(z.object(appliedVersion)),
+  /** How many are kept at most; older ones are gone. */
+  kept: z.int(),
+});
+export type NamespaceVersions = z.infer<typeof namespaceVersionsSchema>;
+
+/** `GET /v1/namespaces/:name/versions/:version` */
+export const namespaceVersionSchema = z.object({
+  name: z.string(),
+  ...appliedVersion,
+  /** The file as it was applied, byte for byte. */
+  text: z.string(),
+});
+export type NamespaceVersionDocument = z.infer<typeof namespaceVersionSchema>;
+
 /** One thing that keeps hosts waiting. */
 export const obstacleSchema = z.discriminatedUnion('kind', [
   /** `--concurrent` of the job itself. */
@@ -63,6 +90,8 @@ export const obstacleSchema = z.discriminatedUnion('kind', [
   /** Another attempt is under way on the host, or of unknown outcome. */
   z.object({ kind: z.literal('busy'), jobs: z.array(jobIdSchema) }),
   z.object({ kind: z.literal('job-state'), state: z.enum(jobStates) }),
+  /** None of the pool's workers that are connected, so many, can open the job's credentials. */
+  z.object({ kind: z.literal('pool'), pool: z.string(), connected: z.int() }),
   /** Nothing but a worker with room. */
   z.object({ kind: z.literal('worker') }),
 ]);

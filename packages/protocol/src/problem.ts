@@ -14,6 +14,7 @@ export const problemCodes = [
   'namespace-invalid',
   'namespace-changed',
   'unknown-namespace',
+  'unknown-version',
   'spec-too-large',
   'digest-mismatch',
   'idempotency-mismatch',

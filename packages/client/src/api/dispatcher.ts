@@ -9,6 +9,8 @@ import type {
   JobRequest,
   JobSpec,
   NamespaceDocument,
+  NamespaceVersionDocument,
+  NamespaceVersions,
   PingResponse,
   PlanResponse,
   ReplayRequest,
@@ -173,6 +175,19 @@ export class Dispatcher {
   /** The version in force, with the file's text. */
   namespace(): Promise<Result<NamespaceDocument>> {
     return this.#call(get(namespacePath), (schemas) => schemas.namespaceSchema);
+  }
+
+  /** Versions that are kept, the newest first. */
+  namespaceVersions(): Promise<Result<NamespaceVersions>> {
+    return this.#call(get(`${namespacePath}/versions`), (schemas) => schemas.namespaceVersionsSchema);
+  }
+
+  /** One version, with the file's text. */
+  namespaceVersion(version: number): Promise<Result<NamespaceVersionDocument>> {
+    return this.#call(
+      get(`${namespacePath}/versions/${version}`),
+      (schemas) => schemas.namespaceVersionSchema,
+    );
   }
 
   /** `ifVersion`: only if that is the version in force; 0 is none. */

@@ -9,6 +9,7 @@ const usageProblems = [
   'hosts-not-in-namespace',
   'namespace-invalid',
   'unknown-namespace',
+  'unknown-version',
   'spec-too-large',
   'unknown-job',
   'unknown-host',

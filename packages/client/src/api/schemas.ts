@@ -9,6 +9,8 @@ export {
   jobSchema,
   jobSpecSchema,
   namespaceSchema,
+  namespaceVersionSchema,
+  namespaceVersionsSchema,
   outputLineSchema,
   pingResponseSchema,
   planResponseSchema,

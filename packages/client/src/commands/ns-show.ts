@@ -1,10 +1,25 @@
-/** `pogo ns show`: the file that is in force, byte for byte, or its slots and how much of each is in use. */
+/** `pogo ns show`: the file that is in force, or was, byte for byte; or its slots and how much of each is in use. */
 import type { Environment } from '../environment.js';
 import { type ExitCode, exitCodes, failed, type Result } from '../failure.js';
 import { neutralise } from '../render/escape.js';
 import { slotTable } from '../render/namespace-text.js';
 import { printed } from './printed.js';
 import { withDispatcher } from './session.js';
+
+/** The file of an earlier version, byte for byte. */
+export function showVersion(
+  environment: Environment,
+  version: number,
+  json: boolean,
+): Promise<Result<ExitCode>> {
+  return withDispatcher(environment, async ({ dispatcher }) => {
+    const shown = await dispatcher.namespaceVersion(version);
+    if (!shown.ok) return shown;
+    if (json) return printed(environment, `${JSON.stringify(shown.value, undefined, 2)}\n`);
+    const { text } = shown.value;
+    return printed(environment, environment.stdout.isTTY === true ? neutralise(text) : text);
+  });
+}
 
 export function showNamespace(
   environment: Environment,

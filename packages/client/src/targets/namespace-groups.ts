@@ -17,9 +17,15 @@ export async function loadNamespace(dispatcher: Dispatcher): Promise<Result<Load
   if (!shown.ok) return shown;
   const { version, text } = shown.value;
   if (text === undefined) return success(undefined);
+  const namespace = await compiledVersion(version, text);
+  return namespace.ok ? success({ version, namespace: namespace.value }) : namespace;
+}
+
+/** What the file of a version comes to. */
+export async function compiledVersion(version: number, text: string): Promise<Result<Namespace>> {
   const { checkNamespace } = await import('@pogo/protocol');
-  const checked = checkNamespace(text, 'the namespace in force');
-  if (checked.ok) return success({ version, namespace: checked.namespace });
+  const checked = checkNamespace(text, `version ${version}`);
+  if (checked.ok) return success(checked.namespace);
   return failed({
     code: 'namespace-unreadable',
     message: `version ${version} of the dispatcher's namespace can't be read here, so its groups aren't known (${checked.problems[0]!.message}): install the same release on both, or name the hosts themselves`,

@@ -5,6 +5,8 @@ import {
   checkNamespace,
   type NamespaceDocument,
   namespaceSchema,
+  namespaceVersionSchema,
+  namespaceVersionsSchema,
 } from '@pogo/protocol';
 import { json, problem } from './answers.js';
 import type { SentRequest } from './scripted-dispatcher.js';
@@ -19,8 +21,24 @@ export class ScriptedNamespace {
 
   /** Answers requests about the namespace. */
   readonly intercept = (request: SentRequest, response: ServerResponse): boolean => {
-    if (request.path !== '/v1/namespaces/default') return false;
     const { version } = this.document;
+    if (request.path === '/v1/namespaces/default/versions') {
+      const versions = this.applied.map((_file, index) => this.#applied(index + 1)).reverse();
+      json(response, 200, namespaceVersionsSchema.parse({ versions, kept: 100 }));
+      return true;
+    }
+    const asked = /^\/v1\/namespaces\/default\/versions\/(\d+)$/.exec(request.path);
+    if (asked !== null) {
+      const file = this.applied[Number(asked[1]) - 1];
+      if (file === undefined)
+        problem(response, 404, 'unknown-version', `There is no version ${asked[1]!} here.`);
+      else {
+        const shown = { name: 'default', ...this.#applied(Number(asked[1])), text: file.text };
+        json(response, 200, namespaceVersionSchema.parse(shown));
+      }
+      return true;
+    }
+    if (request.path !== '/v1/namespaces/default') return false;
     if (request.method === 'GET') json(response, 200, namespaceSchema.parse(this.document));
     else if ((request.headers['if-match'] ?? `"${version}"`) !== `"${version}"`)
       problem(response, 412, 'namespace-changed', `Version ${version} is in force.`);
@@ -31,6 +49,11 @@ export class ScriptedNamespace {
     }
     return true;
   };
+
+  #applied(version: number) {
+    const inForce = version === this.applied.length;
+    return { version, inForce, appliedBy: 'ada', appliedAtMs: version * 86_400_000 };
+  }
 
   get document(): NamespaceDocument {
     const name = 'default';

@@ -8,15 +8,18 @@
 import type { ClusterState, JobRecord } from '../cluster-state.js';
 import type { Namespace } from '../namespace/namespace.js';
 import { isEnded } from '../states.js';
+import { type AppliedVersion, keptNamespaceVersions } from './constraint-state.js';
 import { fillQueues } from './change-host.js';
 import { hostBits } from './host-bits.js';
 import { membersOf, placeJob, unplaceJob } from './placement.js';
 
 export function applyNamespace(
   state: ClusterState,
-  { version, ref, namespace }: { version: number; ref: string; namespace: Namespace },
+  { version, ref, by, index, namespace }: Omit<AppliedVersion, 'atMs'> & { namespace: Namespace },
 ): void {
-  Object.assign(state.constraints, { version, ref, namespace });
+  const applied: AppliedVersion = { version, ref, by, atMs: state.atMs, index };
+  const versions = [...state.constraints.versions, applied].slice(-keptNamespaceVersions);
+  Object.assign(state.constraints, { version, ref, namespace, versions });
   recount(state, (job) => {
     const hosts = state.documents.hostsOf(job.accepted.specRef);
     return hosts === undefined ? undefined : membersOf(namespace, hosts);

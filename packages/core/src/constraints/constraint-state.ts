@@ -17,12 +17,31 @@ export interface MemberUse {
   held: { readonly job: number; readonly host: number }[];
 }
 
+/** A version of the namespace's file that was applied. */
+export interface AppliedVersion {
+  /** Counts from 1. */
+  readonly version: number;
+  /** Key of the stored document. */
+  readonly ref: string;
+  /** Who applied it; undefined where an earlier release did, which didn't keep it. */
+  readonly by: string | undefined;
+  /** Log time in milliseconds; undefined as `by` is. */
+  readonly atMs: number | undefined;
+  /** Index of the batch that applied it; -1 as `by` is. */
+  readonly index: number;
+}
+
+/** How many versions of the file are kept, the one in force among them: the newest. */
+export const keptNamespaceVersions = 100;
+
 export interface ConstraintState {
   /** Counts from 1; 0 before the first namespace file was applied. */
   version: number;
   /** Key of the stored document. */
   ref: string | undefined;
   namespace: Namespace | undefined;
+  /** The newest, at most {@link keptNamespaceVersions}, oldest first. */
+  versions: readonly AppliedVersion[];
   use: number[];
   readonly members: Map<number, MemberUse>;
   /** Groups of hosts of open jobs that a slot limits, by slot. */
@@ -30,7 +49,15 @@ export interface ConstraintState {
 }
 
 export function createConstraints(): ConstraintState {
-  return { version: 0, ref: undefined, namespace: undefined, use: [], members: new Map(), groups: [] };
+  return {
+    version: 0,
+    ref: undefined,
+    namespace: undefined,
+    versions: [],
+    use: [],
+    members: new Map(),
+    groups: [],
+  };
 }
 
 /** Why a waiting host of a member may or may not have a permit, as far as the member alone decides. */

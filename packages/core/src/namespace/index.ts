@@ -14,4 +14,14 @@ export {
   type NamespaceWarning,
 } from './problem.js';
 export type { EnvironmentValue, Namespace, Slot, Stage } from './namespace.js';
+export {
+  diffNamespaces,
+  type AliasChange,
+  type GroupChange,
+  type HostChanges,
+  type LimitChange,
+  type LimitState,
+  type NamespaceDifference,
+  type OrderChange,
+} from './diff.js';
 export { compileNamespace, type CompiledNamespace } from './compile.js';

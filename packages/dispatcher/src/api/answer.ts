@@ -28,6 +28,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'namespace-invalid': { status: 422, title: 'The namespace file is not valid' },
   'namespace-changed': { status: 412, title: 'Another version of the namespace was applied meanwhile' },
   'unknown-namespace': { status: 404, title: 'No such namespace' },
+  'unknown-version': { status: 404, title: 'No such version of the namespace' },
   'spec-too-large': { status: 413, title: 'The request is too large' },
   'digest-mismatch': { status: 422, title: 'The digest is not that of the spec' },
   'idempotency-mismatch': { status: 422, title: 'The idempotency key was used for another spec' },

@@ -24,10 +24,7 @@ const shownProblems = 100;
 
 export function namespaceRoutes(context: ApiContext): Route[] {
   const { leader, namespaces } = context;
-  const foreign = (name: string): Answer | undefined =>
-    name === context.namespace
-      ? undefined
-      : problem('unknown-namespace', `There is no namespace ${name} here, only ${context.namespace}.`);
+  const foreign = (name: string) => foreignNamespace(context, name);
   return [
     route({
       method: 'GET',
@@ -146,7 +143,9 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         const { job, hosts } = viewed.view;
         const found = await leader.read((state) => {
           const record = state.jobs.get(job);
-          return record && explanation(state, record, hosts);
+          return (
+            record && explanation(state, record, hosts, (pool, kids) => context.registry.inPool(pool, kids))
+          );
         });
         if (found.kind === 'lost') return storeUnavailable(leader);
         if (found.answer !== undefined) return document(found.answer);
@@ -154,6 +153,12 @@ export function namespaceRoutes(context: ApiContext): Route[] {
       },
     }),
   ];
+}
+
+/** A dispatcher has one namespace, so that no host is in two (S6). */
+export function foreignNamespace({ namespace }: ApiContext, name: string): Answer | undefined {
+  if (name === namespace) return undefined;
+  return problem('unknown-namespace', `There is no namespace ${name} here, only ${namespace}.`);
 }
 
 function etag(version: number): Record<string, string> {

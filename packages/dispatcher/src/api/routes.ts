@@ -6,6 +6,7 @@ import { healthRoutes } from './health.js';
 import { jobHostRoutes } from './job-hosts.js';
 import { jobRoutes } from './jobs.js';
 import { namespaceRoutes } from './namespaces.js';
+import { namespaceVersionRoutes } from './namespace-versions.js';
 import { outputRoutes } from './output.js';
 import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
@@ -30,6 +31,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...resolveRoutes(context),
     ...replayRoutes(context),
     ...namespaceRoutes(context),
+    ...namespaceVersionRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),
   ];

@@ -12,6 +12,8 @@ interface StoredVersion extends NamespaceVersion {
   readonly format: 1;
 }
 
+const root = 'namespaces/';
+
 export class NamespaceDocuments {
   readonly #documents: Documents;
   readonly #uniqueId: () => string;
@@ -27,7 +29,7 @@ export class NamespaceDocuments {
     const stored: StoredVersion = { format: 1, text, definition };
     const value = Buffer.from(JSON.stringify(stored));
     const { folder, digest } = await putLarge(this.#documents, {
-      folder: `namespaces/${uniqueName}/`,
+      folder: `${root}${uniqueName}/`,
       value,
       uniqueName,
     });
@@ -54,6 +56,25 @@ export class NamespaceDocuments {
     const compiled = compileNamespace(version.definition);
     if (!compiled.ok) throw newerRelease(ref);
     return { ...version, namespace: compiled.namespace };
+  }
+
+  /** Keys of all that is stored for versions, by the folder that a reference to one begins with. */
+  async folders(): Promise<Map<string, string[]>> {
+    const folders = new Map<string, string[]>();
+    for (const { key } of await this.#documents.list(root)) {
+      const folder = key.slice(0, key.indexOf('/', root.length) + 1);
+      const keys = folders.get(folder);
+      if (keys === undefined) folders.set(folder, [key]);
+      else keys.push(key);
+    }
+    return folders;
+  }
+
+  /** Deletes what is stored for a version, what makes it one first. */
+  async delete(keys: readonly string[]): Promise<void> {
+    const isChunk = (key: string) => Number(key.includes('/chunks/'));
+    for (const key of [...keys].sort((one, other) => isChunk(one) - isChunk(other)))
+      await this.#documents.delete(key, 'any');
   }
 }
 

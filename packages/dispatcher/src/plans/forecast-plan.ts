@@ -112,8 +112,12 @@ async function runPlanned(
 ) {
   const present = registry.capacities();
   // Where no worker is connected the order is that of one with room for all.
-  const workers =
-    present.length > 0 ? present : [{ name: 'none', capacity: Number.MAX_SAFE_INTEGER, keyIds: ['none'] }];
+  const none = { name: 'none', capacity: Number.MAX_SAFE_INTEGER, keyIds: ['none'] };
+  const pools = await leader.read(({ constraints }) =>
+    Object.keys(constraints.namespace?.definition.pools ?? {}),
+  );
+  if (pools.kind === 'lost') return undefined;
+  const workers = present.length > 0 ? present : [{ ...none, pools: pools.answer }];
   const accepted = {
     digest: specDigest(spec),
     submitter: spec.submitter,

@@ -36,12 +36,12 @@ export function forecastDocument(view: ForecastView): ForecastDocument {
     waves: waves.slice(0, listedWaves).map((wave) => waveDocument(view, wave)),
     waveCount: waves.length,
     waiting: waitingDocument(view),
-    never: never.map(({ hosts, obstacles }) => ({
+    never: never.map(({ hosts, pool, obstacles }) => ({
       hosts: names.fold(toHostSet(hosts)),
       count: hosts.length,
       obstacles:
         obstacles.length === 0
-          ? [{ kind: 'worker' }]
+          ? [pool === undefined ? { kind: 'worker' } : { kind: 'pool', pool, connected: 0 }]
           : obstacles.map((obstacle) => obstacleDocument(state, obstacle)),
     })),
     peaks: peaksOf(state, result),

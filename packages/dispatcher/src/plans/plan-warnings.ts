@@ -33,7 +33,9 @@ export function forecastWarnings(forecast: ForecastDocument): string[] {
   const { ending, never, startedHosts } = forecast;
   if (ending === 'cut')
     return [`the order of the hosts is worked out for the first ${startedHosts} of them only`];
-  return never.map(({ hosts, count, obstacles }) => {
+  // Of pools that nobody reaches a plan tells anyway.
+  const others = never.filter(({ obstacles }) => obstacles.some(({ kind }) => kind !== 'pool'));
+  return others.map(({ hosts, count, obstacles }) => {
     const isSequence = obstacles.some(({ kind }) => kind === 'stage');
     const reasons = obstacles.map(reasonOf).filter((reason) => reason !== '');
     const what = count === 1 ? `${hosts} never starts` : `${count} hosts never start (${hosts})`;

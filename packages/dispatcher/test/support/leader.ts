@@ -17,6 +17,8 @@ export interface TestLeader {
   until(condition: (entries: readonly LogEntry[]) => boolean): Promise<void>;
   accept(changes?: { hosts?: number; key?: string; limits?: Partial<JobLimits> }): Promise<number>;
   failures: Error[];
+  /** What its entries refer to. */
+  referred: ReferredDocuments;
 }
 
 /** What entries refer to, read from these. */
@@ -39,9 +41,10 @@ export function makeLeader(
   let watchers: (() => void)[] = [];
   let ids = 0;
   const store = options.store ?? new MemoryBacking().openHandle();
+  const referred = referredIn(store.documents);
   const leader = new Leader({
     store,
-    referred: referredIn(store.documents),
+    referred,
     namespace: 'default',
     name: options.name ?? 'one',
     clock: clock satisfies Clock,
@@ -65,6 +68,7 @@ export function makeLeader(
     clock,
     entries,
     failures,
+    referred,
     async until(condition) {
       while (!condition(entries)) await new Promise<void>((resolve) => watchers.push(resolve));
       watchers = [];
