@@ -5,7 +5,13 @@ import { Inventory, shown } from './inventory.js';
 
 export function readAnsibleYaml(text: string): Inventory {
   const inventory = new Inventory();
-  const read = readYamlFile({ content: text, file: '', what: 'inventory', maxBytes: Infinity, needs: 'groups' });
+  const read = readYamlFile({
+    content: text,
+    file: '',
+    what: 'inventory',
+    maxBytes: Infinity,
+    needs: 'groups',
+  });
   if (!read.ok) {
     for (const { line, column, code, message } of read.problems)
       inventory.add(

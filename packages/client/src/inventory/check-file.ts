@@ -1,11 +1,6 @@
 /** Checks a namespace file after its inventories, if it has any, were read: what is checked names its hosts itself. */
 import { dirname, resolve } from 'node:path';
-import {
-  checkNamespace,
-  type CheckedNamespace,
-  type FileProblem,
-  readInventories,
-} from '@pogo/protocol';
+import { checkNamespace, type CheckedNamespace, type FileProblem, readInventories } from '@pogo/protocol';
 import type { Environment } from '../environment.js';
 import { type Result, success } from '../failure.js';
 import { neutralise } from '../render/escape.js';

@@ -53,11 +53,7 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   if (!lifted) {
     for (const member of members) if (member >= 0) namespace.stagesOf(member).forEach(stageOf);
   }
-  const groupFor = (
-    pool: string | undefined,
-    slots: readonly number[],
-    own: readonly number[],
-  ): number => {
+  const groupFor = (pool: string | undefined, slots: readonly number[], own: readonly number[]): number => {
     const key = `${slots.join()};${own.join()};${pool ?? ''}`;
     const known = byKey.get(key);
     if (known !== undefined) return known;

@@ -114,12 +114,7 @@ class Lane {
   #next: ReadyGroup | undefined;
   readonly #heads = new MinHeap<Head>(({ index }) => index);
 
-  constructor(
-    state: ClusterState,
-    job: JobRecord,
-    pool: string | undefined,
-    groups: Iterable<ReadyGroup>,
-  ) {
+  constructor(state: ClusterState, job: JobRecord, pool: string | undefined, groups: Iterable<ReadyGroup>) {
     this.pool = pool;
     this.#state = state;
     this.#job = job;

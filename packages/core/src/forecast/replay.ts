@@ -64,7 +64,8 @@ export function replayOf(input: ReplayInput): { forecast: Forecast; assumedHosts
     forecast: new Forecast({
       ...replay,
       nowMs,
-      workers: [worker],
+      // Who reached which host is no question of limits.
+      workers: [{ ...worker, pools: Object.keys(namespace?.definition.pools ?? {}) }],
       endOf: (_job, host) => ends[host]!,
       maxHosts,
     }),

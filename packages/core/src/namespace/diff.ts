@@ -32,7 +32,7 @@ export interface LimitState {
 }
 
 /** A slot whose limit comes to something else, is new, or is no more. */
-export interface LimitChange {
+export interface SlotLimitChange {
   /** `frontend@coast=east` */
   readonly slot: string;
   readonly before: LimitState | null;
@@ -57,7 +57,7 @@ export interface NamespaceDifference {
   readonly same: boolean;
   readonly hosts: HostChanges;
   readonly groups: readonly GroupChange[];
-  readonly limits: readonly LimitChange[];
+  readonly limits: readonly SlotLimitChange[];
   readonly orders: readonly OrderChange[];
   readonly pools: readonly GroupChange[];
   readonly aliases: readonly AliasChange[];
@@ -141,9 +141,9 @@ function without(hosts: readonly string[], others: readonly string[]): string[] 
   return hosts.filter((host) => !keys.has(hostKey(host)));
 }
 
-function limitChanges(before: readonly Slot[], after: readonly Slot[]): LimitChange[] {
+function limitChanges(before: readonly Slot[], after: readonly Slot[]): SlotLimitChange[] {
   const [old, now] = [byName(before), byName(after)];
-  const changes: LimitChange[] = [];
+  const changes: SlotLimitChange[] = [];
   for (const slot of new Set([...old.keys(), ...now.keys()])) {
     const [one, other] = [limitState(old.get(slot)), limitState(now.get(slot))];
     if (one?.limit !== other?.limit || one?.written !== other?.written)

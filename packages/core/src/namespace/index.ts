@@ -19,7 +19,7 @@ export {
   type AliasChange,
   type GroupChange,
   type HostChanges,
-  type LimitChange,
+  type SlotLimitChange,
   type LimitState,
   type NamespaceDifference,
   type OrderChange,

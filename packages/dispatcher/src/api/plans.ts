@@ -78,8 +78,7 @@ export function planRoutes(context: ApiContext): Route[] {
         await firstWorker(context, signal);
         const pools = poolHosts(present.answer.namespace, hosts.hosts);
         const isAnyHere = registry.recipients().length > 0;
-        if (isAnyHere)
-          warnings.push(...unreachedPools(pools, (pool) => registry.inPool(pool, []).connected));
+        if (isAnyHere) warnings.push(...unreachedPools(pools, (pool) => registry.inPool(pool, []).connected));
         const recipients = registry.recipients(pools.keys());
         if (recipients.length === 0 && !query.forecast) return noWorker(isAnyHere ? [...pools.keys()] : []);
         hostLists.remember(spec.targets, hosts);
@@ -110,9 +109,7 @@ export function planRoutes(context: ApiContext): Route[] {
             ...namespaceWarnings(present.answer.namespace, common.basis, hosts),
             ...forecastWarnings(forecast),
             ...timeoutWarnings(estimate, limits.jobTimeoutMs),
-            ...(!isAnyHere
-              ? ['no worker is connected, so nobody could run the job just now']
-              : []),
+            ...(!isAnyHere ? ['no worker is connected, so nobody could run the job just now'] : []),
           ],
         };
         return document(response);
