@@ -80,7 +80,7 @@ export interface Scene {
   /** `pogo run --json ARGS…`, its document read; throws with all that it said where there is none. */
   runJson(args: readonly string[], options?: ClusterCommandOptions): Promise<JsonRun>;
   /** A request of somebody who has the token, from inside the namespace. */
-  api(method: 'GET' | 'POST', path: string, body?: unknown): Promise<ApiAnswer>;
+  api(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<ApiAnswer>;
   /** How often `up` has said that it started a part again. */
   returns(part: 'dispatcher' | 'worker'): number;
   /** All hosts of a job as the API tells them. */

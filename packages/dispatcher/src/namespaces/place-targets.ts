@@ -1,12 +1,5 @@
 /** Targets as a namespace knows them: groups resolved, other names of a host replaced by its own (S6). Pure. */
-import {
-  foldTargets,
-  hostKey,
-  type Namespace,
-  resolveTargets,
-  type Target,
-  type TargetError,
-} from '@pogo/core';
+import { foldTargets, type Namespace, resolveTargets, type Target, type TargetError } from '@pogo/core';
 import { specLimits } from '@pogo/protocol';
 
 export type PlacedTargets =
@@ -26,17 +19,22 @@ export function placeTargets(
   if (expanded.targets.length === 0) return { kind: 'no-targets' };
   if (namespace === undefined) return { kind: 'placed', targets: expanded.targets };
   const unknown: Target[] = [];
-  const byKey = new Map<string, Target>();
+  const placed: Target[] = [];
+  // Each is a host once already; two may be names of one.
+  const isPlaced = new Uint8Array(namespace.hosts.length);
   for (const target of expanded.targets) {
     const member = namespace.memberOf(target.host);
-    if (member === undefined) unknown.push({ host: target.host });
-    const host = member === undefined ? target.host : namespace.hosts[member]!;
-    const key = hostKey(host);
-    if (!byKey.has(key)) byKey.set(key, { ...target, host });
+    if (member === undefined) {
+      unknown.push({ host: target.host });
+      placed.push(target);
+    } else if (isPlaced[member] === 0) {
+      isPlaced[member] = 1;
+      placed.push({ ...target, host: namespace.hosts[member]! });
+    }
   }
   if (isConstrained(namespace) && unknown.length > 0 && !allowUnknown)
     return { kind: 'unknown-hosts', hosts: foldTargets(unknown) };
-  return { kind: 'placed', targets: [...byKey.values()] };
+  return { kind: 'placed', targets: placed };
 }
 
 /** Whether anything holds hosts of the namespace back: those that it doesn't know would slip through. */
