@@ -73,6 +73,17 @@ describe('a forecast', () => {
     const workers = [{ ...workerA, capacity: 3 }];
     const small = foresee(leaderOf(), 'zar[1-4].west', {}, { workers });
     expect(told(small)).toEqual([[{ hosts: 3, bindings: [] }], [{ hosts: 1, bindings: ['worker'] }]]);
+    const pooled = [
+      { ...workerA, capacity: 1, pools: ['far'] },
+      { ...workerA, name: 'b' },
+    ];
+    const far = foresee(
+      leaderOf({ ...prod, pools: { far: 'zar[1-2].west' } }),
+      'zar[1-2].west',
+      {},
+      { workers: pooled },
+    );
+    expect(told(far)).toEqual([[{ hosts: 1, bindings: [] }], [{ hosts: 1, bindings: ['worker'] }]]);
   });
 
   it('counts what other jobs have under way, and goes on when that is over', () => {

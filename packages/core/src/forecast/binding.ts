@@ -16,7 +16,7 @@ export type Binding =
   | { kind: 'own-cap'; disturbed: number }
   /** Another job's command ran there. */
   | { kind: 'busy' }
-  /** No worker had room. */
+  /** No worker that reaches the host had room. */
   | { kind: 'worker' }
   /** Something else of the job or of another one: a pause between steps, a job that ended. */
   | { kind: 'other' };
@@ -30,7 +30,8 @@ export class Before {
   readonly #busy = new Set<number>();
   readonly #byGroup = new Map<HostGroup, readonly Binding[]>();
   readonly #cap: Binding | undefined;
-  readonly #workers: Binding | undefined;
+  /** Workers that had room. */
+  readonly #free: readonly WorkerCapacity[];
 
   constructor(state: ClusterState, job: JobRecord, workers: readonly WorkerCapacity[]) {
     this.#state = state;
@@ -38,8 +39,7 @@ export class Before {
     const { concurrent } = job.accepted.limits;
     if (concurrent !== null && job.disturbed >= concurrent)
       this.#cap = { kind: 'own-cap', disturbed: job.disturbed };
-    const hasRoom = workers.some(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);
-    if (!hasRoom) this.#workers = { kind: 'worker' };
+    this.#free = workers.filter(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);
   }
 
   /** To be told of each host whose command is about to end. */
@@ -72,12 +72,14 @@ export class Before {
   /** What held this host of the job back, which starts now. */
   bindingOf(host: number): readonly Binding[] {
     const group = groupOf(this.#job, host);
+    const { pool } = group;
     let bindings = this.#byGroup.get(group);
     if (bindings === undefined) this.#byGroup.set(group, (bindings = this.#bindingsOf(group)));
     const member = this.#job.placement?.members[host] ?? -1;
     if (member >= 0 && this.#busy.has(member)) return [{ kind: 'busy' }, ...bindings.filter(isOfTheJob)];
     if (bindings.length > 0) return bindings;
-    return [this.#workers ?? { kind: 'other' }];
+    const hadRoom = this.#free.some(({ pools }) => pool === undefined || pools?.includes(pool) === true);
+    return [{ kind: hadRoom ? 'other' : 'worker' }];
   }
 
   #bindingsOf({ after, slots }: HostGroup): Binding[] {
