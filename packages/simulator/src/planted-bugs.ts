@@ -2,42 +2,10 @@
  * Bugs on purpose: each wraps or replaces what production code is given, and each must be caught by the checker. None is
  * a switch inside production code. A suite that can't fail proves nothing.
  */
-import type { Dispatcher } from '@pogo/dispatcher';
 import type { AppendOutcome, Batch, Log } from '@pogo/store';
-import type { Call, CallTampering } from './network/call.js';
-import type { Random } from './random.js';
+import { constraintBugs } from './constraint-bugs.js';
+import { type BugSurroundings, decode, type PlantedBug, type Planting, rewriting } from './planted-bug.js';
 import type { SimulatedProcess } from './simulated-process.js';
-import type { JournalBug } from './worker/simulated-journal.js';
-
-/** Where a bug can be planted. */
-export interface PlantedBug {
-  /** Before each handler. */
-  tampering?: CallTampering;
-  /** Between a dispatcher and its log. */
-  wrapLog?: (log: Log, process: SimulatedProcess) => Log;
-  /** With a dispatcher before it starts. */
-  beforeStart?: (dispatcher: Dispatcher) => void;
-  /** In a worker's journal. */
-  journal?: JournalBug;
-  /** In what a client is told whose submission got lost. */
-  isToldNo?: (key: string) => boolean;
-}
-
-export interface BugSurroundings {
-  random: Random;
-  /** Calls a method of whoever has that name, as if somebody had sent it. */
-  inject: (call: Call) => void;
-  /** Names of all workers. */
-  workers: readonly string[];
-}
-
-type Planting = (surroundings: BugSurroundings) => PlantedBug;
-
-interface Body {
-  version: 1;
-  atMs: number;
-  entries: ({ type: string } & Record<string, unknown>)[];
-}
 
 interface Report {
   job: number;
@@ -48,6 +16,8 @@ interface Report {
 }
 
 export const plantedBugs = {
+  ...constraintBugs,
+
   'off-by-one-limit': () => {
     const widened = new Map<string, number>();
     return {
@@ -222,20 +192,4 @@ async function persist(log: Log, process: SimulatedProcess, index: number, batch
     if (outcome !== undefined && outcome.kind !== 'doubt' && outcome.kind !== 'gap') return;
     await new Promise<void>((resolve) => void process.clock.setTimer(100, resolve));
   }
-}
-
-function rewriting(log: Log, change: (body: Body) => Body): Log {
-  const changed = new Map<string, Uint8Array>();
-  return {
-    ...log,
-    append: (index, batch) => {
-      const body = changed.get(batch.id) ?? Buffer.from(JSON.stringify(change(decode(batch))));
-      changed.set(batch.id, body);
-      return log.append(index, { ...batch, body });
-    },
-  };
-}
-
-function decode(batch: Batch): Body {
-  return JSON.parse(Buffer.from(batch.body).toString('utf8')) as Body;
 }

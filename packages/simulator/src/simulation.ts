@@ -8,16 +8,20 @@
 import { pino } from 'pino';
 import { Census } from './census.js';
 import { Checker, isSettled, type Violation } from './checker/checker.js';
+import { NamespaceModel } from './checker/namespace-model.js';
 import { SimulatedClient } from './client/simulated-client.js';
+import { SimulatedOperator } from './client/simulated-operator.js';
 import { DispatcherMachine } from './dispatcher/dispatcher-machine.js';
 import { Faults } from './faults.js';
 import { type CommandWatcher, SimulatedHost } from './hosts/simulated-host.js';
 import { HostScripts } from './hosts/host-scripts.js';
+import { numberOf } from './namespaces/namespace-plan.js';
 import type { CallWatcher } from './network/call.js';
+import { Idleness } from './idleness.js';
 import { Network } from './network/network.js';
 import { type BugName, plant } from './planted-bugs.js';
 import { Random } from './random.js';
-import { scenarioOf, type ScenarioSize } from './scenario.js';
+import { type Scenario, scenarioOf, type ScenarioSize } from './scenario.js';
 import { Backing } from './store/backing.js';
 import { Elections } from './store/elections.js';
 import { Trace } from './trace.js';
@@ -57,7 +61,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const time = new VirtualTime();
   const trace = new Trace({ time, print: options.print });
   const census = new Census();
-  const checker = new Checker({ nowMs: () => time.nowMs, noted: (what) => census.note(what) });
+  const checker = new Checker({
+    nowMs: () => time.nowMs,
+    noted: (what) => census.note(what),
+    hostsOf: (key) => scenario.jobs.find((job) => job.key === key)?.hosts ?? [],
+    namespaceOf: (ref) => storedNamespace(backing, scenario, ref),
+  });
   const violated = (rule: string, what: string) => checker.violated(rule, what);
 
   const backing = new Backing({
@@ -130,7 +139,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
         trace,
         random: root.fork(`worker ${at}`),
         network,
-        script: (job, host) => scripts.of(job, host),
+        script: (job, host, attempt) => scripts.of(job, host, attempt),
         maxConnections: scenario.maxConnections,
         wallStartMs,
         journalBug: bug?.journal,
@@ -166,16 +175,32 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       }),
   );
 
+  const operator = new SimulatedOperator({
+    changes: scenario.namespaces,
+    dispatchers,
+    time,
+    trace,
+    random: root.fork('operator'),
+    checker,
+  });
+
+  const everyone = [...clients, operator];
   for (const machine of [...dispatchers, ...workers]) machine.start();
   await time.run(scenario.faultsUntilMs, () => false);
   calm();
+  const idleness = new Idleness({
+    time,
+    machines: [...dispatchers, ...workers],
+    check: () => checker.checkIdle(),
+  });
   let settledMs: number | undefined;
   await time.run(scenario.faultsUntilMs + settleLimitMs, () => {
-    const isDone = clients.every((client) => client.isDone) && [...checker.jobs].every(isSettled);
+    idleness.look(checker.batches);
+    const isDone = everyone.every((one) => one.isDone) && [...checker.jobs].every(isSettled);
     settledMs = isDone ? (settledMs ?? time.nowMs) : undefined;
     return settledMs !== undefined && time.nowMs - settledMs > restMs;
   });
-  if (!clients.every((client) => client.isDone)) violated('I6', 'a client still waits for its answer');
+  if (!everyone.every((one) => one.isDone)) violated('I6', 'a client still waits for its answer');
   checker.checkEnd();
   for (const { rule, what, atMs } of checker.violations) trace.add('checker', `${rule} at ${atMs}: ${what}`);
   return {
@@ -193,8 +218,22 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     trace.add('weather', 'is calm from here on');
     network.calm();
     Object.assign(weather, { doubt: 0, slow: 0, staleRead: 0, outageUntilMs: 0 });
-    for (const client of clients) client.isNetworkCalm = true;
+    for (const one of everyone) one.calm();
   }
+}
+
+/** The scenario's version that the document is, as it is stored: its text says which one (namespace-plan.ts). */
+function storedNamespace(
+  backing: Backing,
+  { namespaces }: Scenario,
+  ref: string,
+): NamespaceModel | undefined {
+  const stored = backing.get(ref);
+  if (stored === undefined) return undefined;
+  // A tag stands before what a small document holds.
+  const { text } = JSON.parse(Buffer.from(stored.value.subarray(1)).toString('utf8')) as { text: string };
+  const plan = namespaces.find((change) => change.plan.number === numberOf(text))?.plan;
+  return plan && new NamespaceModel(plan);
 }
 
 /** A dispatcher that notices a bug of its own says so in its log. */

@@ -5,10 +5,15 @@
 import { expect } from 'vitest';
 import { replayCommand, runSeeds } from '../src/index.js';
 
-export const seedsPerFile = 500;
+export const seedsPerFile = 400;
 
 /** What never comes about is not shown: each of these has to, on the way. */
 const expected = [
+  'a deadlock',
+  'a job ends, and hosts of it go on counting',
+  'a permit after the step before',
+  'a permit fills a slot',
+  'a permit for a host that counts already',
   'append conflicts',
   'credentials-lost',
   'credentials-renewed',
@@ -20,6 +25,7 @@ const expected = [
   'host-finished unknown worker-lost',
   'hosts-halted',
   'hosts-refused',
+  'hosts-released',
   'hosts-resolving',
   'hosts-retried',
   'job-archived',
@@ -28,6 +34,7 @@ const expected = [
   'job-ended halted',
   'job-ended succeeded',
   'job.assign unknown-job',
+  'namespace-applied',
   'worker.report refused',
 ];
 

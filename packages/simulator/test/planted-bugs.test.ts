@@ -20,6 +20,21 @@ const rules: Record<BugName, readonly string[]> = {
   'unknown-turned-into-failed': ['E1'],
   'volatile-journal': ['A3', 'E1', 'I7', 'L7'],
   'begun-after-dialling': ['A3', 'L7', 'I7'],
+  'slot-limit-off-by-one': ['I1'],
+  'percentage-rounded-up': ['I1'],
+  'limits-of-an-earlier-version': ['I1'],
+  'failed-host-lets-go': ['I1'],
+  'unknown-does-not-count': ['I1', 'I3'],
+  'sequence-ignored-after-failure': ['I2'],
+  'sequence-not-transitive': ['I2'],
+  'unconstrained-hosts-not-counted': ['I1', 'I3'],
+  'host-of-two-jobs-at-once': ['I3'],
+  'permits-forgotten-after-a-restart': ['I1'],
+  'release-frees-too-much': ['I1'],
+  'end-of-a-job-frees-what-failed': ['I1'],
+  'new-version-forgets-who-counts': ['I1'],
+  'room-that-nobody-notices': ['I6'],
+  'deadlock-without-cause': ['S7'],
 };
 
 it.each(bugNames)(

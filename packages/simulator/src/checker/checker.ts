@@ -7,12 +7,24 @@ import type { AttemptName, CommandEnd, CommandWatcher } from '../hosts/simulated
 import type { Call, CallWatcher } from '../network/call.js';
 import { Facts } from './facts.js';
 import { type JobModel, LogModel, type RawEntry, show } from './log-model.js';
+import type { NamespaceModel } from './namespace-model.js';
+import { PermitModel } from './permit-model.js';
 
 export interface Violation {
   /** Number of the invariant or rule, as reliability.md and consistency.md have them. */
   rule: string;
   what: string;
   atMs: number;
+}
+
+export interface CheckerOptions {
+  nowMs: () => number;
+  /** For the census. */
+  noted: (what: string) => void;
+  /** Numbers of a submission's hosts. */
+  hostsOf: (key: string) => readonly number[];
+  /** What a namespace document that the log names asks for; undefined when it isn't stored. */
+  namespaceOf: (ref: string) => NamespaceModel | undefined;
 }
 
 interface Reported extends AttemptName {
@@ -23,25 +35,35 @@ export class Checker implements CallWatcher, CommandWatcher {
   readonly violations: Violation[] = [];
   readonly #facts = new Facts();
   readonly #log: LogModel;
+  readonly #permits: PermitModel;
   readonly #nowMs: () => number;
   /** Highest term that each worker has heard of (A2). */
   readonly #terms = new Map<string, number>();
   /** That term when an order arrived, by the order. */
   readonly #arrivals = new WeakMap<Call, number>();
+  #batches = 0;
   readonly #refusedForGood = new Set<string>();
 
-  /** @param options.noted for the census. */
-  constructor(options: { nowMs: () => number; noted: (what: string) => void }) {
+  constructor(options: CheckerOptions) {
     this.#nowMs = options.nowMs;
+    const violated = (rule: string, what: string) => this.violated(rule, what);
+    const { noted, hostsOf, namespaceOf } = options;
     this.#log = new LogModel({
       facts: this.#facts,
-      violated: (rule, what) => this.violated(rule, what),
-      noted: options.noted,
+      violated,
+      noted,
+      taking: (entry) => this.#permits.take(entry),
     });
+    this.#permits = new PermitModel({ jobs: this.#log.jobs, hostsOf, namespaceOf, violated, noted });
   }
 
   violated(rule: string, what: string): void {
     this.violations.push({ rule, what, atMs: this.#nowMs() });
+  }
+
+  /** How many batches the log has come to. */
+  get batches(): number {
+    return this.#batches;
   }
 
   get begunCount(): number {
@@ -60,6 +82,8 @@ export class Checker implements CallWatcher, CommandWatcher {
   /** A batch has come to stand in the log. */
   batchAppended(index: number, body: Uint8Array): void {
     const text = Buffer.from(body).toString('utf8');
+    this.#batches++;
+    this.#permits.batchBegins();
     this.#log.append(index, JSON.parse(text) as { atMs: number; entries: RawEntry[] });
     for (const key of this.#refusedForGood) {
       if (this.#log.keys.has(key)) this.violated('L2', `submission ${key} was told no, and is in the log`);
@@ -90,12 +114,27 @@ export class Checker implements CallWatcher, CommandWatcher {
       this.violated('L7', `the halt of job ${job} was acknowledged, and is not in the log`);
   }
 
-  commandBegan(name: AttemptName, on: { worker: string }): void {
+  /**
+   * Somebody was told which version of the namespace is in force (L7).
+   * @param number which of the scenario's versions that was said to be.
+   */
+  namespaceToldInForce(version: number, number: number | undefined): void {
+    const { versions } = this.#permits;
+    const told = versions[version - 1]?.number;
+    if (version > versions.length || (number !== undefined && number !== told))
+      this.violated('L7', `version ${version} of the namespace was told, and is not in the log`);
+  }
+
+  commandBegan(name: AttemptName, on: { host: string; worker: string }): void {
     if (this.#facts.of(name) !== undefined) this.violated('I7', `${show(name)} begins again`);
     if (this.#facts.newestAttempt(name.job, name.host) > name.attempt)
       this.violated('E3', `${show(name)} begins after a later attempt did`);
     const others = this.#facts.live(name.job).filter(({ host }) => host === name.host);
     if (others.length > 0) this.violated('I3', `${show(name)} begins while ${show(others[0]!)} is live`);
+    for (const other of this.#facts.liveOn(on.host)) {
+      if (other.job !== name.job && this.#permits.isSecond(name, other))
+        this.violated('I3', `${show(name)} begins on ${on.host} while ${show(other)} is live`);
+    }
     const attempt = this.#log.attempt(name);
     if (attempt?.worker !== on.worker)
       this.violated(
@@ -104,7 +143,7 @@ export class Checker implements CallWatcher, CommandWatcher {
       );
     if (attempt?.never !== undefined)
       this.violated('E1', `${show(name)} begins after the log had it as ${attempt.never}`);
-    this.#facts.began(name, on.worker);
+    this.#facts.began(name, on);
     this.#checkCap(name.job);
   }
 
@@ -150,6 +189,12 @@ export class Checker implements CallWatcher, CommandWatcher {
         `job ${job.job} neither ends nor names what it needs; its hosts: ${open.join(', ')}`,
       );
     }
+  }
+
+  /** (I6) Everything works, and for a while nothing has happened in the log: nobody may wait for nothing. */
+  checkIdle(): void {
+    const idle = this.#permits.idleHost();
+    if (idle !== undefined) this.violated('I6', `${idle} waits for nothing`);
   }
 
   /** (I1, for the job's own cap) */

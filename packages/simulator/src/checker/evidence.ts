@@ -4,6 +4,7 @@ import type { AttemptFacts } from './facts.js';
 /** An outcome as it stands in the log, as far as the checker reads it. */
 export interface LoggedOutcome {
   state: string;
+  reason?: string;
   exitCode?: number;
 }
 

@@ -11,6 +11,8 @@ export class Facts {
   readonly #newest = new Map<string, number>();
   /** Attempts whose command lives now, by job. */
   readonly #live = new Map<number, AttemptName[]>();
+  /** The same by host of the fleet. */
+  readonly #liveOn = new Map<string, readonly AttemptName[]>();
 
   /** Undefined: its command never began. */
   of(attempt: AttemptName): AttemptFacts | undefined {
@@ -30,11 +32,18 @@ export class Facts {
     return this.#begun.size;
   }
 
-  began(attempt: AttemptName, worker: string): void {
+  /** Attempts of all jobs whose command lives now on a host of the fleet. */
+  liveOn(host: string): readonly AttemptName[] {
+    return this.#liveOn.get(host) ?? [];
+  }
+
+  began(attempt: AttemptName, on: { host: string; worker: string }): void {
+    const { host, worker } = on;
     this.#begun.set(nameOf(attempt), { worker, end: undefined });
     const place = `${attempt.job}/${attempt.host}`;
     this.#newest.set(place, Math.max(attempt.attempt, this.#newest.get(place) ?? 0));
     this.#live.set(attempt.job, [...this.live(attempt.job), attempt]);
+    this.#liveOn.set(host, [...this.liveOn(host), attempt]);
   }
 
   ended(attempt: AttemptName, end: CommandEnd): void {
@@ -45,5 +54,12 @@ export class Facts {
       attempt.job,
       this.live(attempt.job).filter((other) => nameOf(other) !== name),
     );
+    for (const [host, live] of this.#liveOn) {
+      if (live.some((other) => nameOf(other) === name))
+        this.#liveOn.set(
+          host,
+          live.filter((other) => nameOf(other) !== name),
+        );
+    }
   }
 }

@@ -23,6 +23,12 @@ export interface RawEntry {
   idempotencyKey?: string;
   limits?: { concurrent: number | null };
   state?: string;
+  unconstrained?: boolean;
+  onPredecessorFailure?: string;
+  keepsPermit?: boolean;
+  /** Of a namespace, and the key of its document. */
+  version?: number;
+  ref?: string;
 }
 
 export type HostPhase = 'free' | 'out' | 'refused' | 'ended' | 'never';
@@ -36,6 +42,8 @@ export interface HostModel {
   hasStarted: boolean;
   isReplaced: boolean;
   isReleased: boolean;
+  /** Somebody has decided that it never starts. */
+  isSkipped: boolean;
   /** Attempts before the present one of which nobody knows how they ended. */
   earlier: readonly number[];
 }
@@ -44,6 +52,8 @@ export interface JobModel {
   job: number;
   key: string;
   concurrent: number | null;
+  isUnconstrained: boolean;
+  goesOnAfterFailure: boolean;
   hosts: HostModel[];
   isHalted: boolean;
   needsCredentials: boolean;
@@ -66,16 +76,20 @@ export class LogModel {
   readonly #facts: Facts;
   readonly #violated: (rule: string, what: string) => void;
   readonly #noted: (what: string) => void;
+  readonly #taking: (entry: RawEntry) => void;
   #atMs = 0;
 
   constructor(options: {
     facts: Facts;
     violated: (rule: string, what: string) => void;
     noted: (what: string) => void;
+    /** Called before each entry is taken. */
+    taking: (entry: RawEntry) => void;
   }) {
     this.#facts = options.facts;
     this.#violated = options.violated;
     this.#noted = options.noted;
+    this.#taking = options.taking;
   }
 
   /** Who the log says runs it, if it does. */
@@ -91,6 +105,7 @@ export class LogModel {
   }
 
   #take(entry: RawEntry): void {
+    this.#taking(entry);
     if (entry.type === 'job-accepted') return this.#accept(entry);
     const job = this.jobs.get(entry.job ?? -1);
     if (job === undefined) return;
@@ -137,6 +152,8 @@ export class LogModel {
       job,
       key,
       concurrent: limits?.concurrent ?? null,
+      isUnconstrained: entry.unconstrained === true,
+      goesOnAfterFailure: entry.onPredecessorFailure === 'continue',
       hosts: Array.from({ length: typeof hosts === 'number' ? hosts : 0 }, () => ({
         attempt: 1,
         phase: 'free',
@@ -146,6 +163,7 @@ export class LogModel {
         hasStarted: false,
         isReplaced: false,
         isReleased: false,
+        isSkipped: false,
         earlier: [],
       })),
       isHalted: false,
@@ -181,6 +199,7 @@ export class LogModel {
           this.#violated('A3', `${show(name)} counts as never started while it is ${host.phase}`);
         this.#never(name, entry.type);
         host.phase = 'never';
+        host.isSkipped = entry.type === 'hosts-skipped';
         return;
       case 'hosts-retried':
         if (host.phase !== 'ended' && host.phase !== 'never')
@@ -305,10 +324,11 @@ const anew = {
   hasStarted: false,
   isReplaced: false,
   isReleased: false,
+  isSkipped: false,
 } satisfies Partial<HostModel>;
 
 /** Nobody knows how its attempt ended, and nobody has said that this doesn't matter. */
-function isOpenUnknown({ phase, outcome, isReleased }: HostModel): boolean {
+export function isOpenUnknown({ phase, outcome, isReleased }: HostModel): boolean {
   return phase === 'ended' && outcome?.state === 'unknown' && !isReleased;
 }
 
@@ -316,7 +336,7 @@ export function show({ job, host, attempt }: AttemptName): string {
   return `attempt ${attempt} of host ${host} of job ${job}`;
 }
 
-function* indexes(set: readonly (number | [number, number])[]): Generator<number> {
+export function* indexes(set: readonly (number | [number, number])[]): Generator<number> {
   for (const item of set) {
     if (typeof item === 'number') yield item;
     else for (let at = item[0]; at <= item[1]; at++) yield at;

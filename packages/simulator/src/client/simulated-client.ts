@@ -2,12 +2,14 @@
  * Someone who runs a job: plans, submits until an answer comes, perhaps halts, gives credentials again when they are asked
  * for, and perhaps tries again what went wrong. It never dies, is patient, and tells the checker what it was told.
  */
-import type { JobDocument, JobSpec, PlanResponse, Recipient } from '@pogo/protocol';
+import type { Explanation, JobDocument, JobSpec, PlanResponse, Recipient } from '@pogo/protocol';
 import type { Checker } from '../checker/checker.js';
-import type { ApiAnswer, ApiRequest, DispatcherMachine } from '../dispatcher/dispatcher-machine.js';
+import type { ApiAnswer, DispatcherMachine } from '../dispatcher/dispatcher-machine.js';
+import { hostName } from '../namespaces/namespace-plan.js';
 import type { Random } from '../random.js';
 import type { Trace } from '../trace.js';
 import type { VirtualTime } from '../virtual-time.js';
+import { ApiCaller } from './api-caller.js';
 
 /** What is done with hosts once the job has ended. */
 export type Verb =
@@ -18,12 +20,16 @@ export type Verb =
 export interface JobPlan {
   key: string;
   startMs: number;
-  targets: string;
+  /** Their numbers, ascending. */
+  hosts: readonly number[];
   concurrent: number | null;
   maxFailures: number | null;
   jobTimeoutMs: number;
   commandTimeoutMs: number;
   methods: readonly string[];
+  isUnconstrained: boolean;
+  /** Hosts of a later app go on where one of an earlier app has failed. */
+  goesOnAfterFailure: boolean;
   /** When it is halted, after it was accepted. */
   halt: { afterMs: number; kill: boolean } | undefined;
   /** Whether credentials are given again when they are asked for. */
@@ -43,20 +49,27 @@ export interface SimulatedClientOptions {
   isToldNo: (key: string) => boolean;
 }
 
-const answerLimitMs = 15_000;
 const ended = ['succeeded', 'failed', 'halted', 'deadlocked', 'expired'];
 
 export class SimulatedClient {
   readonly #options: SimulatedClientOptions;
+  readonly #caller: ApiCaller;
   readonly #afterwards: Verb[];
-  /** Requests may get lost until then. */
-  isNetworkCalm = false;
   isDone = false;
 
   constructor(options: SimulatedClientOptions) {
     this.#options = options;
+    this.#caller = new ApiCaller({
+      ...options,
+      name: `client ${options.plan.key}`,
+      given: (url, answer) => this.#given(url, answer),
+    });
     this.#afterwards = [...options.plan.afterwards];
     options.time.schedule(options.plan.startMs, () => this.#plan());
+  }
+
+  calm(): void {
+    this.#caller.isNetworkCalm = true;
   }
 
   #plan(): void {
@@ -64,7 +77,7 @@ export class SimulatedClient {
     const body = {
       version: 1,
       namespace: 'default',
-      targets: plan.targets,
+      targets: plan.hosts.map(hostName).join(','),
       command: { kind: 'argv', argv: ['true'] },
       user: 'root',
       port: 22,
@@ -77,10 +90,13 @@ export class SimulatedClient {
         maxFailures: plan.maxFailures === null ? null : String(plan.maxFailures),
         jobTimeoutMs: plan.jobTimeoutMs,
       },
+      allowUnknown: true,
+      ...(plan.isUnconstrained && { unconstrained: true }),
+      ...(plan.goesOnAfterFailure && { onPredecessorFailure: 'continue' }),
     };
-    this.#ask('POST', '/v1/plans', { body }, (answer) => {
+    this.#caller.ask('POST', '/v1/plans', { body }, (answer) => {
       if (answer?.status === 200) this.#submit(answer.body as PlanResponse);
-      else this.#later(() => this.#plan());
+      else this.#caller.later(() => this.#plan());
     });
   }
 
@@ -88,7 +104,7 @@ export class SimulatedClient {
     const { plan, checker, time } = this.#options;
     const { spec, digest, limits, recipients } = planned;
     const body = { spec, digest, limits, credentials: sealedFor(recipients, digest) };
-    this.#ask('POST', '/v1/jobs', { body, headers: { 'idempotency-key': plan.key } }, (answer) => {
+    this.#caller.ask('POST', '/v1/jobs', { body, headers: { 'idempotency-key': plan.key } }, (answer) => {
       if (answer?.status === 202) {
         const job = jobOf(answer);
         if (plan.halt !== undefined) time.schedule(plan.halt.afterMs, () => this.#halt(job));
@@ -97,27 +113,42 @@ export class SimulatedClient {
         checker.submissionRefused(plan.key);
         this.isDone = true;
       } else {
-        this.#later(() => (answer?.status === 409 ? this.#plan() : this.#submit(planned)));
+        this.#caller.later(() => (answer?.status === 409 ? this.#plan() : this.#submit(planned)));
       }
     });
   }
 
   #halt(job: number): void {
     const body = { kill: this.#options.plan.halt?.kill ?? false };
-    this.#ask('POST', '/v1/jobs/:id/halt', { params: { id: String(job) }, body }, (answer) => {
-      if (answer === undefined || answer.status === 503) this.#later(() => this.#halt(job));
+    this.#caller.ask('POST', '/v1/jobs/:id/halt', { params: { id: String(job) }, body }, (answer) => {
+      if (answer === undefined || answer.status === 503) this.#caller.later(() => this.#halt(job));
     });
   }
 
   /** Looks now and then how it goes. */
   #watch(job: number): void {
-    this.#later(() => {
-      this.#ask('GET', '/v1/jobs/:id', { params: { id: String(job) } }, (answer) => {
+    this.#caller.later(() => {
+      this.#caller.ask('GET', '/v1/jobs/:id', { params: { id: String(job) } }, (answer) => {
         const state = answer?.status === 200 ? (answer.body as JobDocument).state : undefined;
         if (state === 'needs-credentials') this.#needed(job);
         else if (state !== undefined && ended.includes(state)) this.#afterEnd(job);
+        else if (state === 'running' && this.#options.random.chance(0.2)) this.#explain(job);
         else this.#watch(job);
       });
+    });
+  }
+
+  /** Asks why hosts wait: every one of them has a reason. */
+  #explain(job: number): void {
+    const request = { params: { id: String(job) } };
+    this.#caller.ask('GET', '/v1/jobs/:id/explanation', request, (answer) => {
+      const waiting = answer?.status === 200 ? (answer.body as Explanation).waiting : [];
+      if (waiting.some(({ obstacles }) => obstacles.length === 0))
+        this.#options.checker.violated(
+          'I6',
+          `hosts of job ${job} wait for no reason that anybody could tell`,
+        );
+      this.#watch(job);
     });
   }
 
@@ -127,8 +158,11 @@ export class SimulatedClient {
       return;
     }
     this.#withCredentials(job, (credentials) => {
-      this.#ask('POST', '/v1/jobs/:id/resume', { params: { id: String(job) }, body: { credentials } }, () =>
-        this.#watch(job),
+      this.#caller.ask(
+        'POST',
+        '/v1/jobs/:id/resume',
+        { params: { id: String(job) }, body: { credentials } },
+        () => this.#watch(job),
       );
     });
   }
@@ -153,48 +187,17 @@ export class SimulatedClient {
 
   /** Once: what gets no answer, or is refused, stays undone. */
   #act(job: number, verb: Verb['verb'], body: object): void {
-    this.#ask('POST', `/v1/jobs/:id/${verb}`, { params: { id: String(job) }, body }, () => this.#watch(job));
+    this.#caller.ask('POST', `/v1/jobs/:id/${verb}`, { params: { id: String(job) }, body }, () =>
+      this.#watch(job),
+    );
   }
 
   #withCredentials(job: number, act: (credentials: object) => void): void {
-    this.#ask('GET', '/v1/jobs/:id/spec', { params: { id: String(job) } }, (answer) => {
+    this.#caller.ask('GET', '/v1/jobs/:id/spec', { params: { id: String(job) } }, (answer) => {
       const found = answer?.status === 200 ? (answer.body as JobSpec) : undefined;
       if (found === undefined || found.recipients.length === 0)
-        this.#later(() => this.#withCredentials(job, act));
+        this.#caller.later(() => this.#withCredentials(job, act));
       else act(sealedFor(found.recipients, found.digest));
-    });
-  }
-
-  #later(act: () => void): void {
-    const { time, random } = this.#options;
-    time.schedule(random.spread(100, 3000), act);
-  }
-
-  /** One request to some dispatcher; the answer, or that none came in time. */
-  #ask(
-    method: string,
-    url: string,
-    request: ApiRequest,
-    done: (answer: ApiAnswer | undefined) => void,
-  ): void {
-    const { time, trace, random, dispatchers, plan } = this.#options;
-    let isOver = false;
-    const finish = (answer: ApiAnswer | undefined) => {
-      if (isOver) return;
-      isOver = true;
-      limit.cancel();
-      trace.add(`client ${plan.key}`, `${method} ${url}: ${answer?.status ?? 'no answer'}`);
-      done(answer);
-    };
-    const limit = time.schedule(answerLimitMs, () => finish(undefined));
-    const dispatcher = random.pick(dispatchers);
-    time.schedule(random.spread(0.5, 20), () => {
-      if (!this.isNetworkCalm && random.chance(0.03)) return;
-      dispatcher.request(method, url, request, (answer) => {
-        this.#given(url, answer);
-        if (!this.isNetworkCalm && random.chance(0.05)) return;
-        time.schedule(random.spread(0.5, 20), () => finish(answer));
-      });
     });
   }
 

@@ -8,7 +8,7 @@ import { StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
 import { sealingRoot } from '../certificates.js';
 import type { Network } from '../network/network.js';
-import type { PlantedBug } from '../planted-bugs.js';
+import type { PlantedBug } from '../planted-bug.js';
 import type { Random } from '../random.js';
 import { SimulatedProcess } from '../simulated-process.js';
 import type { SimulatedStoreOptions } from '../store/simulated-store.js';

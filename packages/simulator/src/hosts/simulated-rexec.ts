@@ -14,7 +14,7 @@ import { type AttemptOutcome, busy, lost, outcomeOf } from './attempt-outcome.js
 import type { CommandEnd, SimulatedHost } from './simulated-host.js';
 import { SimulatedPipe } from './simulated-pipe.js';
 
-/** What a host does with one job's command. */
+/** What a host does with one attempt. */
 export interface HostScript {
   host: SimulatedHost;
   dial: 'ok' | 'unreachable' | 'auth-failed';
@@ -27,8 +27,8 @@ export interface RexecSurroundings {
   time: VirtualTime;
   trace: Trace;
   random: Random;
-  /** By job and host index. */
-  script: (job: number, host: number) => HostScript;
+  /** By job, host index and attempt; without an attempt for what concerns the host alone. */
+  script: (job: number, host: number, attempt?: number) => HostScript;
 }
 
 interface Ordered {
@@ -191,7 +191,7 @@ export class SimulatedRexec implements Rexec {
       });
       return;
     }
-    const script = this.#surroundings.script(this.#job, host);
+    const script = this.#surroundings.script(this.#job, host, attempt);
     const running: Running = { attempt, ordered, script, phase: 'dialling', lastHeardMs: 0 };
     this.#running.set(host, running);
     this.process.clock.setTimer(script.dialMs, () => {
