@@ -29,7 +29,7 @@ const rules: Record<BugName, readonly string[]> = {
   'sequence-not-transitive': ['I2'],
   'unconstrained-hosts-not-counted': ['I1', 'I3'],
   'host-of-two-jobs-at-once': ['I3'],
-  'permits-forgotten-after-a-restart': ['I1'],
+  'permits-forgotten-after-a-restart': ['I1', 'I3'],
   'release-frees-too-much': ['I1'],
   'end-of-a-job-frees-what-failed': ['I1'],
   'new-version-forgets-who-counts': ['I1'],
