@@ -99,7 +99,8 @@ export const constraintBugs = {
       for (const { groups, ready } of jobs.values()) {
         for (const group of groups) {
           group.fullSlots = 0;
-          if (group.pendingStages === 0 && !group.waiting.isEmpty) ready.add(group);
+          const { least } = group.waiting;
+          if (group.pendingStages === 0 && least !== undefined) ready.put(group, least);
         }
       }
     }),
@@ -114,7 +115,7 @@ export const constraintBugs = {
     tamperingWith((state, batch) => {
       if (batch?.entries.some(({ type }) => type === 'host-finished') !== true) return;
       for (const { ready } of state.jobs.values()) {
-        for (const group of ready) if (group.slots.length > 0) ready.delete(group);
+        for (const { group } of [...ready]) if (group.slots.length > 0) ready.delete(group);
       }
     }),
 
