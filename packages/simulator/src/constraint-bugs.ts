@@ -114,8 +114,8 @@ export const constraintBugs = {
   'room-that-nobody-notices': () =>
     tamperingWith((state, batch) => {
       if (batch?.entries.some(({ type }) => type === 'host-finished') !== true) return;
-      for (const { ready } of state.jobs.values()) {
-        for (const { group } of [...ready]) if (group.slots.length > 0) ready.delete(group);
+      for (const { groups, ready } of state.jobs.values()) {
+        for (const group of groups) if (group.slots.length > 0) ready.delete(group);
       }
     }),
 
