@@ -3,7 +3,7 @@
  * thread of its own, which ends with it.
  *
  * 1. One thread at a time: the tree of a file of 4 MB takes hundreds of megabytes.
- * 2. What a thread finds to be right is compiled here, since a namespace can't be handed over. That takes a small part.
+ * 2. What a thread finds to be right is compiled here, since a namespace can't be handed over: less than half of the work.
  */
 import { Worker } from 'node:worker_threads';
 import { compileNamespace, type Namespace, type NamespaceDefinition } from '@pogo/core';
