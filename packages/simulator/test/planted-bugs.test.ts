@@ -14,7 +14,7 @@ const rules: Record<BugName, readonly string[]> = {
   'doubt-given-up-as-failure': ['L2'],
   'reassignment-without-refusal': ['A3', 'I6', 'I4'],
   'lost-outbox-entry': ['L7', 'I6'],
-  'permit-freed-without-evidence': ['I1'],
+  'permit-freed-without-evidence': ['I1', 'I3'],
   'order-of-old-term-obeyed': ['A2'],
   'time-going-back': ['T1'],
   'unknown-turned-into-failed': ['E1'],
