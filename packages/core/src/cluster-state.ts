@@ -7,16 +7,17 @@
  * 2. The queues of `groups` hold every host that is `waiting` and not busy with another job, and `returned` every one that
  *    is `permitted`; they may hold others too, which readers pass over.
  * 3. A host counts as disturbed from its permit until there is evidence that each of its attempts is over (E1).
- * 4. `ready` are the groups with hosts in their queues that neither a full slot nor an earlier stage keeps waiting.
+ * 4. `ready` are the groups with hosts in their queues that neither a full or frozen slot nor an earlier stage keeps waiting.
  */
 import { type ConstraintState, createConstraints } from './constraints/constraint-state.js';
 import type { HostGroup } from './constraints/host-group.js';
 import type { Placement } from './constraints/placement.js';
 import type { ReadyGroups } from './constraints/ready-groups.js';
 import type { ReturnedHosts } from './constraints/returned-hosts.js';
-import type { HaltCause, JobAccepted } from './entries.js';
+import type { HaltCause, JobAccepted, JobLimits } from './entries.js';
 import type { Namespace } from './namespace/namespace.js';
 import type { Outcome } from './outcome.js';
+import type { RampProgress } from './ramp.js';
 import { type EndedJobState, type HostState, hostStates, isEnded, type JobState } from './states.js';
 
 /** An attempt of unknown outcome on a host that was tried again since: it goes on counting (E1). */
@@ -70,6 +71,12 @@ export interface JobRecord {
   readonly acceptedIndex: number;
   readonly acceptedAtMs: number;
   state: JobState;
+  /** Those in force: what it was accepted with, or was altered to. */
+  limits: JobLimits;
+  /** Somebody has held it, and nobody has lifted that yet; also while it needs credentials. */
+  hold: { by: string } | undefined;
+  /** The step of its ramp that is under way. */
+  ramp: RampProgress | undefined;
   /** Key ids of the workers that can open the credentials in force (V3). */
   recipients: readonly string[];
   /** Log time since which these credentials are in force, in milliseconds. */
@@ -100,7 +107,7 @@ export interface JobRecord {
   proven: boolean;
   /** Milliseconds of the job's timeout that were used up before the last pause. */
   usedMs: number;
-  /** Log time since which the job's clock runs; undefined while it waits for credentials (S10). */
+  /** Log time since which the job's clock runs; undefined while it waits for a person or its ramp (S10). */
   clockSinceMs: number | undefined;
   endedAtMs: number | undefined;
   /** Opened again only to look what became of `unknown` hosts: how it had ended, which it goes back to. */
@@ -229,5 +236,5 @@ export function unfinishedCount(job: JobRecord): number {
 /** Log time at which the job's timeout is reached; undefined while its clock stands (S10). */
 export function deadlineMs(job: JobRecord): number | undefined {
   if (job.clockSinceMs === undefined || isEnded(job.state)) return undefined;
-  return job.clockSinceMs + job.accepted.limits.jobTimeoutMs - job.usedMs;
+  return job.clockSinceMs + job.limits.jobTimeoutMs - job.usedMs;
 }

@@ -15,6 +15,16 @@ export interface JobLimits {
   maxFailures: number | null;
   /** After this time since acceptance, or since it was opened again, in milliseconds, the job is halted with kill (S10). */
   jobTimeoutMs: number;
+  /** A few hosts first (S9); absent is all at once. */
+  ramp?: Ramp | undefined;
+}
+
+/** Steps of a rollout (S9). */
+export interface Ramp {
+  /** Most hosts that may have been started at the end of each step, ascending; in one more step all of them may. */
+  steps: readonly number[];
+  /** From the end of a step in which every host succeeded to the next, in milliseconds; null: until somebody confirms. */
+  pauseMs: number | null;
 }
 
 export interface JobAccepted {
@@ -55,6 +65,9 @@ export type LogEntry =
   | { type: 'worker-joined'; worker: string; journal: string }
   /** The namespace's file has a new version: its limits hold for what is decided from here on. */
   | { type: 'namespace-applied'; version: number; ref: string; by: string }
+  /** Nothing new starts in the slot of this name, or without one in any job of the namespace. */
+  | { type: 'frozen'; slot?: string | undefined; by: string; note?: string | undefined }
+  | { type: 'thawed'; slot?: string | undefined; by: string }
   | JobAccepted
   | { type: 'hosts-permitted'; job: number; hosts: HostSet }
   | { type: 'hosts-assigned'; job: number; hosts: HostSet; worker: string }
@@ -80,6 +93,17 @@ export type LogEntry =
   | { type: 'hosts-resolving'; job: number; hosts: HostSet; worker: string }
   /** They were asked, and could not tell. */
   | { type: 'hosts-unsettled'; job: number; hosts: HostSet; detail: string }
+  /** Nothing of it starts until the hold is lifted; its clock stands still (S10). */
+  | { type: 'job-held'; job: number; by: string }
+  | { type: 'hold-lifted'; job: number; by: string }
+  /** These limits are in force from here on; what runs isn't disturbed. */
+  | { type: 'limits-altered'; job: number; by: string; limits: JobLimits }
+  /** All hosts of the ramp's step are over, `failed` of them otherwise than by success: the next has to wait (S9). */
+  | { type: 'ramp-paused'; job: number; step: number; failed: number }
+  /** The pause after this step has passed (T2). */
+  | { type: 'ramp-advanced'; job: number; step: number }
+  /** Somebody says that the step after this one may begin. */
+  | { type: 'ramp-confirmed'; job: number; step: number; by: string }
   | { type: 'halt-requested'; job: number; by: string; cause: HaltCause; kill: boolean }
   | { type: 'credentials-lost'; job: number }
   /** There are credentials again, given anew or brought back by a worker, for these key ids (V2, V5). */

@@ -6,9 +6,10 @@
  * 3. It owns the state that it is given and changes it in place; a batch is folded whole.
  */
 import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
-import type { FoldedBatch, JobAccepted, LogEntry } from './entries.js';
+import type { FoldedBatch, JobAccepted, JobLimits, LogEntry } from './entries.js';
 import { applyNamespace } from './constraints/apply-namespace.js';
 import { changeHost, fillQueues } from './constraints/change-host.js';
+import { freeze, thaw } from './constraints/freeze.js';
 import { holdHost, letGoOfMember, releaseHost } from './constraints/hold.js';
 import { membersOf, placeJob, unplaceJob } from './constraints/placement.js';
 import { ReadyGroups } from './constraints/ready-groups.js';
@@ -16,6 +17,7 @@ import { ReturnedHosts } from './constraints/returned-hosts.js';
 import { forgetAsking, moveHost } from './fold-host.js';
 import { hostIndexes } from './host-set.js';
 import type { Outcome } from './outcome.js';
+import { beginRamp, nextStep, startedHosts } from './ramp.js';
 import { IllegalTransition, isEnded, type JobEvent, nextJobState } from './states.js';
 
 export function applyBatch(state: ClusterState, batch: FoldedBatch): void {
@@ -42,6 +44,15 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
     applyNamespace(state, { version, ref, by, index, namespace: state.documents.namespace(ref) });
     return;
   }
+  if (entry.type === 'frozen') {
+    const { slot, by, note } = entry;
+    freeze(state, slot, { by, atMs: state.atMs, ...(note !== undefined && { note }) });
+    return;
+  }
+  if (entry.type === 'thawed') {
+    thaw(state, entry.slot);
+    return;
+  }
   if (entry.type === 'job-accepted') {
     acceptJob(state, entry, index);
     return;
@@ -50,19 +61,24 @@ export function applyEntry(state: ClusterState, entry: LogEntry, index: number):
   if (job === undefined) throw new Error(`entry ${entry.type} names job ${entry.job}, which does not exist`);
   job.lastIndex = index;
   applyJobEntry(state, job, entry, index);
+  setClock(job, state.atMs);
   job.returned.trim((host) => job.hosts[host]!.state !== 'permitted');
 }
 
 type JobEntry = Exclude<
   LogEntry,
-  { type: 'leadership-taken' | 'worker-joined' | 'namespace-applied' | 'job-accepted' }
+  { type: 'leadership-taken' | 'worker-joined' | 'namespace-applied' | 'frozen' | 'thawed' | 'job-accepted' }
 >;
 
 function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, index: number): void {
   switch (entry.type) {
     case 'hosts-permitted':
-      runJob(job, state.atMs);
-      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'permit');
+      if (job.state === 'accepted') moveJob(job, 'run');
+      for (const host of hostIndexes(entry.hosts)) {
+        moveHost(state, job, host, 'permit');
+        job.ramp?.started.add(host);
+        job.ramp?.again.delete(host);
+      }
       return;
     case 'hosts-assigned':
       job.everAssignedTo.add(entry.worker);
@@ -93,7 +109,10 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'halt');
       return;
     case 'hosts-skipped':
-      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'skip');
+      for (const host of hostIndexes(entry.hosts)) {
+        moveHost(state, job, host, 'skip');
+        job.ramp?.again.delete(host);
+      }
       return;
     case 'hosts-retried':
       retryHosts(state, job, entry);
@@ -116,12 +135,31 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
         if (resolution !== undefined) resolution.detail = entry.detail;
       }
       return;
+    case 'job-held':
+      job.hold = { by: entry.by };
+      if (job.state !== 'needs-credentials') moveJob(job, 'hold');
+      return;
+    case 'hold-lifted':
+      job.hold = undefined;
+      if (job.state === 'held') moveJob(job, 'run');
+      return;
+    case 'limits-altered':
+      alterLimits(job, entry.limits);
+      return;
+    case 'ramp-paused':
+      if (job.ramp?.step !== entry.step) throw new Error(`job ${job.job} is not at step ${entry.step}`);
+      job.ramp.pause = { sinceMs: state.atMs, failed: entry.failed };
+      return;
+    case 'ramp-advanced':
+    case 'ramp-confirmed':
+      if (job.ramp?.step !== entry.step) throw new Error(`job ${job.job} is not at step ${entry.step}`);
+      job.ramp = nextStep(job);
+      return;
     case 'halt-requested':
       job.halt = { by: entry.by, cause: entry.cause, kill: entry.kill || (job.halt?.kill ?? false) };
       return;
     case 'credentials-lost':
       moveJob(job, 'lose-credentials');
-      stopClock(job, state.atMs);
       return;
     case 'credentials-renewed':
       renewCredentials(job, entry.recipients, state.atMs);
@@ -149,6 +187,9 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     acceptedIndex: index,
     acceptedAtMs: state.atMs,
     state: 'accepted',
+    limits: accepted.limits,
+    hold: undefined,
+    ramp: beginRamp(accepted.limits, new Set()),
     recipients: accepted.recipients,
     credentialsAtMs: state.atMs,
     hosts: Array.from({ length: accepted.hosts }, newHost),
@@ -187,21 +228,33 @@ function place(state: ClusterState, job: JobRecord): void {
   fillQueues(state, job);
 }
 
-function runJob(job: JobRecord, atMs: number): void {
-  if (job.state !== 'accepted') return;
-  moveJob(job, 'run');
-  job.clockSinceMs ??= atMs;
-}
-
 function moveJob(job: JobRecord, event: JobEvent): void {
   const next = nextJobState(job.state, event);
   if (next === undefined) throw new IllegalTransition('job', job.state, event);
   job.state = next;
 }
 
-function stopClock(job: JobRecord, atMs: number): void {
+/** S10: it stands still while the job is held, needs credentials, or is between two steps of its ramp. */
+function setClock(job: JobRecord, atMs: number): void {
+  if (isEnded(job.state)) return;
+  const runs =
+    (job.state === 'accepted' || job.state === 'running') &&
+    (job.ramp?.pause === undefined || job.halt !== undefined);
+  if (runs) {
+    job.clockSinceMs ??= atMs;
+    return;
+  }
   if (job.clockSinceMs !== undefined) job.usedMs += atMs - job.clockSinceMs;
   job.clockSinceMs = undefined;
+}
+
+function alterLimits(job: JobRecord, limits: JobLimits): void {
+  const { ramp, limits: before } = job;
+  job.limits = limits;
+  if (JSON.stringify(limits.ramp) === JSON.stringify(before.ramp)) return;
+  const altered = beginRamp(limits, ramp?.started ?? startedHosts(job));
+  for (const host of ramp?.again ?? []) altered?.again.add(host);
+  job.ramp = altered;
 }
 
 function renewCredentials(job: JobRecord, recipients: readonly string[], atMs: number): void {
@@ -211,7 +264,7 @@ function renewCredentials(job: JobRecord, recipients: readonly string[], atMs: n
   job.proven = false;
   if (job.state !== 'needs-credentials') return;
   moveJob(job, 'get-credentials');
-  job.clockSinceMs = atMs;
+  if (job.hold !== undefined) moveJob(job, 'hold');
 }
 
 /** The whole timeout counts anew: what was used up before belongs to what has ended (S10). */
@@ -223,6 +276,7 @@ function reopenJob(state: ClusterState, job: JobRecord, cause: 'retry' | 'resolv
   job.endedAtMs = undefined;
   job.usedMs = 0;
   job.clockSinceMs = state.atMs;
+  job.ramp = beginRamp(job.limits, new Set());
   const open = [...state.open, job.job].sort((a, b) => a - b);
   state.open.clear();
   for (const number of open) state.open.add(number);
@@ -233,6 +287,8 @@ function endJob(state: ClusterState, job: JobRecord, event: JobEvent): void {
   moveJob(job, event);
   job.endedAtMs = state.atMs;
   job.clockSinceMs = undefined;
+  job.hold = undefined;
+  job.ramp = undefined;
   for (const host of job.resolutions.keys()) forgetAsking(job, host);
   if (job.looking !== undefined && job.state === job.looking.from) job.halt = job.looking.halt;
   job.looking = undefined;
@@ -257,6 +313,8 @@ function finishHost(
   if (host?.attempt !== attempt) throw new Error(`job ${job.job} host ${index}: not at attempt ${attempt}`);
   moveHost(state, job, index, `finish-${outcome.state}`);
   host.outcome = outcome;
+  // Evidence about a host of the step: it is to be looked at again.
+  if (job.ramp?.started.has(index) === true) job.ramp.pause = undefined;
   if (outcome.state === 'succeeded') {
     // S3: a later attempt that succeeds frees the host, whatever became of the earlier ones.
     if (host.earlier !== undefined) {
@@ -315,6 +373,7 @@ function retryHosts(
     host.released = false;
     // An order that never reached the host has fenced nothing off: the next one has to (E3).
     host.fence = fence || (host.fence && host.earlier !== undefined);
+    retryInRamp(job, index, keepsPermit);
   }
   fillQueues(state, job);
   job.looking = undefined;
@@ -331,6 +390,14 @@ function letGoOfAll(state: ClusterState, job: JobRecord): void {
       record.earlier = undefined;
     });
   }
+}
+
+/** A host that was started already takes no other one's place in the step. */
+function retryInRamp({ ramp }: JobRecord, index: number, isPermitted: boolean): void {
+  if (ramp === undefined || !(isPermitted || ramp.started.has(index))) return;
+  ramp.started.add(index);
+  if (!isPermitted) ramp.again.add(index);
+  ramp.pause = undefined;
 }
 
 function ask(job: JobRecord, index: number, worker: string): void {

@@ -10,15 +10,20 @@ export * from './plan.js';
 export * from './decide/accept.js';
 export * from './decide/reports.js';
 export * from './decide/halt.js';
+export * from './decide/hold.js';
+export * from './decide/freeze.js';
 export * from './decide/retry.js';
 export * from './decide/resolve.js';
 export * from './decide/worker-loss.js';
 export * from './snapshot.js';
+export { nextStepMs, type RampProgress, type RampWait, rampWait, stepLimit } from './ramp.js';
+export * from './ramp-steps.js';
 export * from './targets/index.js';
 export * from './namespace/index.js';
 export {
   isFull,
   keptNamespaceVersions,
+  type Freeze,
   modeOf,
   type AppliedVersion,
   type ConstraintState,

@@ -1,5 +1,5 @@
 /**
- * The planner: what may happen next, decided from the state alone (S1-S8, S10, S12).
+ * The planner: what may happen next, decided from the state alone (S1-S10, S12).
  *
  * 1. Pure and deterministic: same state, same input, same decisions in the same order.
  * 2. It changes nothing: its decisions are entries, to be appended first and folded like any others.
@@ -18,8 +18,9 @@ import {
 } from './cluster-state.js';
 import type { LogEntry } from './entries.js';
 import { isDeadlocked } from './constraints/deadlock.js';
-import { ReturnedInOrder, Room, WaitingHosts } from './constraints/room.js';
+import { type ChooseWorker, ReturnedInOrder, Room, type TakenHost, WaitingHosts } from './constraints/room.js';
 import { toHostSet } from './host-set.js';
+import { isBetweenSteps, isStepOver, nextStep, nextStepMs, rampRoom, stepFailures } from './ramp.js';
 import type { EndedJobState } from './states.js';
 
 /** A worker that can take orders now. */
@@ -44,8 +45,9 @@ export interface PlanInput {
 /** The decisions that are due, in the order in which they are to be appended. Empty when nothing can change now. */
 export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
   const entries: LogEntry[] = [];
-  const startable: JobRecord[] = [];
+  const startable: Startable[] = [];
   const halted = new Set<number>();
+  const isFrozen = state.constraints.frozen.all !== undefined;
   for (const number of state.open) {
     const job = state.jobs.get(number)!;
     const halt = haltDue(job, input.nowMs);
@@ -53,9 +55,17 @@ export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
     if (job.halt !== undefined || halt !== undefined) {
       halted.add(number);
       stopWaiting(job, entries);
-    } else if (mayStart(job) && input.paused?.has(number) !== true) {
-      startable.push(job);
+      continue;
     }
+    if (isStepOver(job)) {
+      entries.push({ type: 'ramp-paused', job: number, step: job.ramp!.step, failed: stepFailures(job) });
+    }
+    if (!mayStart(job)) continue;
+    const due = nextStepMs(job);
+    const isDue = due !== undefined && input.nowMs >= due;
+    if (isDue) entries.push({ type: 'ramp-advanced', job: number, step: job.ramp!.step });
+    if (isFrozen || input.paused?.has(number) === true || (isBetweenSteps(job) && !isDue)) continue;
+    startable.push({ job, first: rampRoom(job, isDue ? nextStep(job) : job.ramp) });
   }
   assign(state, startable, input.workers, entries);
   let mayDeadlock = true;
@@ -75,7 +85,13 @@ export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
   return entries;
 }
 
-/** One that waits for credentials starts nothing. */
+interface Startable {
+  job: JobRecord;
+  /** How many of its hosts may be started that never were (S9). */
+  first: number;
+}
+
+/** One that is held, or waits for credentials, starts nothing. */
 function mayStart(job: JobRecord): boolean {
   return job.state === 'accepted' || job.state === 'running';
 }
@@ -86,8 +102,10 @@ export function nextDeadlineMs(state: ClusterState): number | undefined {
   for (const number of state.open) {
     const job = state.jobs.get(number)!;
     if (job.halt?.cause === 'job-timeout') continue;
-    const due = deadlineMs(job);
-    if (due !== undefined && (next === undefined || due < next)) next = due;
+    const stepMs = mayStart(job) && job.halt === undefined ? nextStepMs(job) : undefined;
+    for (const due of [deadlineMs(job), stepMs]) {
+      if (due !== undefined && (next === undefined || due < next)) next = due;
+    }
   }
   return next;
 }
@@ -97,7 +115,7 @@ function haltDue(job: JobRecord, nowMs: number): LogEntry | undefined {
   if (due !== undefined && nowMs >= due && job.halt?.cause !== 'job-timeout') {
     return { type: 'halt-requested', job: job.job, by: 'planner', cause: 'job-timeout', kill: true };
   }
-  const { maxFailures } = job.accepted.limits;
+  const { maxFailures } = job.limits;
   // A budget that is spent when nothing is left to start has nothing to stop.
   const startable = job.counts.waiting + job.counts.permitted;
   const failures = failureCount(job) - job.excusedFailures;
@@ -130,6 +148,8 @@ interface Progress {
   ordered: number;
   /** Permits that its own cap has left. */
   permits: number;
+  /** Of these, how many hosts may have one for the first time (S9). */
+  first: number;
   waiting: WaitingHosts;
   returned: ReturnedInOrder;
   permitted: number[];
@@ -138,7 +158,7 @@ interface Progress {
 
 function assign(
   state: ClusterState,
-  jobs: readonly JobRecord[],
+  jobs: readonly Startable[],
   workers: readonly WorkerCapacity[],
   entries: LogEntry[],
 ): void {
@@ -149,8 +169,8 @@ function assign(
   }
   const room = new Room(state);
   const active = jobs
-    .filter((job) => job.counts.permitted > 0 || !job.ready.isEmpty)
-    .map((job) => progressOf(job, room));
+    .filter(({ job }) => job.counts.permitted > 0 || !job.ready.isEmpty)
+    .map((startable) => progressOf(startable, room));
   const candidates = new Set(active);
   while (free.size > 0 && candidates.size > 0) {
     // S12: the job with the fewest hosts in hand goes next, so that a huge job can't starve a small one.
@@ -170,12 +190,13 @@ function assign(
   }
 }
 
-function progressOf(job: JobRecord, room: Room): Progress {
-  const { concurrent } = job.accepted.limits;
+function progressOf({ job, first }: Startable, room: Room): Progress {
+  const { concurrent } = job.limits;
   return {
     job,
     ordered: orderedCount(job),
     permits: concurrent === null ? Infinity : concurrent - job.disturbed,
+    first,
     waiting: new WaitingHosts(job, room),
     returned: new ReturnedInOrder(job),
     permitted: [],
@@ -194,7 +215,7 @@ function assignOne(
   if (taken === undefined) {
     // S5: the job's own cap.
     if (progress.permits <= 0) return false;
-    taken = progress.waiting.take(workerOf);
+    taken = takeWaiting(progress, workerOf);
     if (taken === undefined) return false;
     progress.permitted.push(taken.index);
     progress.permits--;
@@ -208,6 +229,15 @@ function assignOne(
   if (left === 0) free.delete(worker);
   else free.set(worker, left);
   return true;
+}
+
+/** S9: once the step has no room for another host, only those that it has started before. */
+function takeWaiting(progress: Progress, workerOf: ChooseWorker): TakenHost | undefined {
+  const { job, waiting, first } = progress;
+  if (job.ramp === undefined) return waiting.take(workerOf);
+  const taken = first > 0 ? waiting.take(workerOf) : waiting.takeAmong(job.ramp.again, workerOf);
+  if (taken !== undefined && !job.ramp.started.has(taken.index)) progress.first--;
+  return taken;
 }
 
 function chooseWorker(

@@ -13,13 +13,15 @@ import {
   type JobRecord,
   type ReferredDocuments,
 } from './cluster-state.js';
-import type { AppliedVersion } from './constraints/constraint-state.js';
+import type { AppliedVersion, Freeze } from './constraints/constraint-state.js';
 import { recount } from './constraints/apply-namespace.js';
 import { ReadyGroups } from './constraints/ready-groups.js';
 import { ReturnedHosts } from './constraints/returned-hosts.js';
-import type { JobAccepted } from './entries.js';
+import type { JobAccepted, JobLimits } from './entries.js';
+import { hostIndexes, type HostSet, toHostSet } from './host-set.js';
 import { keptOutcome } from './kept-outcome.js';
 import type { Outcome } from './outcome.js';
+import type { RampProgress } from './ramp.js';
 import { hostStates, isEnded, type JobState } from './states.js';
 
 /** What few hosts have. */
@@ -63,10 +65,14 @@ interface JobSnapshot {
   held?: number[];
   /** Member numbers by host, as runs of consecutive ones: first, how many; -1 for hosts that the namespace doesn't know. */
   members?: [first: number, count: number][];
+  /** Since version 5: limits that were altered, and what keeps the job from starting hosts. */
+  limits?: JobLimits;
+  hold?: { by: string };
+  ramp?: { step: number; started: HostSet; pause?: { sinceMs: number; failed: number } };
 }
 
 export interface StateSnapshot {
-  version: 1 | 2 | 3 | 4;
+  version: 1 | 2 | 3 | 4 | 5;
   nextJob: number;
   atMs: number;
   term: number;
@@ -78,13 +84,17 @@ export interface StateSnapshot {
   namespace?: { version: number; ref: string };
   /** Versions of the namespace's file, oldest first; since version 4. */
   namespaceVersions?: [version: number, ref: string, by: string | null, atMs: number | null, index: number][];
+  /** Since version 5; absent where nothing is frozen. */
+  frozen?: { all?: Freeze; slots: [name: string, freeze: Freeze][] };
 }
+
+const latest = 5;
 
 /** A later release wrote it: this one would lose what it doesn't know of. */
 export class SnapshotTooNew extends Error {
   constructor(version: unknown) {
     super(
-      `the snapshot has version ${String(version)}, and this release reads up to 4: start the release that wrote it, or a later one`,
+      `the snapshot has version ${String(version)}, and this release reads up to ${latest}: start the release that wrote it, or a later one`,
     );
     this.name = 'SnapshotTooNew';
   }
@@ -92,7 +102,7 @@ export class SnapshotTooNew extends Error {
 
 export function snapshotState(state: ClusterState): StateSnapshot {
   return {
-    version: 4,
+    version: latest,
     nextJob: state.nextJob,
     atMs: state.atMs,
     term: state.term,
@@ -109,12 +119,13 @@ export function snapshotState(state: ClusterState): StateSnapshot {
         index,
       ]),
     }),
+    ...snapshotFreezes(state.constraints.frozen),
   };
 }
 
 /** @throws SnapshotTooNew */
 export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocuments): ClusterState {
-  if (![1, 2, 3, 4].includes(snapshot.version)) throw new SnapshotTooNew(snapshot.version);
+  if (![1, 2, 3, 4, latest].includes(snapshot.version)) throw new SnapshotTooNew(snapshot.version);
   const state = createState(documents);
   state.nextJob = snapshot.nextJob;
   state.atMs = snapshot.atMs;
@@ -123,6 +134,9 @@ export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocume
   for (const [name, journal, joinedIndex] of snapshot.workers ?? []) {
     state.workers.set(name, { journal, joinedIndex });
   }
+  const { frozen } = state.constraints;
+  frozen.all = snapshot.frozen?.all;
+  for (const [slot, freeze] of snapshot.frozen?.slots ?? []) frozen.slots.set(slot, freeze);
   const members = new Map<JobRecord, Int32Array>();
   for (const saved of snapshot.jobs) {
     const job = restoreJob(saved);
@@ -185,7 +199,31 @@ function snapshotJob(job: JobRecord): JobSnapshot {
     excusedFailures: job.excusedFailures,
     ...(job.held.size > 0 && { held: [...job.held] }),
     ...(job.placement && { members: toRuns(job.placement.members) }),
+    ...(job.limits !== job.accepted.limits && { limits: job.limits }),
+    ...(job.hold && { hold: job.hold }),
+    ...(job.ramp && { ramp: snapshotRamp(job.ramp) }),
   };
+}
+
+function snapshotFreezes({
+  all,
+  slots,
+}: ClusterState['constraints']['frozen']): Pick<StateSnapshot, 'frozen'> {
+  if (all === undefined && slots.size === 0) return {};
+  return { frozen: { ...(all && { all }), slots: [...slots] } };
+}
+
+function snapshotRamp({ step, started, pause }: RampProgress): NonNullable<JobSnapshot['ramp']> {
+  return { step, started: toHostSet(started), ...(pause && { pause }) };
+}
+
+function restoreRamp(
+  { step, started, pause }: NonNullable<JobSnapshot['ramp']>,
+  job: JobRecord,
+): RampProgress {
+  const hosts = new Set(hostIndexes(started));
+  const again = new Set([...hosts].filter((host) => job.hosts[host]!.state === 'waiting'));
+  return { step, started: hosts, again, pause };
 }
 
 function toRuns(members: Int32Array): [number, number][] {
@@ -234,6 +272,9 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     acceptedIndex: saved.acceptedIndex,
     acceptedAtMs: saved.acceptedAtMs,
     state: saved.state,
+    limits: saved.limits ?? saved.accepted.limits,
+    hold: saved.hold,
+    ramp: undefined,
     recipients: saved.recipients ?? saved.accepted.recipients,
     credentialsAtMs: saved.credentialsAtMs ?? saved.acceptedAtMs,
     hosts: saved.hosts.map((host) => restoreHost(host, saved.acceptedIndex)),
@@ -257,6 +298,7 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     excusedFailures: saved.excusedFailures ?? 0,
     lastIndex: saved.lastIndex,
   };
+  if (saved.ramp !== undefined) job.ramp = restoreRamp(saved.ramp, job);
   for (const [host, worker, asking, detail] of saved.resolutions ?? []) {
     job.resolutions.set(host, { worker, asking: asking === 1, detail: detail ?? undefined });
     job.asking += asking;

@@ -1,23 +1,30 @@
 /**
- * The namespace's constraints under random histories, against a reference that looks at every host anew each time: no
- * sums, no queues.
+ * The namespace's constraints, and a job's own, under random histories with holds, freezes and ramps, against a reference
+ * that looks at every host anew each time: no sums, no queues.
  */
 import {
   type ClusterState,
+  decideAlter,
+  decideFreeze,
   decideHalt,
+  decideHold,
   decideRelease,
+  decideResume,
   decideRetry,
   decideSkip,
+  decideThaw,
+  hostIndexes,
   isDisturbed,
   isEnded,
   isTerminal,
-  hostIndexes,
+  type JobLimits,
   type JobRecord,
   type LogEntry,
   type NamespaceDefinition,
   type Outcome,
   outcomeStates,
   type OutcomeState,
+  type Ramp,
   restoreState,
   snapshotState,
 } from '@pogo/core';
@@ -64,12 +71,36 @@ const definition: fc.Arbitrary<Partial<NamespaceDefinition>> = fc
     };
   });
 
+/** Steps as they may be in the log: they rise, and are fewer than a job has hosts at most. */
+const ramp: fc.Arbitrary<Ramp> = fc.record({
+  steps: fc
+    .uniqueArray(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 3 })
+    .map((counts) => counts.sort((a, b) => a - b)),
+  pauseMs: fc.constantFrom(null, 0, 50),
+});
+const slots = ['a', 'b', 'c'].flatMap((app) => [`${app}@coast=east`, `${app}@coast=west`]);
+
 type Step =
   | { kind: 'apply'; definition: Partial<NamespaceDefinition> }
-  | { kind: 'submit'; targets: string[]; concurrent: number | null; unconstrained: boolean; goesOn: boolean }
+  | {
+      kind: 'submit';
+      targets: string[];
+      concurrent: number | null;
+      unconstrained: boolean;
+      goesOn: boolean;
+      ramp: Ramp | null;
+    }
   | { kind: 'finish'; pick: number; state: OutcomeState }
   | { kind: 'refuse'; pick: number }
-  | { kind: 'verb'; verb: 'retry' | 'skip' | 'release' | 'halt'; job: number; hosts: number[] }
+  | {
+      kind: 'verb';
+      verb: 'retry' | 'skip' | 'release' | 'halt' | 'hold' | 'resume';
+      job: number;
+      hosts: number[];
+    }
+  | { kind: 'alter'; job: number; change: { concurrent?: number | null; ramp?: Ramp | null } }
+  | { kind: 'freeze'; thaw: boolean; slot: string | undefined }
+  | { kind: 'wait'; ms: number }
   | { kind: 'plan'; capacity: number; pools: readonly string[] }
   | { kind: 'restart' };
 
@@ -85,6 +116,7 @@ const steps = fc.array(
         concurrent: fc.option(fc.integer({ min: 1, max: 4 })),
         unconstrained: fc.constantFrom(false, false, false, true),
         goesOn: fc.boolean(),
+        ramp: fc.option(ramp, { freq: 2 }),
       }),
     },
     {
@@ -97,7 +129,7 @@ const steps = fc.array(
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), pick: fc.nat(50) }) },
     {
-      weight: 3,
+      weight: 5,
       arbitrary: fc.record({
         kind: fc.constant('verb' as const),
         verb: fc.constantFrom(
@@ -106,6 +138,9 @@ const steps = fc.array(
           'skip' as const,
           'release' as const,
           'halt' as const,
+          'hold' as const,
+          'resume' as const,
+          'resume' as const,
         ),
         job,
         hosts: fc.uniqueArray(fc.integer({ min: 0, max: 11 }), { maxLength: 5 }),
@@ -120,6 +155,29 @@ const steps = fc.array(
       }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('alter' as const),
+        job,
+        change: fc.record(
+          {
+            concurrent: fc.option(fc.integer({ min: 1, max: 4 })),
+            ramp: fc.option(ramp),
+          },
+          { requiredKeys: [] },
+        ),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('freeze' as const),
+        thaw: fc.constantFrom(false, true, true),
+        slot: fc.constantFrom(undefined, ...slots),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(20, 60) }) },
   ),
   { maxLength: 80, size: 'max' },
 );
@@ -145,8 +203,20 @@ const outcomeOf = (state: OutcomeState): Outcome => {
   }
 };
 
+/** A ramp as the entries tell of it. */
+interface RampModel {
+  readonly of: Ramp | undefined;
+  /** Index into the steps; as many as there are: all hosts may start. */
+  step: number;
+  readonly started: Set<number>;
+  pausedMs: number | undefined;
+}
+
 class Reference {
   readonly #leader: Leader;
+  readonly #ramps = new Map<number, RampModel>();
+  readonly #held = new Set<number>();
+  readonly #frozen = new Set<string | undefined>();
 
   constructor(leader: Leader) {
     this.#leader = leader;
@@ -190,7 +260,9 @@ class Reference {
 
   /** Why the host may have no permit now; undefined when it may. */
   obstacle(record: JobRecord, index: number): string | undefined {
-    const { concurrent } = record.accepted.limits;
+    const own = this.#stop(record, index);
+    if (own !== undefined) return own;
+    const { concurrent } = record.limits;
     if (concurrent !== null && record.hosts.filter(isDisturbed).length >= concurrent) return 'its own cap';
     const member = this.memberOf(record, index);
     const { namespace } = this.#state.constraints;
@@ -213,6 +285,112 @@ class Reference {
     return full === undefined ? undefined : `slot ${namespace.slots[full]!.name}`;
   }
 
+  /** What people, and its own ramp, have against any start, or against this one. */
+  #stop(record: JobRecord, index: number): string | undefined {
+    if (this.#held.has(record.job)) return 'a hold';
+    if (this.#frozen.has(undefined)) return 'a freeze';
+    const member = this.memberOf(record, index);
+    const { namespace } = this.#state.constraints;
+    const within = member === undefined ? [] : namespace!.slotsOf(member);
+    const frozen = within.find((slot) => this.#frozen.has(namespace!.slots[slot]!.name));
+    if (frozen !== undefined) return `the freeze of slot ${frozen}`;
+    const { step, started } = this.#rampOf(record);
+    const most = record.limits.ramp?.steps[step] ?? Infinity;
+    if (started.has(index) || started.size < most) return undefined;
+    const isOver = [...started].every((host) => isTerminal(record.hosts[host]!.state));
+    return isOver && this.#mayAdvance(record) ? undefined : 'its ramp';
+  }
+
+  #rampOf(record: JobRecord): RampModel {
+    let model = this.#ramps.get(record.job);
+    if (model === undefined) this.#ramps.set(record.job, (model = this.#rampFrom(record.limits, new Set())));
+    return model;
+  }
+
+  #rampFrom({ ramp: of }: JobLimits, started: Set<number>): RampModel {
+    const steps = of?.steps ?? [];
+    const step = steps.filter((most) => most < started.size).length;
+    return { of, step, started, pausedMs: undefined };
+  }
+
+  /** By itself: everybody is well, and the pause is over. */
+  #mayAdvance(record: JobRecord): boolean {
+    const { started, pausedMs } = this.#rampOf(record);
+    const pauseMs = record.limits.ramp?.pauseMs ?? null;
+    const areWell = [...started].every((host) =>
+      ['succeeded', 'skipped'].includes(record.hosts[host]!.state),
+    );
+    return areWell && pauseMs !== null && pausedMs !== undefined && this.#state.atMs >= pausedMs + pauseMs;
+  }
+
+  /** Looks at an entry before it is folded. */
+  #check(entry: LogEntry): void {
+    if (entry.type === 'ramp-paused') {
+      const record = this.#state.jobs.get(entry.job)!;
+      const { started } = this.#rampOf(record);
+      const states = [...started].map((host) => record.hosts[host]!.state);
+      expect(states.every(isTerminal)).toBe(true);
+      expect(started.size).toBeGreaterThanOrEqual(record.limits.ramp!.steps[entry.step - 1]!);
+      expect(entry.failed).toBe(states.filter((state) => !['succeeded', 'skipped'].includes(state)).length);
+    }
+    if (entry.type === 'ramp-advanced') expect(this.#mayAdvance(this.#state.jobs.get(entry.job)!)).toBe(true);
+    if (entry.type === 'job-ended' && entry.state === 'deadlocked') {
+      expect(this.#frozen.has(undefined) || this.#held.has(entry.job)).toBe(false);
+      expect(this.#rampOf(this.#state.jobs.get(entry.job)!).pausedMs).toBeUndefined();
+    }
+  }
+
+  /** What an entry that was folded means for what people and ramps want. */
+  #follow(entry: LogEntry): void {
+    if (entry.type === 'frozen') this.#frozen.add(entry.slot);
+    if (entry.type === 'thawed') this.#frozen.delete(entry.slot);
+    if (!('job' in entry)) return;
+    const record = this.#state.jobs.get(entry.job)!;
+    const model = this.#rampOf(record);
+    switch (entry.type) {
+      case 'job-held':
+        this.#held.add(entry.job);
+        return;
+      case 'hold-lifted':
+      case 'job-ended':
+        this.#held.delete(entry.job);
+        return;
+      case 'hosts-permitted':
+        for (const host of hostIndexes(entry.hosts)) model.started.add(host);
+        return;
+      case 'hosts-retried':
+        for (const host of hostIndexes(entry.hosts)) if (entry.keepsPermit) model.started.add(host);
+        if ([...hostIndexes(entry.hosts)].some((host) => model.started.has(host))) model.pausedMs = undefined;
+        return;
+      case 'job-reopened':
+        this.#ramps.set(entry.job, this.#rampFrom(record.limits, new Set()));
+        return;
+      case 'limits-altered':
+        this.#alter(record, model);
+        return;
+      case 'ramp-paused':
+        model.pausedMs = this.#state.atMs;
+        return;
+      case 'ramp-advanced':
+      case 'ramp-confirmed': {
+        const steps = record.limits.ramp!.steps;
+        do model.step++;
+        while (model.step < steps.length && steps[model.step]! <= model.started.size);
+        model.pausedMs = undefined;
+      }
+    }
+  }
+
+  /** Another ramp: hosts count that the one before has started, or else those that somebody has. */
+  #alter(record: JobRecord, model: RampModel): void {
+    if (JSON.stringify(record.limits.ramp) === JSON.stringify(model.of)) return;
+    const isUnderWay = model.step < (model.of?.steps.length ?? 0);
+    const begun = [...record.hosts.keys()].filter(
+      (host) => !['waiting', 'halted', 'skipped'].includes(record.hosts[host]!.state),
+    );
+    this.#ramps.set(record.job, this.#rampFrom(record.limits, isUnderWay ? model.started : new Set(begun)));
+  }
+
   /** Appends, and looks at each permit as if it were given alone, and at each order whether its worker is of the pool. */
   append(entries: readonly LogEntry[], pools: readonly string[] = []): void {
     for (const entry of entries) {
@@ -222,7 +400,9 @@ class Reference {
           expect([undefined, ...pools]).toContain(this.poolOf(record, index));
       }
       if (entry.type !== 'hosts-permitted') {
+        this.#check(entry);
         this.#leader.append([entry]);
+        this.#follow(entry);
         continue;
       }
       const record = this.#state.jobs.get(entry.job)!;
@@ -231,6 +411,7 @@ class Reference {
         for (let index = first; index <= last; index++) {
           expect(this.obstacle(record, index), `permit of job ${entry.job} host ${index}`).toBeUndefined();
           this.#leader.append([{ ...entry, hosts: [index] }]);
+          this.#follow({ ...entry, hosts: [index] });
         }
       }
     }
@@ -245,6 +426,10 @@ class Reference {
     for (const number of this.#state.open) {
       const record = this.#state.jobs.get(number)!;
       if (record.halt !== undefined) continue;
+      const { started, step, pausedMs } = this.#rampOf(record);
+      const isOver = [...started].every((host) => isTerminal(record.hosts[host]!.state));
+      if (isOver && started.size >= (record.limits.ramp?.steps[step] ?? Infinity))
+        expect(pausedMs, `the ramp of job ${number} waits, and the log says so`).toBeDefined();
       record.hosts.forEach((host, index) => {
         if (![undefined, ...pools].includes(this.poolOf(record, index))) return;
         expect(host.state, `job ${number} host ${index} has a worker`).not.toBe('permitted');
@@ -267,7 +452,7 @@ function take(leader: Leader, reference: Reference, step: Step): void {
       return;
     case 'submit':
       leader.submit(step.targets.join(), {
-        limits: { ...limits, concurrent: step.concurrent },
+        limits: { ...limits, concurrent: step.concurrent, ...(step.ramp && { ramp: step.ramp }) },
         unconstrained: step.unconstrained,
         onPredecessorFailure: step.goesOn ? 'continue' : 'block',
       });
@@ -277,7 +462,7 @@ function take(leader: Leader, reference: Reference, step: Step): void {
       const one = all[step.pick % all.length];
       if (one === undefined) return;
       const { record, index, host } = one;
-      leader.append([
+      reference.append([
         {
           type: 'host-finished',
           job: record.job,
@@ -307,10 +492,32 @@ function take(leader: Leader, reference: Reference, step: Step): void {
             ? decideSkip(record, request)
             : step.verb === 'release'
               ? decideRelease(record, request)
-              : decideHalt(state, { job: step.job, by: 'ada', cause: 'request', kill: false });
+              : step.verb === 'hold'
+                ? decideHold(record, request)
+                : step.verb === 'resume'
+                  ? decideResume(record, { ...request, credentials: { kind: 'present' } })
+                  : decideHalt(state, { job: step.job, by: 'ada', cause: 'request', kill: false });
       if (decision.kind === 'decided' || decision.kind === 'halted') reference.append(decision.entries);
       return;
     }
+    case 'alter': {
+      const record = state.jobs.get(step.job);
+      const { change } = step;
+      const decision = record && decideAlter(record, { by: 'ada', change });
+      if (decision?.kind === 'decided') reference.append(decision.entries);
+      return;
+    }
+    case 'freeze': {
+      const { slot } = step;
+      const decision = step.thaw
+        ? decideThaw(state, { slot, by: 'ada' })
+        : decideFreeze(state, { slot, by: 'ada', note: undefined });
+      if (decision.kind === 'decided') reference.append(decision.entries);
+      return;
+    }
+    case 'wait':
+      leader.append([], state.atMs + step.ms);
+      return;
     case 'plan':
       for (;;) {
         const entries = leader.decide({

@@ -141,7 +141,7 @@ function actOn(leader: Leader, step: Extract<Step, { kind: 'verb' }>): void {
       case 'resolve':
         return decideResolve(job, { hosts, by, credentials, workerFor: (host) => (host % 2 ? 'a' : 'b') });
       case 'resume':
-        return decideResume(job, credentials);
+        return decideResume(job, { by, credentials });
     }
   })();
   if (decision.kind === 'decided') leader.append(decision.entries);
@@ -309,7 +309,10 @@ describe('the fold', () => {
         for (let round = 0; round < 100 && leader.state.open.size > 0; round++) {
           leader.plan({ workers: [workerA, workerB] });
           for (const job of leader.state.jobs.values()) {
-            const resumed = decideResume(job, { kind: 'given', recipients: ['kid-a'] });
+            const resumed = decideResume(job, {
+              by: 'ada',
+              credentials: { kind: 'given', recipients: ['kid-a'] },
+            });
             if (resumed.kind === 'decided') leader.append(resumed.entries);
             const unanswered = [...job.resolutions].filter(([, { asking }]) => asking);
             for (const [host, { worker }] of unanswered) {

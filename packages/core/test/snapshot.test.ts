@@ -95,7 +95,7 @@ describe('a snapshot', () => {
   });
 
   it('of a later version is refused', () => {
-    const later = { ...snapshotState(new Leader().state), version: 5 };
+    const later = { ...snapshotState(new Leader().state), version: 6 };
     expect(() => restoreState(JSON.parse(JSON.stringify(later)) as StateSnapshot)).toThrow(SnapshotTooNew);
   });
 });

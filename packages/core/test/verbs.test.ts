@@ -74,13 +74,15 @@ describe('a job that needs credentials', () => {
     report(leader, job, 0, succeeded);
     expect(leader.plan({ nowMs: 500_000 })).toEqual([]);
     const record = recordOf(leader, job);
-    expect(decideResume(record, { kind: 'missing' })).toEqual({ kind: 'credentials-needed' });
+    expect(decideResume(record, { by, credentials: { kind: 'missing' } })).toEqual({
+      kind: 'credentials-needed',
+    });
     leader.append([], 500_000);
-    decide(leader, decideResume(record, { kind: 'given', recipients: ['kid-b'] }));
+    decide(leader, decideResume(record, { by, credentials: { kind: 'given', recipients: ['kid-b'] } }));
     expect(nextDeadlineMs(leader.state)).toBe(502_000);
     expect(leader.plan()).toEqual([]);
     expect(ordersIn(leader.plan({ workers: [{ ...workerA, keyIds: ['kid-b'] }] }))).toEqual([1]);
-    expect(decideResume(record, given)).toEqual({ kind: 'job-running' });
+    expect(decideResume(record, { by, credentials: given })).toEqual({ kind: 'job-running' });
   });
 
   it('is passed over while its credentials may come back, and does not hold up others (V2)', () => {

@@ -3,7 +3,9 @@ import {
   type ClusterState,
   createState,
   decideAccept,
+  decideAlter,
   decideHalt,
+  decideHold,
   decideRelease,
   decideReports,
   decideResolve,
@@ -25,7 +27,8 @@ const workers = [
   { name: 'v', capacity: 2, keyIds: ['kid'] },
 ];
 
-type Verb = 'retry' | 'skip' | 'release' | 'resolve' | 'unsettled' | 'lose-credentials' | 'resume';
+type Verb =
+  'retry' | 'skip' | 'release' | 'resolve' | 'unsettled' | 'lose-credentials' | 'resume' | 'hold' | 'alter';
 type Step =
   | { host: number; what: 'begun' | 'started' | 'refused' | 'succeeded' | 'failed' | 'unknown' }
   | { host: number; verb: Verb }
@@ -52,6 +55,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           'unsettled',
           'lose-credentials',
           'resume',
+          'hold',
+          'alter',
         ] as const),
       ),
     }),
@@ -122,7 +127,11 @@ function entriesOf(state: ClusterState, verb: Verb, host: number): readonly LogE
       case 'resolve':
         return decideResolve(job, { hosts: [host], by, credentials, workerFor: () => 'v' });
       case 'resume':
-        return decideResume(job, credentials);
+        return decideResume(job, { by, credentials });
+      case 'hold':
+        return decideHold(job, { by });
+      case 'alter':
+        return decideAlter(job, { by, change: { ramp: { steps: [1 + host], pauseMs: null } } });
       case 'lose-credentials':
       case 'unsettled':
         return undefined;
@@ -132,7 +141,7 @@ function entriesOf(state: ClusterState, verb: Verb, host: number): readonly LogE
   if (verb === 'unsettled' && job.resolutions.get(host)?.asking === true) {
     return [{ type: 'hosts-unsettled', job: 1, hosts: [host], detail: 'no record' }];
   }
-  const losable = job.state === 'accepted' || job.state === 'running';
+  const losable = job.state === 'accepted' || job.state === 'running' || job.state === 'held';
   return verb === 'lose-credentials' && losable ? [{ type: 'credentials-lost', job: 1 }] : [];
 }
 

@@ -22,6 +22,7 @@ const documentSchema = z.object({
       z.string(),
       z.object({
         summary: z.string(),
+        parameters: z.array(z.object({ name: z.string(), in: z.string() })).optional(),
         security: z.array(z.record(z.string(), z.array(z.string()))),
         responses: z.record(
           z.string(),
@@ -94,6 +95,8 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
   }),
   'GET /v1/jobs/{id}/spec': async () => ({ path: '/v1/jobs/1/spec', status: 200 }),
   'POST /v1/jobs/{id}/resume': async () => verb('resume', {}, 409),
+  'POST /v1/jobs/{id}/hold': async () => verb('hold', {}, 409),
+  'POST /v1/jobs/{id}/alter': async () => verb('alter', { limits: { concurrent: '1' } }, 409),
   'POST /v1/jobs/{id}/retry': async () => verb('retry', {}, 409),
   'POST /v1/jobs/{id}/skip': async () => verb('skip', { hosts: 'a1' }, 409),
   'POST /v1/jobs/{id}/release': async () => verb('release', { hosts: 'a1' }, 409),
@@ -115,6 +118,16 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
   'PUT /v1/namespaces/{name}': async () => ({
     path: '/v1/namespaces/default',
     options: { method: 'PUT', body: { file: 'f', text: 'apps: { a: [h1] }' } },
+    status: 200,
+  }),
+  'POST /v1/namespaces/{name}/freeze': async () => ({
+    path: '/v1/namespaces/default/freeze',
+    options: { body: { slot: 'nowhere' } },
+    status: 404,
+  }),
+  'POST /v1/namespaces/{name}/thaw': async () => ({
+    path: '/v1/namespaces/default/thaw',
+    options: { body: {} },
     status: 200,
   }),
   'GET /v1/namespaces/{name}/hosts': async () => ({
@@ -142,6 +155,15 @@ function fits(schema: Record<string, unknown>, value: unknown): boolean {
 }
 
 describe('the description of the API', () => {
+  it('says of every verb about a job that it can be tied to a version, and what it answers when that is stale', () => {
+    const verbs = [...operations].filter(([name]) => /^POST \/v1\/jobs\/\{id\}\/\w+$/.test(name));
+    expect(verbs.length).toBeGreaterThanOrEqual(8);
+    for (const [name, { parameters, responses }] of verbs) {
+      expect(parameters, name).toContainEqual(expect.objectContaining({ name: 'if-match', in: 'header' }));
+      expect(Object.keys(responses), name).toContain('412');
+    }
+  });
+
   it('has every operation that is tried here, and no other', () => {
     expect([...operations.keys()].sort()).toEqual(Object.keys(requests).sort());
   });

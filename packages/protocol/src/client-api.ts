@@ -2,7 +2,7 @@
 import { hostStates, jobStates, keptOutcome, outcomeSteps, outcomeStates, reasonCodes } from '@pogo/core';
 import * as z from 'zod';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
-import { digestSchema, jobLimitsSchema, resolvedSpecSchema } from './spec.js';
+import { digestSchema, jobLimitsSchema, requestedLimitsSchema, resolvedSpecSchema } from './spec.js';
 
 export const jobIdSchema = z.string().regex(/^p\d{10}$/);
 
@@ -39,6 +39,26 @@ export const outcomeSchema = z
 export const countsSchema = z.partialRecord(z.enum(hostStates), z.int());
 export type HostCounts = z.infer<typeof countsSchema>;
 
+/** Who holds a job: nothing of it starts until somebody resumes it. */
+export const holdSchema = z.object({ by: z.string() });
+
+/** Who has frozen a namespace or a slot: nothing new starts there until somebody thaws it. */
+export const freezeSchema = z.object({ by: z.string(), note: z.string().optional(), atMs: z.int() });
+export type FreezeDocument = z.infer<typeof freezeSchema>;
+
+/** Where a job's ramp stands (S9). */
+export const rampStateSchema = z.object({
+  /** The step that is under way, or over while the next has not begun; from 1. */
+  step: z.int(),
+  /** How many there are; in the last all hosts may start. */
+  steps: z.int(),
+  /** What the next step waits for: the step's hosts, the end of a pause, or somebody who resumes the job. */
+  waitsFor: z.enum(['hosts', 'pause', 'confirmation']),
+  /** Hosts of the step that ended otherwise than by success; 0 while it isn't over. */
+  failed: z.int(),
+});
+export type RampState = z.infer<typeof rampStateSchema>;
+
 /** `GET /v1/jobs/:id` */
 export const jobSchema = z.object({
   id: jobIdSchema,
@@ -52,6 +72,20 @@ export const jobSchema = z.object({
   limits: jobLimitsSchema,
   /** Set once a halt was asked for. */
   halt: z.object({ by: z.string(), cause: z.string(), kill: z.boolean() }).optional(),
+  /** Set while somebody holds it. */
+  hold: holdSchema.optional(),
+  /** Set while its ramp has steps to go. */
+  ramp: rampStateSchema
+    .extend({
+      /** Most hosts that may have been started in the step, and how many have. */
+      limit: z.int(),
+      started: z.int(),
+      /** When the next step begins by itself, in log time. */
+      nextAtMs: z.int().optional(),
+    })
+    .optional(),
+  /** Set while the namespace is frozen, and the job hasn't ended. */
+  frozen: freezeSchema.optional(),
   /** What a job in `needs-credentials` waits for, in one sentence. */
   needs: z.string().optional(),
   acceptedAtMs: z.int(),
@@ -92,6 +126,10 @@ export const jobEventSchema = z.discriminatedUnion('type', [
     state: z.enum(jobStates),
     /** Present for `halt` requests and ends. */
     detail: z.string().optional(),
+    /** Present while the job is held. */
+    hold: holdSchema.optional(),
+    /** Present when a step of the ramp is over, and when the next begins. */
+    ramp: rampStateSchema.optional(),
     counts: countsSchema,
   }),
   z.object({
@@ -156,7 +194,21 @@ export type JobSpec = z.infer<typeof jobSpecSchema>;
 
 const hostExpression = z.string().min(1);
 
-/** `POST /v1/jobs/:id/resume`: the job goes on, with credentials sealed anew. */
+/** `POST /v1/jobs/:id/hold`: nothing of it starts until it is resumed; what runs goes on. */
+export const holdRequestSchema = z.strictObject({});
+
+/** `POST /v1/jobs/:id/alter`: other limits from here on; absent members stay, null lifts one. */
+export const alterRequestSchema = z.strictObject({
+  limits: z
+    .strictObject({
+      ...requestedLimitsSchema.partial().shape,
+      ramp: requestedLimitsSchema.shape.ramp.unwrap().nullable().optional(),
+    })
+    .refine((limits) => Object.values(limits).some((limit) => limit !== undefined), 'names no limit'),
+});
+export type AlterRequest = z.infer<typeof alterRequestSchema>;
+
+/** `POST /v1/jobs/:id/resume`: the job goes on: held no more, with credentials sealed anew, or with the ramp's next step. */
 export const resumeRequestSchema = z.strictObject({ credentials: sealedCredentialsSchema.optional() });
 
 /** `POST /v1/jobs/:id/retry`: another attempt. Without hosts: those that failed, were unreachable or never started. */

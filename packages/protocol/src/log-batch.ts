@@ -13,6 +13,13 @@ export const logEntrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('worker-joined'), worker: z.string(), journal: z.string() }),
   z.object({ type: z.literal('namespace-applied'), version: z.int(), ref: z.string(), by: z.string() }),
   z.object({
+    type: z.literal('frozen'),
+    slot: z.string().optional(),
+    by: z.string(),
+    note: z.string().optional(),
+  }),
+  z.object({ type: z.literal('thawed'), slot: z.string().optional(), by: z.string() }),
+  z.object({
     type: z.literal('job-accepted'),
     job,
     digest: z.string(),
@@ -67,6 +74,12 @@ export const logEntrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hosts-released'), job, hosts: hostSetSchema, by: z.string() }),
   z.object({ type: z.literal('hosts-resolving'), job, hosts: hostSetSchema, worker: z.string() }),
   z.object({ type: z.literal('hosts-unsettled'), job, hosts: hostSetSchema, detail: z.string() }),
+  z.object({ type: z.literal('job-held'), job, by: z.string() }),
+  z.object({ type: z.literal('hold-lifted'), job, by: z.string() }),
+  z.object({ type: z.literal('limits-altered'), job, by: z.string(), limits: jobLimitsSchema }),
+  z.object({ type: z.literal('ramp-paused'), job, step: z.int(), failed: z.int() }),
+  z.object({ type: z.literal('ramp-advanced'), job, step: z.int() }),
+  z.object({ type: z.literal('ramp-confirmed'), job, step: z.int(), by: z.string() }),
   z.object({
     type: z.literal('halt-requested'),
     job,

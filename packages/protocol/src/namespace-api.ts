@@ -2,7 +2,7 @@
 import { hostStates, jobStates } from '@pogo/core';
 import * as z from 'zod';
 import { maxNamespaceFileBytes } from './namespace-document/index.js';
-import { jobIdSchema } from './client-api.js';
+import { freezeSchema, jobIdSchema, rampStateSchema } from './client-api.js';
 
 /** `PUT /v1/namespaces/:name`; with `If-Match: "VERSION"` only if that is the one in force, `"0"` being none. */
 export const applyNamespaceRequestSchema = z.strictObject({
@@ -27,6 +27,8 @@ export const slotDocumentSchema = z.object({
   written: z.string(),
   /** Hosts of it that count now: disturbed, of unknown outcome, or not well since. */
   use: z.int(),
+  /** Nothing new starts in it. */
+  frozen: freezeSchema.optional(),
 });
 export type SlotDocument = z.infer<typeof slotDocumentSchema>;
 
@@ -41,6 +43,10 @@ export const namespaceSchema = z.object({
   /** Steps of sequences, each with the names of those that come before it. */
   stages: z.array(z.object({ name: z.string(), after: z.array(z.string()) })),
   warnings: z.array(z.string()),
+  /** Nothing new starts in any job. */
+  frozen: freezeSchema.optional(),
+  /** Slots that were frozen by an earlier version's name, and that this one doesn't have. */
+  frozenElsewhere: z.array(freezeSchema.extend({ slot: z.string() })).optional(),
   /** The file as it was applied; absent in the answer to `PUT`. */
   text: z.string().optional(),
 });
@@ -72,6 +78,18 @@ export const namespaceVersionSchema = z.object({
   text: z.string(),
 });
 export type NamespaceVersionDocument = z.infer<typeof namespaceVersionSchema>;
+const slotName = z.string().min(1).max(512);
+
+/** `POST /v1/namespaces/:name/freeze`: nothing new starts in the slot, or without one in any job; what runs goes on. */
+export const freezeRequestSchema = z.strictObject({
+  /** `frontend@coast=east` */
+  slot: slotName.optional(),
+  /** Why, for those who wait. */
+  note: z.string().min(1).max(500).optional(),
+});
+
+/** `POST /v1/namespaces/:name/thaw`: lifts a freeze, of the slot, or without one of the whole namespace. */
+export const thawRequestSchema = z.strictObject({ slot: slotName.optional() });
 
 /** One thing that keeps hosts waiting. */
 export const obstacleSchema = z.discriminatedUnion('kind', [
@@ -89,7 +107,12 @@ export const obstacleSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stage'), stage: z.string(), pending: z.int(), failed: z.int() }),
   /** Another attempt is under way on the host, or of unknown outcome. */
   z.object({ kind: z.literal('busy'), jobs: z.array(jobIdSchema) }),
-  z.object({ kind: z.literal('job-state'), state: z.enum(jobStates) }),
+  /** The slot is frozen, or without one the namespace. */
+  freezeSchema.extend({ kind: z.literal('frozen'), slot: z.string().optional() }),
+  /** The step of the job's ramp has no room for another host. */
+  rampStateSchema.extend({ kind: z.literal('ramp'), limit: z.int(), nextAtMs: z.int().optional() }),
+  /** The job itself starts nothing; `by` is who holds it. */
+  z.object({ kind: z.literal('job-state'), state: z.enum(jobStates), by: z.string().optional() }),
   /** None of the pool's workers that are connected, so many, can open the job's credentials. */
   z.object({ kind: z.literal('pool'), pool: z.string(), connected: z.int() }),
   /** Nothing but a worker with room. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { jobSchema } from './client-api.js';
 
 /** Stable problem types of the API (RFC 9457); `type` is `urn:pogo:problem:<code>`. */
 export const problemCodes = [
@@ -15,6 +16,7 @@ export const problemCodes = [
   'namespace-changed',
   'unknown-namespace',
   'unknown-version',
+  'unknown-slot',
   'spec-too-large',
   'digest-mismatch',
   'idempotency-mismatch',
@@ -24,6 +26,7 @@ export const problemCodes = [
   'credentials-missing',
   'job-ended',
   'job-running',
+  'job-changed',
   'credentials-needed',
   'nothing-to-do',
   'worker-may-return',
@@ -50,5 +53,7 @@ export const problemSchema = z.object({
   detail: z.string().optional(),
   /** One entry per offending value. */
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  /** Of `job-changed`: the job as it is now. */
+  job: jobSchema.optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;

@@ -22,6 +22,7 @@ export const specLimits = {
   /** Further tries of a health check: each leaves a line on the host until the end. */
   maxHealthRetries: 100,
   maxHealthIntervalMs: 3_600_000,
+  maxRampSteps: 100,
 } as const;
 
 /** Built-in authentication methods; others are plug-ins of the worker's own configuration. */
@@ -159,6 +160,23 @@ const sealedParts = {
     ),
 };
 
+const durationMs = z
+  .int()
+  .min(0)
+  .max(31 * 86_400_000);
+
+/** A few hosts first (S9). */
+export const rampSchema = z.strictObject({
+  /** Most hosts that may have been started at the end of each step; in one more step all of them may. */
+  steps: z
+    .array(z.int().min(1))
+    .min(1)
+    .max(specLimits.maxRampSteps)
+    .refine((steps) => steps.every((step, at) => at === 0 || step > steps[at - 1]!), 'steps must rise'),
+  /** Between two steps, in milliseconds; null: until somebody confirms. */
+  pauseMs: durationMs.nullable(),
+});
+
 /** What `pogo alter` may change later; outside of the seal. */
 export const jobLimitsSchema = z.strictObject({
   concurrent: z.int().min(1).nullable(),
@@ -167,20 +185,24 @@ export const jobLimitsSchema = z.strictObject({
     .int()
     .min(1)
     .max(31 * 86_400_000),
+  ramp: rampSchema.optional(),
 });
 
 /** The same as a person writes it: counts may be percentages of the job's hosts. */
+const countText = z.string().regex(/^\d{1,7}%?$/, 'neither a count nor a percentage');
 export const requestedLimitsSchema = z.strictObject({
-  concurrent: z
-    .string()
-    .regex(/^\d{1,7}%?$/, 'neither a count nor a percentage')
-    .nullable(),
-  maxFailures: z
-    .string()
-    .regex(/^\d{1,7}%?$/, 'neither a count nor a percentage')
-    .nullable(),
+  concurrent: countText.nullable(),
+  maxFailures: countText.nullable(),
   jobTimeoutMs: jobLimitsSchema.shape.jobTimeoutMs,
+  /** All hosts at the end, whether or not the last step says so. */
+  ramp: z
+    .strictObject({
+      steps: z.array(countText).min(1).max(specLimits.maxRampSteps),
+      pauseMs: rampSchema.shape.pauseMs,
+    })
+    .optional(),
 });
+export type RequestedLimits = z.infer<typeof requestedLimitsSchema>;
 
 export const jobRequestSchema = z.strictObject({
   version: z.literal(1),

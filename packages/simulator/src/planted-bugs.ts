@@ -24,8 +24,8 @@ export const plantedBugs = {
       beforeStart: ({ leader }) =>
         leader.observe({
           appended: (_batch, state) => {
-            for (const { accepted } of state.jobs.values()) {
-              const { limits, idempotencyKey } = accepted;
+            for (const { limits, accepted } of state.jobs.values()) {
+              const { idempotencyKey } = accepted;
               if (limits.concurrent === null) continue;
               const wide = widened.get(idempotencyKey) ?? limits.concurrent + 1;
               widened.set(idempotencyKey, wide);

@@ -1,6 +1,7 @@
 /** The dispatcher's API as calls with typed answers; every answer is parsed with the schema that declares it. */
 import type { IncomingMessage } from 'node:http';
 import type {
+  AlterRequest,
   ApplyNamespaceRequest,
   Explanation,
   HostInformation,
@@ -28,6 +29,8 @@ import { problemFailure } from './problem-failure.js';
 
 /** What `POST /v1/jobs/:id/VERB` says. */
 export interface VerbRequests {
+  hold: Record<string, never>;
+  alter: AlterRequest;
   resume: { credentials?: SealedCredentials };
   retry: { hosts?: string; fence?: boolean; credentials?: SealedCredentials };
   skip: { hosts: string };
@@ -205,6 +208,16 @@ export class Dispatcher {
       },
       (schemas) => schemas.namespaceSchema,
     );
+  }
+
+  /** Nothing new starts in the slot, or without one in any job. */
+  freeze(request: { slot?: string; note?: string }): Promise<Result<NamespaceDocument>> {
+    return this.#call(this.#post(`${namespacePath}/freeze`, request), (schemas) => schemas.namespaceSchema);
+  }
+
+  /** Lifts a freeze. */
+  thaw(request: { slot?: string }): Promise<Result<NamespaceDocument>> {
+    return this.#call(this.#post(`${namespacePath}/thaw`, request), (schemas) => schemas.namespaceSchema);
   }
 
   /** What the namespace knows about hosts; at most so many of them. */

@@ -1,4 +1,3 @@
-import type { JobLimits } from '@pogo/core';
 import type { PlanResponse } from '@pogo/protocol';
 
 /** A plan whose spec has yet to be compared with what was asked; see `verifyPlan`. */
@@ -28,10 +27,17 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-function isLimits(value: unknown): value is JobLimits {
+function isLimits(value: unknown): value is PlanResponse['limits'] {
   if (!isRecord(value)) return false;
-  const { concurrent, maxFailures, jobTimeoutMs } = value;
-  return [concurrent, maxFailures].every((one) => one === null || isCount(one)) && isCount(jobTimeoutMs);
+  const { concurrent, maxFailures, jobTimeoutMs, ramp } = value;
+  if (![concurrent, maxFailures].every((one) => one === null || isCount(one))) return false;
+  return isCount(jobTimeoutMs) && (ramp === undefined || isRamp(ramp));
+}
+
+function isRamp(value: unknown): value is NonNullable<PlanResponse['limits']['ramp']> {
+  if (!isRecord(value)) return false;
+  const { steps, pauseMs } = value;
+  return Array.isArray(steps) && steps.every(isCount) && (pauseMs === null || isCount(pauseMs));
 }
 
 function isEstimate(value: unknown): value is PlanAnswer['estimate'] {

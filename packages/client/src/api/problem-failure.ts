@@ -10,6 +10,7 @@ const usageProblems = [
   'namespace-invalid',
   'unknown-namespace',
   'unknown-version',
+  'unknown-slot',
   'spec-too-large',
   'unknown-job',
   'unknown-host',

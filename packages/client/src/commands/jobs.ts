@@ -4,6 +4,8 @@ import type { Dispatcher } from '../api/dispatcher.js';
 import { command } from '../command-line/command.js';
 import { flag, integer, one, oneOf } from '../command-line/option.js';
 import { type Result, success } from '../failure.js';
+import { neutralise } from '../render/escape.js';
+import { standingText } from '../render/standing-text.js';
 import { countsText } from '../render/summary.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
@@ -65,10 +67,16 @@ async function listJobs(
 function row(job: JobDocument): string[] {
   return [
     job.id,
-    job.state,
+    stateText(job),
     timeText(job.acceptedAtMs),
     job.submitter,
     countsText(job.hosts, job.counts),
     job.title,
   ];
+}
+
+/** `running (ramp 1/3, waits for confirmation)` */
+function stateText(job: JobDocument): string {
+  const standing = standingText(job);
+  return standing === undefined ? job.state : neutralise(`${job.state} (${standing})`);
 }

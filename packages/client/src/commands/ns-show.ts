@@ -2,7 +2,7 @@
 import type { Environment } from '../environment.js';
 import { type ExitCode, exitCodes, failed, type Result } from '../failure.js';
 import { neutralise } from '../render/escape.js';
-import { slotTable } from '../render/namespace-text.js';
+import { freezeLines, slotTable } from '../render/namespace-text.js';
 import { printed } from './printed.js';
 import { withDispatcher } from './session.js';
 
@@ -30,6 +30,8 @@ export function showNamespace(
     if (!shown.ok) return shown;
     const { version, text, slots } = shown.value;
     if (options.json) return printed(environment, `${JSON.stringify(shown.value, undefined, 2)}\n`);
+    const frozen = freezeLines(shown.value);
+    if (options.slots && version === 0 && frozen !== '') return printed(environment, frozen);
     if (version === 0 || text === undefined) {
       return failed({
         code: 'no-namespace-file',
@@ -40,6 +42,6 @@ export function showNamespace(
     if (!options.slots)
       return printed(environment, environment.stdout.isTTY === true ? neutralise(text) : text);
     if (slots.length === 0) environment.stderr.write(`version ${version} has no limits\n`);
-    return printed(environment, slotTable(slots));
+    return printed(environment, `${slotTable(slots)}${frozen}`);
   });
 }

@@ -4,7 +4,7 @@ import { useVerb, verbOptions } from './credentialed-verb.js';
 export default command({
   name: 'resume',
   summary:
-    'Lets a job go on that needs its credentials again: asks for them, seals them anew for this job alone, and follows it.',
+    'Lets a job go on that is held, needs its credentials again, or waits for a step of its ramp to be confirmed, and follows it. Asks for credentials only where nothing holds them any more, and seals them for this job alone.',
   operands: 'JOB',
   operandCount: { min: 1, max: 1 },
   completes: ['last'],

@@ -5,6 +5,7 @@ import { command } from '../command-line/command.js';
 import { flag, one, oneOf } from '../command-line/option.js';
 import { neutralise } from '../render/escape.js';
 import { credentialsAdvice, unknownAdvice } from '../render/job-advice.js';
+import { standingSentences } from '../render/standing-text.js';
 import { countsText, durationText, outcomeText } from '../render/summary.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
@@ -97,6 +98,7 @@ function unsettledRows(hosts: readonly JobHostDocument[]): string {
 /** What to do about a job that doesn't go on by itself. */
 function advice(job: JobDocument): string {
   const sentences = [
+    ...standingSentences(job).map(neutralise),
     ...(job.state === 'needs-credentials' ? [credentialsAdvice(job.id)] : []),
     ...((job.counts.unknown ?? 0) > 0 ? [unknownAdvice(job.id)] : []),
   ];

@@ -2,7 +2,9 @@
 import type { Explanation, JobDocument, ObstacleDocument } from '@pogo/protocol';
 import { neutralise } from './escape.js';
 import { credentialsAdvice } from './job-advice.js';
+import { freezeText, rampOverText } from './standing-text.js';
 import { countsText } from './summary.js';
+import { timeText } from './time.js';
 
 /**
  * A line about the job, then a paragraph for each group of hosts that wait for the same: what they wait for first, and
@@ -21,6 +23,11 @@ export function explanationText(
     );
   }
   if (state === 'needs-credentials') lines.push(credentialsAdvice(id));
+  const obstacles = waiting.flatMap((one) => one.obstacles);
+  const isPersonsTurn = obstacles.some((one) => one.kind === 'ramp' && one.waitsFor === 'confirmation');
+  if (state === 'held') lines.push(`\`pogo resume ${id}\` lets it go on`);
+  else if (isPersonsTurn)
+    lines.push(`\`pogo resume ${id}\` begins the next step, \`pogo halt ${id}\` ends the job`);
   return `${lines.map(neutralise).join('\n')}\n`;
 }
 
@@ -46,8 +53,12 @@ function obstacleText(obstacle: ObstacleDocument): string {
     }
     case 'busy':
       return `until ${obstacle.jobs.join(', ')} ${obstacle.jobs.length === 1 ? 'is' : 'are'} done there, or known to be`;
+    case 'frozen':
+      return `for ${obstacle.slot ?? 'the namespace'}, which is ${freezeText(obstacle)}`;
+    case 'ramp':
+      return rampText(obstacle);
     case 'job-state':
-      return `for the job, which is ${obstacle.state}`;
+      return `for the job, which is ${obstacle.state}${obstacle.by === undefined ? '' : ` by ${obstacle.by}`}`;
     case 'pool': {
       const { pool, connected } = obstacle;
       if (connected === 0) return `for a worker of pool ${pool}: none is connected`;
@@ -57,6 +68,18 @@ function obstacleText(obstacle: ObstacleDocument): string {
     }
     case 'worker':
       return 'for a worker with room';
+  }
+}
+
+function rampText(ramp: Extract<ObstacleDocument, { kind: 'ramp' }>): string {
+  const { step, steps, limit, waitsFor, nextAtMs } = ramp;
+  switch (waitsFor) {
+    case 'hosts':
+      return `for the ${limit === 1 ? 'host' : `${limit} hosts`} of step ${step} of ${steps} of the ramp`;
+    case 'pause':
+      return `for the next step: ${rampOverText(ramp)}${nextAtMs === undefined ? '' : `, and it begins at ${timeText(nextAtMs)}`}`;
+    case 'confirmation':
+      return `for somebody to confirm: ${rampOverText(ramp)}`;
   }
 }
 

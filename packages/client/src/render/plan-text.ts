@@ -3,6 +3,7 @@ import type { PlanResponse } from '@pogo/protocol';
 import type { Colors } from './colors.js';
 import { neutralise } from './escape.js';
 import { estimateText, hostWavesText, wavesText } from './forecast-text.js';
+import { budgetText, capText, rampText } from './limits-text.js';
 import { foldedNames, jobRows, loginRows, type Row, rowsText } from './spec-text.js';
 import { durationText } from './summary.js';
 
@@ -19,11 +20,9 @@ export function planText(plan: PlanResponse, colors: Colors, perHost = false): s
       'time limits',
       `command ${durationText(spec.timeouts.commandMs)}, job ${durationText(limits.jobTimeoutMs)}`,
     ],
-    ['at once', limits.concurrent === null ? 'no cap of its own' : `at most ${limits.concurrent} hosts`],
-    [
-      'failures',
-      limits.maxFailures === null ? 'no budget' : `nothing new starts after ${limits.maxFailures}`,
-    ],
+    ['at once', capText(limits)],
+    ['failures', budgetText(limits)],
+    ...(limits.ramp === undefined ? [] : [['ramp', rampText(limits)] satisfies Row]),
     ...orderRows(plan),
     ['workers', plan.recipients.map(({ worker }) => worker).join(', ') || 'none connected'],
     ['digest', plan.digest],

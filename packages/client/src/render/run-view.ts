@@ -11,6 +11,7 @@ import type { Colors } from './colors.js';
 import { neutralise } from './escape.js';
 import { credentialsAdvice } from './job-advice.js';
 import { LiveLine } from './live-line.js';
+import { standingText } from './standing-text.js';
 import { durationText, outcomeText, summaryText } from './summary.js';
 import type { Writer } from './writer.js';
 
@@ -96,6 +97,13 @@ export class RunView {
     return this.note(`pogo: credentials-needed: ${credentialsAdvice(this.#job)}`);
   }
 
+  /** What the job waits for, when it goes on by itself no more. */
+  async standing(sentences: readonly string[]): Promise<void> {
+    this.#line?.update();
+    if (this.#options.quiet) return;
+    for (const sentence of sentences) await this.note(neutralise(sentence));
+  }
+
   contact(contact: boolean): void {
     if (this.#contact === contact) return;
     this.#contact = contact;
@@ -139,7 +147,11 @@ export class RunView {
     const pace = done > 0 && elapsedMs > 1000 ? `  ${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s` : '';
     const eta = pace !== '' && left > 0 ? `  about ${durationText((left / perSecond) * 1000)} left` : '';
     const contact = this.#contact ? '' : '  (no contact, trying again)';
-    return neutralise(`${this.#job}  ${done}/${progress.total}  ${counts.join(', ')}${pace}${eta}${contact}`);
+    const standing = standingText(progress);
+    const waits = standing === undefined ? '' : `  ${progress.state === 'held' ? 'held ' : ''}${standing}`;
+    return neutralise(
+      `${this.#job}${waits}  ${done}/${progress.total}  ${counts.join(', ')}${pace}${eta}${contact}`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { settingOption } from '../configuration/setting-option.js';
 import { viewOptions } from './attach-options.js';
 import { credentialOptions } from './credential-options.js';
 import { stepOptions } from './step-options.js';
+import { rampOptions } from './ramp-options.js';
 
 export const jobOptions = {
   hosts: many('-h, --host, --target, -w', 'hosts to run on, e.g. web[1-40].east (repeatable)', {
@@ -69,6 +70,7 @@ export const jobOptions = {
     'N|N%',
     'start nothing new after this many failures',
   ),
+  ...rampOptions,
   user: settingOption('-l, --user', 'user', 'USER', 'account on the hosts (yours)'),
   port: settingOption('-p, --port', 'port', 'N', 'port of sshd (22)'),
   runAs: settingOption('--run-as', 'run_as', 'USER', 'run the command as this account, by sudo on the hosts'),

@@ -8,7 +8,7 @@ import {
   type OutcomeState,
   resolveTargets,
 } from '@pogo/core';
-import type { JobEventDocument, JobHostDocument } from '@pogo/protocol';
+import type { JobEventDocument, JobHostDocument, RampState } from '@pogo/protocol';
 
 export type FinishedHost = Extract<JobEventDocument, { type: 'host-finished' }>;
 export type JobStateEvent = Extract<JobEventDocument, { type: 'job-state' }>;
@@ -16,6 +16,10 @@ export type JobStateEvent = Extract<JobEventDocument, { type: 'job-state' }>;
 export class JobProgress {
   readonly total: number;
   state: JobState = 'accepted';
+  /** Who holds it. */
+  hold: { readonly by: string } | undefined;
+  /** Where its ramp stands, as far as it was told. */
+  ramp: RampState | undefined;
   /** Details of the job's changes: why it was halted. */
   readonly details: string[] = [];
   readonly #states = new Map<string, HostState>();
@@ -38,10 +42,12 @@ export class JobProgress {
     switch (event.type) {
       case 'job-state':
         // What had stopped it before it went on is no longer why it stands where it does.
-        if (isEnded(this.state) || this.state === 'needs-credentials') {
+        if (isEnded(this.state) || this.state === 'needs-credentials' || this.state === 'held') {
           if (event.state === 'running') this.details.length = 0;
         }
         this.state = event.state;
+        this.hold = event.hold;
+        this.ramp = isEnded(event.state) ? undefined : (event.ramp ?? this.ramp);
         if (event.detail !== undefined && !this.details.includes(event.detail))
           this.details.push(event.detail);
         return false;

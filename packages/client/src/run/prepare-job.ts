@@ -18,6 +18,7 @@ import { contradiction } from './contradiction.js';
 import type { credentialOptions } from './credential-options.js';
 import type { jobOptions } from './job-options.js';
 import { requestedSteps } from './step-options.js';
+import { rampRequest } from './ramp-options.js';
 
 export type JobOptions = ValuesOf<typeof jobOptions>;
 
@@ -79,6 +80,8 @@ export async function describeJob(
   const command = await jobCommand(options, operands);
   if (!command.ok) return command;
   const { script } = command.value;
+  const ramp = rampRequest(options);
+  if (!ramp.ok) return ramp;
   const accounts = hostAccounts(configuration, options);
   if (!accounts.ok) return accounts;
   const steps = requestedSteps(configuration, options);
@@ -135,6 +138,7 @@ export async function describeJob(
       concurrent: configuration.get('concurrent', options.concurrent) ?? null,
       maxFailures: configuration.get('max_failures', options.maxFailures) ?? null,
       jobTimeoutMs: configuration.get('job_timeout', options.jobTimeout) ?? defaults.jobTimeoutMs,
+      ...(ramp.value && { ramp: ramp.value }),
     },
   });
   const bytes = requestBytes(request([]));

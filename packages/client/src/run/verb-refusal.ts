@@ -9,6 +9,8 @@ export function explainRefusal(failure: Failure, verb: JobVerb, job: string): Fa
 
 function adviceFor(code: string, verb: JobVerb, job: string): string | undefined {
   switch (code) {
+    case 'job-changed':
+      return `\`pogo status ${job}\` shows where it stands now.`;
     case 'job-running':
       return `\`pogo status ${job}\` shows where it stands, \`pogo wait ${job}\` waits for its end, \`pogo halt ${job}\` brings it about.`;
     case 'job-ended':

@@ -3,7 +3,7 @@
  * client expects, member by member, with three exceptions: the submitter's name and the credentials' lifetime are the
  * dispatcher's to say, and it may shorten times, which the user is told.
  */
-import { foldTargets, type JobLimits, type Target } from '@pogo/core';
+import { foldTargets, type JobLimits, rampSteps, type Target } from '@pogo/core';
 import { canonicalDigest, canonicalJson, type JobRequest, type ResolvedSpec } from '@pogo/protocol';
 import type { PlanAnswer } from '../api/plan-answer.js';
 import { exitCodes, failed, type Result, success } from '../failure.js';
@@ -96,14 +96,23 @@ function isTime(value: unknown): value is number {
 function limitNotices(limits: JobLimits, request: JobRequest, hosts: number): string[] {
   const notices: string[] = [];
   const asked = request.limits;
-  const compare = (what: string, got: number | null, wanted: number | null) => {
+  const compare = (what: string, got: number | string | null, wanted: number | string | null) => {
     if (got !== wanted)
       notices.push(`the dispatcher set the ${what} to ${got ?? 'none'} instead of ${wanted ?? 'none'}`);
   };
   compare('number of hosts at once', limits.concurrent, countOf(asked.concurrent, hosts));
   compare('failure budget', limits.maxFailures, countOf(asked.maxFailures, hosts));
   compare('job timeout (ms)', limits.jobTimeoutMs, asked.jobTimeoutMs);
+  const { ramp } = asked;
+  const steps = ramp && rampSteps(ramp.steps, hosts);
+  const wanted = steps?.ok === true && steps.steps.length > 0 ? { ...ramp, steps: steps.steps } : undefined;
+  compare('ramp', rampText(limits.ramp), rampText(wanted));
   return notices;
+}
+
+function rampText(ramp: { steps: readonly number[]; pauseMs?: number | null } | undefined): string | null {
+  if (ramp === undefined) return null;
+  return `${ramp.steps.join(', ')} hosts, ${ramp.pauseMs === null ? 'each step confirmed' : `${ramp.pauseMs} ms apart`}`;
 }
 
 /** A count as it is, a percentage of the job's hosts rounded down, but at least 1. */

@@ -6,6 +6,7 @@ import type { Environment } from '../environment.js';
 import { type ExitCode, exitCodes, type Failure, failureText, type Result, success } from '../failure.js';
 import type { OutputSink } from '../render/output-sink.js';
 import type { RunView } from '../render/run-view.js';
+import { standingSentences } from '../render/standing-text.js';
 import { exitCodeOf } from './exit-code.js';
 import { followEvents, type FollowOptions, followOutput } from './follow-job.js';
 import { Interrupt } from './interrupt.js';
@@ -67,7 +68,9 @@ export async function watchJob(options: WatchOptions): Promise<Result<Watched>> 
         const isNewEnd = progress.take(event);
         await view.event(event, isNewEnd);
         await options.onEvent?.(event);
-        if (event.type !== 'job-state' || event.state !== 'needs-credentials') return;
+        if (event.type !== 'job-state') return;
+        if (event.hold !== undefined || (event.ramp?.waitsFor ?? 'hosts') !== 'hosts') await tell(options);
+        if (event.state !== 'needs-credentials') return;
         needsCredentials = await stillNeedsCredentials(options);
         if (needsCredentials) leave();
       }).then((result) => {
@@ -110,6 +113,14 @@ async function conclude(
     counts: progress.counts(),
   });
   return { ...left, exitCode: exitCode === exitCodes.success && outputFailure ? exitCodes.error : exitCode };
+}
+
+/** Says what the job waits for now: the event may be history. */
+async function tell({ dispatcher, job, view }: WatchOptions): Promise<void> {
+  const now = await dispatcher.job(job.id);
+  if (!now.ok || now.value.endedAtMs !== undefined) return;
+  const { ramp, ...others } = now.value;
+  await view.standing(standingSentences(ramp?.waitsFor === 'hosts' ? others : now.value));
 }
 
 /** The event may be history: somebody may have given them anew since. */

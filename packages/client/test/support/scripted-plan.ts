@@ -1,5 +1,5 @@
 /** What a scripted dispatcher makes of a request: everything that was asked for, and nothing else. */
-import { foldTargets, resolveTargets, type TargetError } from '@pogo/core';
+import { foldTargets, rampSteps, resolveTargets, type TargetError } from '@pogo/core';
 import { type JobRequest, type PlanResponse, type Recipient, specDigest } from '@pogo/protocol';
 import { keyIdOf, type TestInstance } from './certificates.js';
 
@@ -26,6 +26,7 @@ export function planOf(
       concurrent: countOf(limits.concurrent, all.length),
       maxFailures: countOf(limits.maxFailures, all.length),
       jobTimeoutMs: limits.jobTimeoutMs,
+      ...rampOf(limits.ramp, all.length),
     },
     hosts: all.length,
     basis: { namespaceVersion: 0, holdFailures: 'until-well', groups: [], slots: [], stages: [] },
@@ -53,6 +54,11 @@ function forecastOf(hosts: string, count: number): NonNullable<PlanResponse['for
     never: [],
     peaks: [],
   };
+}
+
+function rampOf(ramp: JobRequest['limits']['ramp'], hosts: number): Pick<PlanResponse['limits'], 'ramp'> {
+  const resolved = ramp && rampSteps(ramp.steps, hosts);
+  return resolved?.ok === true ? { ramp: { steps: resolved.steps, pauseMs: ramp!.pauseMs } } : {};
 }
 
 function countOf(text: string | null, hosts: number): number | null {

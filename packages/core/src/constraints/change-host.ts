@@ -121,12 +121,12 @@ function enqueue(state: ClusterState, job: JobRecord, index: number): void {
 export function refresh(state: ClusterState, group: HostGroup): void {
   const job = state.jobs.get(group.job)!;
   trim(state, job, group);
-  const { waiting, counted, fullSlots, pendingStages } = group;
+  const { waiting, counted, fullSlots, pendingStages, frozenSlots } = group;
   const first = Math.min(
     counted.least ?? Infinity,
     (fullSlots === 0 ? waiting.least : undefined) ?? Infinity,
   );
-  if (pendingStages === 0 && first < Infinity) job.ready.put(group, first);
+  if (frozenSlots === 0 && pendingStages === 0 && first < Infinity) job.ready.put(group, first);
   else job.ready.delete(group);
 }
 

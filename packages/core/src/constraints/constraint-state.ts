@@ -34,6 +34,14 @@ export interface AppliedVersion {
 /** How many versions of the file are kept, the one in force among them: the newest. */
 export const keptNamespaceVersions = 100;
 
+/** Who has said that nothing new starts. */
+export interface Freeze {
+  readonly by: string;
+  readonly note?: string | undefined;
+  /** Log time in milliseconds. */
+  readonly atMs: number;
+}
+
 export interface ConstraintState {
   /** Counts from 1; 0 before the first namespace file was applied. */
   version: number;
@@ -46,6 +54,8 @@ export interface ConstraintState {
   readonly members: Map<number, MemberUse>;
   /** Groups of hosts of open jobs that a slot limits, by slot. */
   groups: Set<HostGroup>[];
+  /** What is frozen: the namespace as a whole, and slots by name. */
+  readonly frozen: { all: Freeze | undefined; readonly slots: Map<string, Freeze> };
 }
 
 export function createConstraints(): ConstraintState {
@@ -57,6 +67,7 @@ export function createConstraints(): ConstraintState {
     use: [],
     members: new Map(),
     groups: [],
+    frozen: { all: undefined, slots: new Map() },
   };
 }
 
@@ -73,6 +84,12 @@ export function modeOf(constraints: ConstraintState, member: number): MemberMode
   const use = constraints.members.get(member);
   if (use === undefined) return 'free';
   return use.live > 0 ? 'busy' : 'counted';
+}
+
+/** Which of these slots are frozen. */
+export function frozenAmong({ frozen, namespace }: ConstraintState, slots: readonly number[]): number[] {
+  if (frozen.slots.size === 0) return [];
+  return slots.filter((slot) => frozen.slots.has(namespace!.slots[slot]!.name));
 }
 
 export function isFull({ namespace, use }: ConstraintState, slot: number): boolean {

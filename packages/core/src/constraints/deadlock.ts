@@ -5,14 +5,16 @@
  * 2. What is held for a job that has ended is a person's to free, so that others wait for it and say so. What is held for
  *    this job, or for another open one that can't go on either, is held for good: nobody is expected to come.
  * 3. What another job may yet make well isn't held for good: its attempt on that host frees it (S3).
- * 4. Asked only of jobs of which nothing moves; the cost grows with the open jobs and their groups.
+ * 4. What is frozen, or held, or between two steps of a ramp, waits for a person who is expected to come.
+ * 5. Asked only of jobs of which nothing moves; the cost grows with the open jobs and their groups.
  */
 import { type ClusterState, type JobRecord, orderedCount } from '../cluster-state.js';
+import { isBetweenSteps } from '../ramp.js';
 import { isTerminal } from '../states.js';
 import type { HostGroup } from './host-group.js';
 
 export function isDeadlocked(state: ClusterState, job: JobRecord): boolean {
-  if (!isStuck(job)) return false;
+  if (state.constraints.frozen.all !== undefined || !isStuck(job)) return false;
   if (canNeverGoOn(state, job, new Set([job]))) return true;
   // Several that hold each other up. One that holds itself up ends first: what it holds is then a person's to free.
   const stuck = new Set<JobRecord>();
@@ -31,7 +33,7 @@ export function isDeadlocked(state: ClusterState, job: JobRecord): boolean {
 
 /** Nothing of it moves, and nothing of it can begin to. */
 function isStuck(job: JobRecord): boolean {
-  if (!mayStart(job) || job.counts.waiting === 0) return false;
+  if (!mayStart(job) || job.counts.waiting === 0 || isBetweenSteps(job)) return false;
   if (job.counts.permitted + orderedCount(job) + job.asking > 0) return false;
   return job.ready.isEmpty || isCapHeld(job);
 }
@@ -40,9 +42,13 @@ function mayStart({ state, halt }: JobRecord): boolean {
   return (state === 'running' || state === 'accepted') && halt === undefined;
 }
 
+function isHeldByPerson({ state, halt }: JobRecord): boolean {
+  return state === 'held' && halt === undefined;
+}
+
 /** The permits of its own cap are held by hosts of unknown outcome (E1). */
 function isCapHeld(job: JobRecord): boolean {
-  const { concurrent } = job.accepted.limits;
+  const { concurrent } = job.limits;
   return concurrent !== null && job.disturbed >= concurrent;
 }
 
@@ -51,6 +57,7 @@ function canNeverGoOn(state: ClusterState, job: JobRecord, stuck: ReadonlySet<Jo
   if (isCapHeld(job)) return true;
   for (const group of job.groups) {
     if (group.waiting.isEmpty && group.counted.isEmpty) continue;
+    if (group.frozenSlots > 0) return false;
     // What waits for hosts that wait themselves goes on when these do; where all do, they wait for each other.
     if (group.pendingStages === 0 && !isHeld(state, group, stuck)) return false;
   }
@@ -77,7 +84,7 @@ function mayBeMadeWell({ open, jobs }: ClusterState, stuck: ReadonlySet<JobRecor
       for (const index of held) {
         const host = other.placement.hostOf.get(placement?.members[index] ?? -1);
         const state = host === undefined ? undefined : other.hosts[host]!.state;
-        if (state === 'waiting' ? mayStart(other) : state !== undefined && !isTerminal(state)) return true;
+        if (state === 'waiting' ? mayStart(other) || isHeldByPerson(other) : state !== undefined && !isTerminal(state)) return true;
       }
     }
   }

@@ -1,8 +1,9 @@
 /** Why hosts wait: what the planner would answer, in numbers (S1-S6). Changes nothing. */
 import { type ClusterState, isDisturbed, type JobRecord } from '../cluster-state.js';
 import type { Slot, Stage } from '../namespace/namespace.js';
+import { nextStepMs, rampRoom, type RampWait, rampWait, stepLimit } from '../ramp.js';
 import { groupOf, modeOfHost } from './change-host.js';
-import { isFull } from './constraint-state.js';
+import { type Freeze, frozenAmong, isFull } from './constraint-state.js';
 import type { HostGroup } from './host-group.js';
 
 /** One thing that keeps hosts waiting; several may do so at once. */
@@ -15,8 +16,24 @@ export type Obstacle =
   | { kind: 'stage'; stage: Stage; pending: number; failed: number }
   /** Another attempt may be under way on the host (S6). */
   | { kind: 'busy'; jobs: number[] }
-  /** The job has no credentials, or starts nothing for another reason of its own. */
-  | { kind: 'job-state'; state: JobRecord['state'] };
+  /** Somebody has frozen the slot, or without one the namespace. */
+  | { kind: 'frozen'; slot: string | undefined; freeze: Freeze }
+  /** The ramp's step has no room for another host (S9). */
+  | {
+      kind: 'ramp';
+      step: number;
+      /** How many there are; in the last all hosts may start. */
+      steps: number;
+      /** Most hosts that may have been started in it. */
+      limit: number;
+      waitsFor: RampWait;
+      /** Hosts of the step that have ended otherwise than by success; 0 while it isn't over. */
+      failed: number;
+      /** Log time at which the next step begins by itself. */
+      nextMs: number | undefined;
+    }
+  /** The job is held, has no credentials, or starts nothing for another reason of its own; `by` is who holds it. */
+  | { kind: 'job-state'; state: JobRecord['state']; by: string | undefined };
 
 /** Hosts that wait for the same things. */
 export interface WaitingHosts {
@@ -43,8 +60,11 @@ export function explainJob(state: ClusterState, job: JobRecord): WaitingHosts[] 
     if (obstacles === undefined) common.set(group, (obstacles = obstaclesOf(state, job, group)));
     if (mode === 'busy') obstacles = [...obstacles, { kind: 'busy', jobs: jobsOn(state, job, index) }];
     if (mode === 'counted') obstacles = obstacles.filter(({ kind }) => kind !== 'slot');
-    if (mode === 'permitted') obstacles = obstacles.filter(({ kind }) => kind === 'job-state');
-    const key = `${job.groups.indexOf(group)} ${mode} ${obstacles.map((one) => (one.kind === 'busy' ? one.jobs.join() : '')).join()}`;
+    if (mode === 'permitted')
+      obstacles = obstacles.filter(({ kind }) => kind === 'job-state' || kind === 'frozen');
+    const isAgain = job.ramp?.again.has(index) === true;
+    if (isAgain) obstacles = obstacles.filter(({ kind }) => kind !== 'ramp');
+    const key = `${String(isAgain)} ${job.groups.indexOf(group)} ${mode} ${obstacles.map((one) => (one.kind === 'busy' ? one.jobs.join() : '')).join()}`;
     const alike = found.get(key);
     if (alike === undefined) found.set(key, { hosts: [index], pool: group.pool, obstacles });
     else alike.hosts.push(index);
@@ -56,8 +76,9 @@ function obstaclesOf(state: ClusterState, job: JobRecord, group: HostGroup): Obs
   const { constraints } = state;
   const obstacles: Obstacle[] = [];
   if (job.state !== 'accepted' && job.state !== 'running')
-    obstacles.push({ kind: 'job-state', state: job.state });
-  const { concurrent } = job.accepted.limits;
+    obstacles.push({ kind: 'job-state', state: job.state, by: job.hold?.by });
+  obstacles.push(...freezesOf(state, group), ...rampOf(job));
+  const { concurrent } = job.limits;
   if (concurrent !== null && job.disturbed >= concurrent) {
     obstacles.push({ kind: 'own-cap', concurrent, disturbed: job.disturbed });
   }
@@ -75,6 +96,32 @@ function obstaclesOf(state: ClusterState, job: JobRecord, group: HostGroup): Obs
     obstacles.push({ kind: 'slot', slot: constraints.namespace!.slots[slot]!, use: constraints.use[slot]! });
   }
   return obstacles;
+}
+
+function freezesOf({ constraints }: ClusterState, group: HostGroup): Obstacle[] {
+  const { frozen, namespace } = constraints;
+  const slots = frozenAmong(constraints, group.within).map((slot) => namespace!.slots[slot]!.name);
+  return [
+    ...(frozen.all === undefined ? [] : [{ kind: 'frozen', slot: undefined, freeze: frozen.all } as const]),
+    ...slots.map((slot) => ({ kind: 'frozen', slot, freeze: frozen.slots.get(slot)! }) as const),
+  ];
+}
+
+function rampOf(job: JobRecord): Obstacle[] {
+  const { ramp } = job;
+  if (ramp === undefined || rampRoom(job) > 0) return [];
+  const { step, pause } = ramp;
+  return [
+    {
+      kind: 'ramp',
+      step,
+      steps: (job.limits.ramp?.steps.length ?? 0) + 1,
+      limit: stepLimit(job, ramp),
+      waitsFor: rampWait(job),
+      failed: pause?.failed ?? 0,
+      nextMs: nextStepMs(job),
+    },
+  ];
 }
 
 /** Hosts of the stage that have a permit, or run. */

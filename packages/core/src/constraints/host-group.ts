@@ -22,6 +22,8 @@ export interface HostGroup {
   readonly pool: string | undefined;
   /** Slots that limit it. */
   readonly slots: readonly number[];
+  /** Slots that its hosts are in, whether or not these limit it: what a freeze of theirs holds up. */
+  readonly within: readonly number[];
   /** What has to be done before. */
   readonly after: readonly StageProgress[];
   /** Its waiting hosts that need room in each slot; others may be among them, which readers pass over. */
@@ -30,6 +32,8 @@ export interface HostGroup {
   readonly counted: IndexHeap;
   fullSlots: number;
   pendingStages: number;
+  /** Of `within`. */
+  frozenSlots: number;
 }
 
 export function newGroup(
@@ -37,17 +41,20 @@ export function newGroup(
   {
     slots = [],
     after = [],
+    within = slots,
     pool,
-  }: Partial<Pick<HostGroup, 'slots' | 'after'>> & { pool?: string | undefined } = {},
+  }: Partial<Pick<HostGroup, 'slots' | 'after' | 'within'>> & { pool?: string | undefined } = {},
 ): HostGroup {
   return {
     job,
     pool,
     slots,
+    within,
     after,
     waiting: new IndexHeap(),
     counted: new IndexHeap(),
     fullSlots: 0,
     pendingStages: 0,
+    frozenSlots: 0,
   };
 }

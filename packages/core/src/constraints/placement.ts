@@ -4,7 +4,7 @@
  */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
 import type { Namespace } from '../namespace/namespace.js';
-import { isFull } from './constraint-state.js';
+import { frozenAmong, isFull } from './constraint-state.js';
 import { type HostGroup, newGroup, type StageProgress } from './host-group.js';
 import { hostBits } from './host-bits.js';
 
@@ -53,29 +53,29 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   if (!lifted) {
     for (const member of members) if (member >= 0) namespace.stagesOf(member).forEach(stageOf);
   }
-  const groupFor = (pool: string | undefined, slots: readonly number[], own: readonly number[]): number => {
-    const key = `${slots.join()};${own.join()};${pool ?? ''}`;
+  const groupFor = (pool: string | undefined, within: readonly number[], own: readonly number[]): number => {
+    const key = `${within.join()};${own.join()};${pool ?? ''}`;
     const known = byKey.get(key);
     if (known !== undefined) return known;
     const before = new Set(own.flatMap((stage) => namespace.stages[stage]!.after));
     // Only the stages in which the job has hosts keep anyone waiting.
     const after = [...before].sort((a, b) => a - b).flatMap((stage) => stages.get(stage) ?? []);
-    const group = groups.push(newGroup(job.job, { slots, after, pool })) - 1;
+    const slots = lifted ? none : within;
+    const group = groups.push(newGroup(job.job, { slots, within, after, pool })) - 1;
     byKey.set(key, group);
     for (const progress of after) progress.followers.push(groups[group]!);
     return group;
   };
   members.forEach((member, host) => {
     if (member >= 0) hostOf.set(member, host);
-    const isHeldBack = member >= 0 && !lifted;
-    const slots = isHeldBack ? namespace.slotsOf(member) : none;
+    const within = member < 0 ? none : namespace.slotsOf(member);
     const pool = member < 0 ? undefined : namespace.poolOf(member);
     let lists = byList.get(pool);
     if (lists === undefined) byList.set(pool, (lists = new Map<readonly number[], number>()));
-    let group = lists.get(slots);
+    let group = lists.get(within);
     if (group === undefined) {
-      group = groupFor(pool, slots, isHeldBack ? namespace.stagesOf(member) : none);
-      lists.set(slots, group);
+      group = groupFor(pool, within, member < 0 || lifted ? none : namespace.stagesOf(member));
+      lists.set(within, group);
     }
     groupOf[host] = group;
   });
@@ -93,6 +93,7 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
     if (bits.fixed) addFixed(job.placement!, namespace.slotsOf(member), 1);
   });
   for (const group of groups) {
+    group.frozenSlots = frozenAmong(state.constraints, group.within).length;
     group.pendingStages = group.after.filter(({ pending }) => pending > 0).length;
     for (const slot of group.slots) {
       state.constraints.groups[slot]!.add(group);

@@ -1,6 +1,7 @@
 /** What may be permitted next, while the planner decides: the state, and what was decided on top of it. */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
-import { standsIn } from './change-host.js';
+import { groupOf, modeOfHost, standsIn } from './change-host.js';
+import { isHostFrozen } from './freeze.js';
 import { MinHeap } from '../min-heap.js';
 import type { HostGroup } from './host-group.js';
 import type { ReadyGroup } from './ready-groups.js';
@@ -57,6 +58,9 @@ export class WaitingHosts {
   readonly #job: JobRecord;
   readonly #room: Room;
   #lanes: Set<Lane> | undefined;
+  /** Hosts that were taken, where those of a ramp are taken besides. */
+  readonly #taken = new Set<number>();
+  #others: Iterator<number> | undefined;
 
   constructor(job: JobRecord, room: Room) {
     this.#job = job;
@@ -65,6 +69,37 @@ export class WaitingHosts {
 
   /** Takes the next host that has room and a worker; undefined when there is none. */
   take(workerOf: ChooseWorker): TakenHost | undefined {
+    const taken = this.#takeNext(workerOf);
+    if (taken !== undefined && this.#job.ramp !== undefined) this.#taken.add(taken.index);
+    return taken;
+  }
+
+  /** Takes the next of these hosts, if any of them has room and a worker. Always to be asked for the same ones. */
+  takeAmong(hosts: ReadonlySet<number>, workerOf: ChooseWorker): TakenHost | undefined {
+    this.#others ??= [...hosts].sort((a, b) => a - b)[Symbol.iterator]();
+    for (let next = this.#others.next(); !next.done; next = this.#others.next()) {
+      const index = next.value;
+      if (this.#taken.has(index) || !this.#mayStart(index)) continue;
+      const worker = workerOf(groupOf(this.#job, index).pool);
+      if (worker === undefined) continue;
+      const member = this.#job.placement?.members[index] ?? -1;
+      const isCounted = modeOfHost(this.#room.state, this.#job, index) === 'counted';
+      if (member >= 0) this.#room.take(member, isCounted ? 'counted' : 'free');
+      return { index, worker };
+    }
+    return undefined;
+  }
+
+  #mayStart(index: number): boolean {
+    const { pendingStages, frozenSlots, slots } = groupOf(this.#job, index);
+    if (pendingStages > 0 || frozenSlots > 0) return false;
+    const mode = modeOfHost(this.#room.state, this.#job, index);
+    const member = this.#job.placement?.members[index] ?? -1;
+    if (mode === 'busy' || (member >= 0 && this.#room.isTaken(member))) return false;
+    return mode === 'counted' || this.#room.has(slots);
+  }
+
+  #takeNext(workerOf: ChooseWorker): TakenHost | undefined {
     const lanes = (this.#lanes ??= this.#open(workerOf));
     for (;;) {
       let lane: Lane | undefined;
@@ -207,6 +242,7 @@ export class ReturnedInOrder {
   #advance(head: ReturnedHead): boolean {
     for (let next = head.rest.next(); !next.done; next = head.rest.next()) {
       if (this.#job.hosts[next.value]!.state !== 'permitted') continue;
+      if (isHostFrozen(this.#job, next.value)) continue;
       head.index = next.value;
       return true;
     }

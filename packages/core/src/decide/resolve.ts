@@ -52,14 +52,31 @@ export function decideResolve(
 export type ResumeDecision =
   | { kind: 'decided'; entries: LogEntry[] }
   | { kind: 'job-ended' }
-  /** It waits for nothing. */
+  | { kind: 'halting' }
+  /** It waits for nobody. */
   | { kind: 'job-running' }
   | { kind: 'credentials-needed' };
 
-/** A job that waits for credentials goes on. */
-export function decideResume(job: JobRecord, credentials: CredentialsAtHand): ResumeDecision {
+/**
+ * A job that waits for a person goes on: it gets credentials where it needs them, and a hold is lifted. What that lets go on
+ * has not been looked at yet, so a ramp's next step is confirmed only where neither stood in the way (S9).
+ */
+export function decideResume(
+  job: JobRecord,
+  { by, credentials }: { by: string; credentials: CredentialsAtHand },
+): ResumeDecision {
   if (isEnded(job.state)) return { kind: 'job-ended' };
-  if (job.state !== 'needs-credentials') return { kind: 'job-running' };
-  const entries = renewalOf(job, credentials);
-  return entries === undefined ? { kind: 'credentials-needed' } : { kind: 'decided', entries };
+  const { job: number, state, hold, halt, ramp } = job;
+  if (state !== 'needs-credentials' && halt !== undefined) return { kind: 'halting' };
+  const entries: LogEntry[] = [];
+  if (hold !== undefined) entries.push({ type: 'hold-lifted', job: number, by });
+  if (state === 'needs-credentials') {
+    const renewal = renewalOf(job, credentials);
+    if (renewal === undefined) return { kind: 'credentials-needed' };
+    entries.push(...renewal);
+  }
+  if (entries.length === 0 && ramp?.pause !== undefined) {
+    entries.push({ type: 'ramp-confirmed', job: number, step: ramp.step, by });
+  }
+  return entries.length === 0 ? { kind: 'job-running' } : { kind: 'decided', entries };
 }

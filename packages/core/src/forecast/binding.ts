@@ -36,7 +36,7 @@ export class Before {
   constructor(state: ClusterState, job: JobRecord, workers: readonly WorkerCapacity[]) {
     this.#state = state;
     this.#job = job;
-    const { concurrent } = job.accepted.limits;
+    const { concurrent } = job.limits;
     if (concurrent !== null && job.disturbed >= concurrent)
       this.#cap = { kind: 'own-cap', disturbed: job.disturbed };
     this.#free = workers.filter(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);

@@ -4,11 +4,12 @@
  *
  * 1. It is copied by way of a snapshot, so that whatever a restart would keep is there, and nothing is shared that changes.
  * 2. Jobs that have no say any more are left out.
- * 3. The job's own timeout is put off: how long it would take is the question.
+ * 3. The job's own timeout is put off: how long it would take is the question. Whoever is to confirm the steps of its ramp is
+ *    taken to do so at once.
  */
 import { type ClusterState, createState } from '../cluster-state.js';
 import { mayCount } from '../constraints/apply-namespace.js';
-import type { JobAccepted } from '../entries.js';
+import type { JobAccepted, JobLimits } from '../entries.js';
 import { applyBatch } from '../fold.js';
 import type { Namespace } from '../namespace/namespace.js';
 import { restoreState, snapshotState } from '../snapshot.js';
@@ -61,6 +62,10 @@ function documentsFor(namespace: Namespace | undefined, hosts: readonly string[]
   };
 }
 
+function confirmed({ ramp }: JobLimits): Pick<JobLimits, 'ramp'> {
+  return ramp?.pauseMs === null ? { ramp: { ...ramp, pauseMs: 0 } } : {};
+}
+
 function accept(state: ClusterState, { accepted, hosts }: ForecastJob, nowMs: number): ForecastState {
   const job = state.nextJob;
   const entry: JobAccepted = {
@@ -70,7 +75,7 @@ function accept(state: ClusterState, { accepted, hosts }: ForecastJob, nowMs: nu
     specRef,
     idempotencyKey: '',
     hosts: hosts.length,
-    limits: { ...accepted.limits, jobTimeoutMs: neverMs },
+    limits: { ...accepted.limits, ...confirmed(accepted.limits), jobTimeoutMs: neverMs },
     // Which worker tries the password first makes no difference in time worth telling.
     provesPassword: false,
   };

@@ -1,6 +1,6 @@
 /** What a handler answers: a document, a stream, or a problem (RFC 9457). Nothing expected is thrown. */
 import type { Readable } from 'node:stream';
-import { type Problem, type ProblemCode, problemTypePrefix } from '@pogo/protocol';
+import { type JobDocument, type Problem, type ProblemCode, problemTypePrefix } from '@pogo/protocol';
 import type { ReignEnd } from '../leader/reign.js';
 
 export type Answer =
@@ -29,6 +29,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'namespace-changed': { status: 412, title: 'Another version of the namespace was applied meanwhile' },
   'unknown-namespace': { status: 404, title: 'No such namespace' },
   'unknown-version': { status: 404, title: 'No such version of the namespace' },
+  'unknown-slot': { status: 404, title: 'No such slot in the namespace' },
   'spec-too-large': { status: 413, title: 'The request is too large' },
   'digest-mismatch': { status: 422, title: 'The digest is not that of the spec' },
   'idempotency-mismatch': { status: 422, title: 'The idempotency key was used for another spec' },
@@ -37,6 +38,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'recipients-changed': { status: 409, title: 'The credentials are sealed for workers that are not known' },
   'credentials-missing': { status: 400, title: 'The credentials are missing' },
   'job-ended': { status: 409, title: 'The job has ended' },
+  'job-changed': { status: 412, title: 'The job has changed' },
   'job-running': { status: 409, title: 'The job is running' },
   'credentials-needed': { status: 409, title: 'The job needs credentials' },
   'nothing-to-do': { status: 409, title: 'There is nothing to do' },
@@ -56,6 +58,8 @@ export interface ProblemExtras {
   status?: number;
   errors?: { path: string; message: string }[];
   headers?: Record<string, string>;
+  /** The job as it is now. */
+  job?: JobDocument;
 }
 
 /** @param detail what was wrong and what to do, for people. */
@@ -69,6 +73,7 @@ export function problem(code: ProblemCode, detail: string, extras: ProblemExtras
       status: extras.status ?? status,
       detail,
       ...(extras.errors && { errors: extras.errors }),
+      ...(extras.job && { job: extras.job }),
     },
     ...(extras.headers && { headers: extras.headers }),
   };

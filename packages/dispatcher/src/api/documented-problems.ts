@@ -7,7 +7,7 @@ const descriptions: Readonly<Record<number, string>> = {
   403: 'Not allowed',
   404: 'No such job, host or resource',
   409: 'Not possible in the present state',
-  412: 'Another version is in force than the one that was named',
+  412: 'Changed since it was looked at',
   413: 'The request is too large',
   416: 'The range is outside of the output',
   422: 'Digest or idempotency key do not match',

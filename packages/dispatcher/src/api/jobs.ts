@@ -3,11 +3,12 @@ import { formatJobId, type JobState, jobStates, parseJobId } from '@pogo/core';
 import { type JobDocument, jobListSchema, jobSchema, specLimits, submitRequestSchema } from '@pogo/protocol';
 import * as z from 'zod';
 import { findJob } from '../jobs/find-job.js';
-import { jobDocument } from '../jobs/job-documents.js';
+import { jobDocument, versionedJob } from '../jobs/job-documents.js';
 import { submitJob } from '../jobs/submit-job.js';
 import { type Answer, document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import { jobAnswer } from './if-match.js';
 import { jobParams, lookupProblem, pageQuery } from './job-parameters.js';
 import { type Route, route } from './route.js';
 import { targetProblem, unknownHosts } from './target-problem.js';
@@ -67,13 +68,14 @@ export function jobRoutes(context: ApiContext): Route[] {
       method: 'GET',
       url: '/v1/jobs/:id',
       summary: 'One job',
+      description: 'Its `ETag` names its version, for `If-Match` of what is asked of it next.',
       params: jobParams,
       responses: { 200: { description: 'The job', schema: jobSchema }, ...problemResponses(401, 404, 503) },
       async handle({ params }) {
-        const found = await findJob(context, params.id, jobDocument);
-        if (found.kind === 'live') return document(found.value);
+        const found = await findJob(context, params.id, versionedJob);
+        if (found.kind === 'live') return jobAnswer(found.value);
         return found.kind === 'archived'
-          ? document(found.archived.document)
+          ? jobAnswer({ document: found.archived.document, version: found.archived.lastIndex })
           : lookupProblem(found, params.id, context.leader);
       },
     }),
@@ -153,7 +155,7 @@ async function listJobs(
     const documents = new Map<number, JobDocument>();
     for (const job of numbers) {
       const record = state.jobs.get(job)!;
-      if (wanted === undefined || record.state === wanted) documents.set(job, jobDocument(record));
+      if (wanted === undefined || record.state === wanted) documents.set(job, jobDocument(record, state));
       if (documents.size === limit) break;
     }
     return { numbers: new Set(numbers), documents };

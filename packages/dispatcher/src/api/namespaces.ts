@@ -19,7 +19,7 @@ import { jobParams, lookupProblem } from './job-parameters.js';
 import { type Route, route } from './route.js';
 import { targetProblem } from './target-problem.js';
 
-const nameParams = z.object({ name: z.string() });
+export const namespaceParams = z.object({ name: z.string() });
 const shownProblems = 100;
 
 export function namespaceRoutes(context: ApiContext): Route[] {
@@ -30,7 +30,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
       method: 'GET',
       url: '/v1/namespaces/:name',
       summary: 'The namespace: its file, its slots and how much of each is in use',
-      params: nameParams,
+      params: namespaceParams,
       responses: {
         200: { description: 'The version in force', schema: namespaceSchema },
         ...problemResponses(401, 404, 503),
@@ -45,7 +45,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         if (found.kind === 'lost') return storeUnavailable(leader);
         const { ref, shown } = found.answer;
         const text = ref === undefined ? undefined : (await namespaces.read(ref)).text;
-        return document({ ...shown, ...(text !== undefined && { text }) }, 200, etag(shown.version));
+        return document({ ...shown, ...(text !== undefined && { text }) }, 200, namespaceEtag(shown.version));
       },
     }),
     route({
@@ -54,7 +54,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
       summary: 'Apply a version of the namespace file',
       description:
         'Checked as a whole first: a file with a problem changes nothing. Its limits hold for what is decided from then on; nothing that runs is disturbed. With `If-Match: "VERSION"` only if that version is in force.',
-      params: nameParams,
+      params: namespaceParams,
       headers: z.object({ 'if-match': z.string().optional() }),
       body: applyNamespaceRequestSchema,
       bodyLimitBytes: 2 * maxNamespaceFileBytes,
@@ -94,7 +94,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
           case 'applied': {
             const shown = await leader.read((state) => namespaceDocument(state, name));
             if (shown.kind === 'lost') return storeUnavailable(leader);
-            return document(shown.answer, 200, etag(shown.answer.version));
+            return document(shown.answer, 200, namespaceEtag(shown.answer.version));
           }
         }
       },
@@ -103,7 +103,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
       method: 'GET',
       url: '/v1/namespaces/:name/hosts',
       summary: 'What is known about hosts: groups, slots, who counts on them',
-      params: nameParams,
+      params: namespaceParams,
       query: z.strictObject({
         targets: z.string().min(1),
         limit: z.coerce.number().int().min(1).max(10_000).default(1000),
@@ -156,12 +156,15 @@ export function namespaceRoutes(context: ApiContext): Route[] {
 }
 
 /** A dispatcher has one namespace, so that no host is in two (S6). */
-export function foreignNamespace({ namespace }: ApiContext, name: string): Answer | undefined {
+export function foreignNamespace(
+  { namespace }: Pick<ApiContext, 'namespace'>,
+  name: string,
+): Answer | undefined {
   if (name === namespace) return undefined;
   return problem('unknown-namespace', `There is no namespace ${name} here, only ${namespace}.`);
 }
 
-function etag(version: number): Record<string, string> {
+export function namespaceEtag(version: number): Record<string, string> {
   return { etag: `"${version}"` };
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@pogo/protocol';
 import * as z from 'zod';
 import type { HostList } from '../jobs/host-names.js';
+import { limitsDocument } from '../jobs/job-documents.js';
 import { resolveRequest } from '../jobs/resolve-request.js';
 import { poolHosts, unreachedPools } from '../namespaces/pool-hosts.js';
 import { estimatePlan, forecastPlan } from '../plans/forecast-plan.js';
@@ -85,7 +86,7 @@ export function planRoutes(context: ApiContext): Route[] {
         const common = {
           spec,
           digest: specDigest(spec),
-          limits,
+          limits: limitsDocument(limits),
           hosts: hosts.hosts.length,
           basis: planBasis(present.answer, hosts),
           recipients,

@@ -5,6 +5,7 @@ import { actOnJob } from '../jobs/act-on-job.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { ApiContext } from './context.js';
 import { firstWorker } from './first-worker.js';
+import { ifMatchHeaders, readIfMatch } from './if-match.js';
 import { jobParams } from './job-parameters.js';
 import { credentialsBytes } from './jobs.js';
 import { type Route, route } from './route.js';
@@ -19,18 +20,25 @@ export function resolveRoutes(context: ApiContext): Route[] {
       description:
         'Evidence replaces `unknown`; a host that can not tell stays unknown, and says why in `unsettled`. Opens an ended job again until the answers are in; its credentials have to come along when nobody holds them any more.',
       params: jobParams,
+      headers: ifMatchHeaders,
       body: resolveRequestSchema,
       bodyLimitBytes: credentialsBytes,
       responses: verbResponses,
-      async handle({ params: { id }, body: { hosts, credentials }, signal }) {
+      async handle({ params: { id }, body: { hosts, credentials }, headers, signal }) {
+        const match = readIfMatch(headers);
+        if (!match.ok) return match.problem;
         const by = context.principal;
         await firstWorker(context, signal);
-        const outcome = await actOnJob(context, { id, hosts, credentials }, (job, input, state) => {
-          const { credentials: atHand } = input;
-          const kids = atHand.kind === 'given' ? atHand.recipients : job.recipients;
-          const workerFor = askers(context.registry, state, job, kids);
-          return decideResolve(job, { ...input, by, workerFor });
-        });
+        const outcome = await actOnJob(
+          context,
+          { id, hosts, credentials, versions: match.versions },
+          (job, input, state) => {
+            const { credentials: atHand } = input;
+            const kids = atHand.kind === 'given' ? atHand.recipients : job.recipients;
+            const workerFor = askers(context.registry, state, job, kids);
+            return decideResolve(job, { ...input, by, workerFor });
+          },
+        );
         return verbAnswer(context, { id, hosts }, outcome);
       },
     }),

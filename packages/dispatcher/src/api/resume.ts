@@ -2,17 +2,20 @@
 import { decideResume } from '@pogo/core';
 import { type JobSpec, jobSpecSchema, resumeRequestSchema } from '@pogo/protocol';
 import { actOnJob } from '../jobs/act-on-job.js';
+import { unstartedHosts } from '../jobs/unstarted-hosts.js';
 import { viewJob } from '../jobs/job-view.js';
 import { document } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { firstWorker } from './first-worker.js';
+import { ifMatchHeaders, readIfMatch } from './if-match.js';
 import { jobParams, lookupProblem } from './job-parameters.js';
 import { credentialsBytes } from './jobs.js';
 import { type Route, route } from './route.js';
 import { verbAnswer, verbResponses } from './verb-answer.js';
 
 export function resumeRoutes(context: ApiContext): Route[] {
+  const by = context.principal;
   return [
     route({
       method: 'GET',
@@ -36,20 +39,29 @@ export function resumeRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/resume',
-      summary: 'Go on with a job that needs credentials',
+      summary: 'Let a job go on that waits for a person',
+      description:
+        'Lifts a hold, and takes credentials where the job needs them. Where neither stood in its way, confirms the step of its ramp that is over: the next begins.',
       params: jobParams,
+      headers: ifMatchHeaders,
       body: resumeRequestSchema,
       bodyLimitBytes: credentialsBytes,
       responses: verbResponses,
-      async handle({ params: { id }, body: { credentials } }) {
-        const outcome = await actOnJob(context, { id, credentials }, (job, input) => {
-          const decision = decideResume(job, input.credentials);
-          if (decision.kind !== 'decided') return decision;
-          const hosts = [...job.hosts.keys()].filter((host) =>
-            ['waiting', 'permitted'].includes(job.hosts[host]!.state),
-          );
-          return { ...decision, hosts };
-        });
+      async handle({ params: { id }, body: { credentials }, headers }) {
+        const match = readIfMatch(headers);
+        if (!match.ok) return match.problem;
+        const outcome = await actOnJob(
+          context,
+          { id, credentials, versions: match.versions },
+          (job, input) => {
+            const decision = decideResume(job, { by, credentials: input.credentials });
+            if (decision.kind !== 'decided') return decision;
+            // Which hosts a step of a ramp takes is seen when they start.
+            if (decision.entries.some(({ type }) => type === 'ramp-confirmed'))
+              return { ...decision, hosts: [] };
+            return { ...decision, hosts: unstartedHosts(job) };
+          },
+        );
         return verbAnswer(context, { id }, outcome);
       },
     }),

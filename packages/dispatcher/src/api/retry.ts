@@ -3,6 +3,7 @@ import { decideRelease, decideRetry, decideSkip } from '@pogo/core';
 import { releaseRequestSchema, retryRequestSchema, skipRequestSchema } from '@pogo/protocol';
 import { actOnJob } from '../jobs/act-on-job.js';
 import type { ApiContext } from './context.js';
+import { ifMatchHeaders, readIfMatch } from './if-match.js';
 import { jobParams } from './job-parameters.js';
 import { credentialsBytes } from './jobs.js';
 import { type Route, route } from './route.js';
@@ -18,12 +19,17 @@ export function retryRoutes(context: ApiContext): Route[] {
       description:
         'Another attempt on the named hosts, or on all that ended otherwise than well or never started. Hosts of unknown outcome only when named; where the worker that had the order may come back, only with `fence`, which makes the earlier order impossible on the host. Opens an ended job again; its credentials have to come along when nobody holds them any more.',
       params: jobParams,
+      headers: ifMatchHeaders,
       body: retryRequestSchema,
       bodyLimitBytes: credentialsBytes,
       responses: verbResponses,
-      async handle({ params: { id }, body: { hosts, credentials, fence } }) {
-        const outcome = await actOnJob(context, { id, hosts, credentials }, (job, input) =>
-          decideRetry(job, { ...input, by, fence }),
+      async handle({ params: { id }, body: { hosts, credentials, fence }, headers }) {
+        const match = readIfMatch(headers);
+        if (!match.ok) return match.problem;
+        const outcome = await actOnJob(
+          context,
+          { id, hosts, credentials, versions: match.versions },
+          (job, input) => decideRetry(job, { ...input, by, fence }),
         );
         return verbAnswer(context, { id, hosts }, outcome);
       },
@@ -34,10 +40,13 @@ export function retryRoutes(context: ApiContext): Route[] {
       summary: 'Pass over hosts',
       description: 'Hosts that have no order yet never start.',
       params: jobParams,
+      headers: ifMatchHeaders,
       body: skipRequestSchema,
       responses: verbResponses,
-      async handle({ params: { id }, body: { hosts } }) {
-        const outcome = await actOnJob(context, { id, hosts }, (job, input) =>
+      async handle({ params: { id }, body: { hosts }, headers }) {
+        const match = readIfMatch(headers);
+        if (!match.ok) return match.problem;
+        const outcome = await actOnJob(context, { id, hosts, versions: match.versions }, (job, input) =>
           decideSkip(job, { hosts: input.hosts ?? [], by }),
         );
         return verbAnswer(context, { id, hosts }, outcome);
@@ -50,10 +59,13 @@ export function retryRoutes(context: ApiContext): Route[] {
       description:
         'Somebody says that these hosts are well. Their outcome stays unknown, and the job as it is.',
       params: jobParams,
+      headers: ifMatchHeaders,
       body: releaseRequestSchema,
       responses: verbResponses,
-      async handle({ params: { id }, body: { hosts } }) {
-        const outcome = await actOnJob(context, { id, hosts }, (job, input) =>
+      async handle({ params: { id }, body: { hosts }, headers }) {
+        const match = readIfMatch(headers);
+        if (!match.ok) return match.problem;
+        const outcome = await actOnJob(context, { id, hosts, versions: match.versions }, (job, input) =>
           decideRelease(job, { hosts: input.hosts ?? [], by }),
         );
         return verbAnswer(context, { id, hosts }, outcome);

@@ -1,8 +1,10 @@
 import { attachmentRoutes } from './attachments.js';
 import type { ApiContext } from './context.js';
 import { eventRoutes } from './events.js';
+import { freezeRoutes } from './freeze.js';
 import { haltRoutes } from './halt.js';
 import { healthRoutes } from './health.js';
+import { holdRoutes } from './hold.js';
 import { jobHostRoutes } from './job-hosts.js';
 import { jobRoutes } from './jobs.js';
 import { namespaceRoutes } from './namespaces.js';
@@ -26,12 +28,14 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...eventRoutes(context),
     ...outputRoutes(context),
     ...haltRoutes(context),
+    ...holdRoutes(context),
     ...resumeRoutes(context),
     ...retryRoutes(context),
     ...resolveRoutes(context),
     ...replayRoutes(context),
     ...namespaceRoutes(context),
     ...namespaceVersionRoutes(context),
+    ...freezeRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),
   ];

@@ -1,23 +1,36 @@
-/** What the verbs retry, skip, release, resolve and resume answer. */
-import { formatJobId, type ResolveDecision, type ResumeDecision, toHostSet } from '@pogo/core';
+/** What verbs about one job answer. */
+import {
+  formatJobId,
+  type HoldDecision,
+  type ResolveDecision,
+  type ResumeDecision,
+  toHostSet,
+} from '@pogo/core';
 import { type VerbResponse, verbResponseSchema } from '@pogo/protocol';
 import type { ActOutcome } from '../jobs/act-on-job.js';
 import { findJob } from '../jobs/find-job.js';
 import type { HostList } from '../jobs/host-names.js';
-import { jobDocument } from '../jobs/job-documents.js';
-import { type Answer, document, problem, storeUnavailable } from './answer.js';
+import { versionedJob } from '../jobs/job-documents.js';
+import type { LimitsOutcome } from '../jobs/resolve-limits.js';
+import { type Answer, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import { jobAnswer, jobChanged } from './if-match.js';
 import { lookupProblem, unknownJob } from './job-parameters.js';
 import type { ResponseDocumentation } from './route.js';
 import { targetProblem } from './target-problem.js';
 
 /** Every refusal that some verb has. */
-export type Refusal = Exclude<ResolveDecision | ResumeDecision, { kind: 'decided' }>;
+export type Refusal = Exclude<
+  ResolveDecision | ResumeDecision | HoldDecision | InvalidLimit,
+  { kind: 'decided' }
+>;
+
+type InvalidLimit = Extract<LimitsOutcome, { kind: 'invalid-limit' }>;
 
 export const verbResponses: Readonly<Record<number, ResponseDocumentation>> = {
   202: { description: 'Decided, and durable', schema: verbResponseSchema },
-  ...problemResponses(400, 401, 404, 409, 413, 422, 503),
+  ...problemResponses(400, 401, 404, 409, 412, 413, 422, 503),
 };
 
 export async function verbAnswer(
@@ -28,13 +41,15 @@ export async function verbAnswer(
   switch (outcome.kind) {
     case 'done': {
       const { job, affected, affectedHosts } = outcome;
-      const found = await findJob(context, formatJobId(job), jobDocument);
+      const found = await findJob(context, formatJobId(job), versionedJob);
       if (found.kind !== 'live') return storeUnavailable(context.leader);
-      const response: VerbResponse = { job: found.value, affected, affectedHosts };
-      return document(response, 202);
+      const response: VerbResponse = { job: found.value.document, affected, affectedHosts };
+      return jobAnswer(found.value, 202, response);
     }
     case 'refused':
       return refusalAnswer(outcome.refusal, outcome.hosts);
+    case 'changed':
+      return jobChanged(outcome.current);
     case 'unknown':
       return unknownJob(id);
     case 'lost':
@@ -81,7 +96,10 @@ function refusalAnswer(refusal: Refusal, names: HostList): Answer {
     case 'halting':
       return problem('job-running', 'The job is being halted: try again when it has ended.');
     case 'job-running':
-      return problem('job-running', 'The job does not wait for credentials, so there is nothing to resume.');
+      return problem(
+        'job-running',
+        'The job is not held, and waits neither for credentials nor for a step of its ramp to be confirmed, so there is nothing to resume.',
+      );
     case 'credentials-needed':
       return problem(
         'credentials-needed',
@@ -102,6 +120,12 @@ function refusalAnswer(refusal: Refusal, names: HostList): Answer {
         `${folded}: the worker that had the order may come back, and carry it out yet. Wait for it; or, if it is gone for good, retry the hosts with "fence": true.`,
         extras,
       );
+    }
+    case 'invalid-limit': {
+      const path = `limits.${refusal.member}`;
+      return problem('invalid-request', `${path}: ${refusal.message}.`, {
+        errors: [{ path, message: refusal.message }],
+      });
     }
     case 'host-not-unknown': {
       const { folded, extras } = about(refusal.hosts);

@@ -11,6 +11,7 @@
 import { isEnded } from '@pogo/core';
 import type { JobEventDocument } from '@pogo/protocol';
 import type { Archive } from '../jobs/archive.js';
+import { rampState } from '../jobs/job-documents.js';
 import type { JobView } from '../jobs/job-view.js';
 import type { Leader } from '../leader/leader.js';
 import type { JobHistory } from './job-history.js';
@@ -87,6 +88,9 @@ async function presentOf({ leader, archive }: FollowContext, job: number): Promi
     const { hosts } = record;
     return {
       state: record.state,
+      hold: record.hold,
+      ramp: rampState(record),
+      limits: record.limits,
       hosts: hosts.map(({ state: at, attempt, outcome }) => ({ state: at, attempt, outcome })),
       atMs: state.atMs,
       index: state.nextIndex - 1,

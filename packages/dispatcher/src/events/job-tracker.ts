@@ -12,12 +12,13 @@ import {
   type HostState,
   hostStates,
   isTerminal,
+  type JobLimits,
   type JobState,
   type LogEntry,
   nextHostState,
   type Outcome,
 } from '@pogo/core';
-import type { HostCounts, JobEventDocument } from '@pogo/protocol';
+import type { HostCounts, JobEventDocument, RampState } from '@pogo/protocol';
 import { needsCredentials } from '../jobs/needs-credentials.js';
 
 /** Names of hosts by index, and of a set of them, folded. */
@@ -30,6 +31,9 @@ export interface HostNames {
 export interface JobNow {
   state: JobState;
   hosts: readonly Pick<HostRecord, 'state' | 'attempt' | 'outcome'>[];
+  hold?: { by: string } | undefined;
+  ramp?: RampState | undefined;
+  limits?: JobLimits | undefined;
   atMs: number;
   /** Index of the last batch that the record holds. */
   index: number;
@@ -50,6 +54,8 @@ export class JobTracker {
   readonly #states: Uint8Array;
   readonly #counts: number[] = hostStates.map(() => 0);
   #jobState: JobState = 'accepted';
+  #hold: { by: string } | undefined;
+  #limits: JobLimits | undefined;
 
   constructor(job: number, hosts: number, names: HostNames) {
     this.#job = job;
@@ -94,7 +100,10 @@ export class JobTracker {
     }
     for (const [state, hosts] of moved) bodies.push(this.#moved(state, hosts));
     this.#jobState = now.state;
-    bodies.push({ type: 'job-state', state: now.state, counts: this.#countsNow() });
+    this.#hold = now.hold;
+    this.#limits = now.limits;
+    const ramp = now.ramp;
+    bodies.push({ ...this.#standing(), ...(ramp && { ramp }) });
     const last = bodies.length - 1;
     return bodies.map((body, at) => ({
       ...body,
@@ -106,6 +115,7 @@ export class JobTracker {
   #entry(entry: Extract<LogEntry, { job: number }>, emit: (body: EventBody) => void): void {
     switch (entry.type) {
       case 'job-accepted':
+        this.#limits = entry.limits;
         this.#jobMoved('accepted', emit);
         break;
       case 'hosts-permitted':
@@ -160,12 +170,39 @@ export class JobTracker {
         this.#jobMoved('needs-credentials', emit, needsCredentials);
         break;
       case 'credentials-renewed':
-        if (this.#jobState === 'needs-credentials') this.#jobMoved('running', emit);
+        if (this.#jobState === 'needs-credentials')
+          this.#jobMoved(this.#hold === undefined ? 'running' : 'held', emit);
+        break;
+      case 'job-held':
+        this.#hold = { by: entry.by };
+        this.#jobMoved(
+          this.#jobState === 'needs-credentials' ? this.#jobState : 'held',
+          emit,
+          `held by ${entry.by}`,
+        );
+        break;
+      case 'hold-lifted':
+        this.#hold = undefined;
+        if (this.#jobState === 'held') this.#jobMoved('running', emit, `resumed by ${entry.by}`);
+        break;
+      case 'limits-altered':
+        this.#limits = entry.limits;
+        this.#jobMoved(this.#jobState, emit, `limits altered by ${entry.by}`);
+        break;
+      case 'ramp-paused':
+        this.#rampMoved(this.#rampAt(entry.step, entry.failed), emit);
+        break;
+      case 'ramp-advanced':
+        this.#rampMoved(this.#rampAt(entry.step + 1), emit);
+        break;
+      case 'ramp-confirmed':
+        this.#rampMoved(this.#rampAt(entry.step + 1), emit, `step ${entry.step} confirmed by ${entry.by}`);
         break;
       case 'job-reopened':
         this.#jobMoved('running', emit, `${entry.cause} by ${entry.by}`);
         break;
       case 'job-ended':
+        this.#hold = undefined;
         this.#jobMoved(entry.state, emit);
         break;
       // An attempt before the one that is told of.
@@ -177,7 +214,25 @@ export class JobTracker {
 
   #jobMoved(state: JobState, emit: (body: EventBody) => void, detail?: string): void {
     this.#jobState = state;
-    emit({ type: 'job-state', state, counts: this.#countsNow(), ...(detail !== undefined && { detail }) });
+    emit({ ...this.#standing(), ...(detail !== undefined && { detail }) });
+  }
+
+  #rampMoved(ramp: RampState, emit: (body: EventBody) => void, detail?: string): void {
+    emit({ ...this.#standing(), ramp, ...(detail !== undefined && { detail }) });
+  }
+
+  #standing(): EventBody<Extract<JobEventDocument, { type: 'job-state' }>> {
+    const hold = this.#hold && { ...this.#hold };
+    return { type: 'job-state', state: this.#jobState, counts: this.#countsNow(), ...(hold && { hold }) };
+  }
+
+  /** @param failed of a step that is over */
+  #rampAt(step: number, failed?: number): RampState {
+    const { steps, pauseMs } = this.#limits?.ramp ?? { steps: [], pauseMs: null };
+    const last = steps.length + 1;
+    const goesOn = failed === 0 && pauseMs !== null;
+    const waitsFor = failed === undefined ? 'hosts' : goesOn ? 'pause' : 'confirmation';
+    return { step: Math.min(step, last), steps: last, waitsFor, failed: failed ?? 0 };
   }
 
   #hostsMoved(hosts: HostSet, state: HostState, emit: (body: EventBody) => void): void {

@@ -1,5 +1,5 @@
 /**
- * What the verbs retry, skip, release, resolve and resume have in common: the job is found, hosts are named within it,
+ * What verbs about one job have in common: the job is found, hosts are named within it,
  * credentials that come along are checked as at a submission and put into the vault, and the answer is given once the
  * decision is durable (L7).
  */
@@ -17,6 +17,7 @@ import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { HostList } from './host-names.js';
+import { type VersionedJob, versionedJob } from './job-documents.js';
 import { type JobView, type JobViewContext, viewJob } from './job-view.js';
 
 export interface ActContext extends JobViewContext {
@@ -31,6 +32,8 @@ export interface VerbRequest {
   /** Expression within the job's hosts. */
   hosts?: string | undefined;
   credentials?: SealedCredentials | undefined;
+  /** Log indexes of which one has to be the job's last change; undefined: whichever it is. */
+  versions?: readonly number[] | undefined;
 }
 
 export interface VerbInput {
@@ -45,6 +48,8 @@ export type Decided = { kind: 'decided'; entries: LogEntry[]; hosts: number[] };
 export type ActOutcome<Refusal> =
   | { kind: 'done'; job: number; affected: string; affectedHosts: number }
   | { kind: 'refused'; refusal: Refusal; hosts: HostList }
+  /** It isn't at one of the versions that were named. */
+  | { kind: 'changed'; current: VersionedJob }
   | { kind: 'unknown' }
   | { kind: 'lost' }
   /** It has left the live state, and nothing of it changes any more. */
@@ -59,7 +64,7 @@ export type ActOutcome<Refusal> =
 /** Rejects with a StoreError. */
 export async function actOnJob<Refusal extends { kind: string }>(
   context: ActContext,
-  { id, hosts: expression, credentials }: VerbRequest,
+  { id, hosts: expression, credentials, versions }: VerbRequest,
   decide: (job: JobRecord, input: VerbInput, state: ClusterState) => Decided | Refusal,
 ): Promise<ActOutcome<Refusal>> {
   const viewed = await viewJob(context, id);
@@ -74,6 +79,8 @@ export async function actOnJob<Refusal extends { kind: string }>(
   const act = (state: ClusterState): Decision<ActOutcome<Refusal>> => {
     const job = state.jobs.get(view.job);
     if (job === undefined) return { entries: [], answer: { kind: 'archived' } };
+    if (versions?.includes(job.lastIndex) === false)
+      return { entries: [], answer: { kind: 'changed', current: versionedJob(job, state) } };
     const key = { job: view.job, digest: job.accepted.digest };
     const decision = decide(
       job,
@@ -85,7 +92,7 @@ export async function actOnJob<Refusal extends { kind: string }>(
     }
     // Before the plan of this very cycle looks for them.
     if (credentials !== undefined) context.vault.put(key, credentials, view.spec.lifetimeMs);
-    const affected = view.hosts.fold(toHostSet(decision.hosts));
+    const affected = decision.hosts.length === 0 ? '' : view.hosts.fold(toHostSet(decision.hosts));
     const answer = { kind: 'done', job: view.job, affected, affectedHosts: decision.hosts.length } as const;
     return { entries: decision.entries, answer };
   };

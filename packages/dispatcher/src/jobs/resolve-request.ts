@@ -6,6 +6,7 @@ import { foldTargets, type JobLimits, type Namespace, type TargetError } from '@
 import { authMethodNeeds, type JobRequest, type ResolvedSpec } from '@pogo/protocol';
 import { placeTargets } from '../namespaces/place-targets.js';
 import { HostList } from './host-names.js';
+import { type LimitsOutcome, resolveLimits } from './resolve-limits.js';
 
 export interface Resolution {
   spec: ResolvedSpec;
@@ -21,7 +22,7 @@ export type ResolveOutcome =
   | { kind: 'no-targets' }
   /** Folded names that the namespace doesn't know, which has constraints (S6). */
   | { kind: 'unknown-hosts'; hosts: string }
-  | { kind: 'invalid-limit'; member: 'concurrent' | 'maxFailures'; message: string };
+  | Extract<LimitsOutcome, { kind: 'invalid-limit' }>;
 
 export function resolveRequest(
   request: JobRequest,
@@ -37,27 +38,17 @@ export function resolveRequest(
     user: user ?? request.user,
     port: port ?? request.port,
   }));
-  const warnings: string[] = [];
+  const resolved = resolveLimits(request.limits, targets.length);
+  if (resolved.kind !== 'resolved') return resolved;
+  const { ramp, ...others } = resolved.limits;
   const limits: JobLimits = {
     concurrent: null,
     maxFailures: null,
     jobTimeoutMs: request.limits.jobTimeoutMs,
+    ...others,
+    ...(ramp && { ramp }),
   };
-  for (const member of ['concurrent', 'maxFailures'] as const) {
-    const text = request.limits[member];
-    if (text === null) continue;
-    const count = countOf(text, targets.length);
-    if (count === undefined) {
-      return {
-        kind: 'invalid-limit',
-        member,
-        message: `${text} allows no host at all: it must be at least 1`,
-      };
-    }
-    if (count.raised)
-      warnings.push(`${member} ${text} of ${targets.length} hosts is less than one: 1 is used`);
-    limits[member] = count.value;
-  }
+  const { warnings } = resolved;
   warnings.push(...hostKeyWarnings(request));
   const { limits: _limits, targets: _targets, ...sealed } = request;
   const spec: ResolvedSpec = {
@@ -68,15 +59,6 @@ export function resolveRequest(
   };
   const hosts = new HostList(targets.map(({ host }) => host));
   return { kind: 'resolved', resolution: { spec, limits, hosts, warnings } };
-}
-
-/** A count, or a percentage of the hosts rounded down, but at least 1 (as S2); undefined for zero. */
-export function countOf(text: string, hosts: number): { value: number; raised: boolean } | undefined {
-  const number = Number(text.replace('%', ''));
-  if (number === 0) return undefined;
-  if (!text.endsWith('%')) return { value: number, raised: false };
-  const share = Math.floor((number * hosts) / 100);
-  return { value: Math.max(1, share), raised: share === 0 };
 }
 
 function hostKeyWarnings({ hostKeys, auth }: JobRequest): string[] {

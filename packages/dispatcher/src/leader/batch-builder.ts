@@ -1,4 +1,4 @@
-import { applyEntry, type ClusterState, type HostSet, type LogEntry } from '@pogo/core';
+import { applyEntry, type ClusterState, type HostSet, type JobLimits, type LogEntry } from '@pogo/core';
 import { maxBatchBytes } from '@pogo/store';
 
 export interface PendingBatch {
@@ -47,7 +47,13 @@ export class BatchBuilder {
 function estimateBytes(entry: LogEntry): number {
   switch (entry.type) {
     case 'job-accepted':
-      return 2048 + entry.recipients.length * 100 + entry.title.length * 6;
+      return 2048 + limitsBytes(entry.limits) + entry.recipients.length * 100 + entry.title.length * 6;
+    case 'limits-altered':
+      return 400 + limitsBytes(entry.limits);
+    case 'frozen':
+      return 400 + ((entry.slot?.length ?? 0) + (entry.note?.length ?? 0)) * 6;
+    case 'thawed':
+      return 400 + (entry.slot?.length ?? 0) * 6;
     case 'hosts-permitted':
     case 'hosts-assigned':
     case 'hosts-begun':
@@ -72,6 +78,10 @@ function estimateBytes(entry: LogEntry): number {
     default:
       return 400;
   }
+}
+
+function limitsBytes({ ramp }: JobLimits): number {
+  return 200 + (ramp?.steps.length ?? 0) * 20;
 }
 
 /** Two numbers of up to seven digits, brackets and commas. */

@@ -20,8 +20,12 @@ import type {
 import type { HostNames } from '../events/job-tracker.js';
 
 export function namespaceDocument({ constraints }: ClusterState, name: string): NamespaceDocument {
-  const { version, namespace } = constraints;
-  if (namespace === undefined) return { name, version, hosts: 0, slots: [], stages: [], warnings: [] };
+  const { version, namespace, frozen } = constraints;
+  const frozenAll = frozen.all && { frozen: { ...frozen.all } };
+  if (namespace === undefined)
+    return { name, version, hosts: 0, slots: [], stages: [], warnings: [], ...frozenAll };
+  const known = new Set(namespace.slots.map((slot) => slot.name));
+  const elsewhere = [...frozen.slots].filter(([slot]) => !known.has(slot));
   const { stages } = namespace;
   return {
     name,
@@ -33,16 +37,29 @@ export function namespaceDocument({ constraints }: ClusterState, name: string): 
       after: stage.after.map((earlier) => stages[earlier]!.name),
     })),
     warnings: namespace.warnings.map(({ message }) => message),
+    ...frozenAll,
+    ...(elsewhere.length > 0 && { frozenElsewhere: elsewhere.map(([slot, by]) => ({ slot, ...by })) }),
   };
 }
 
 function slotDocument(
-  { use }: ClusterState['constraints'],
+  { use, frozen }: ClusterState['constraints'],
   { slots }: Namespace,
   index: number,
 ): SlotDocument {
   const { name, app, type, value, members, limit, written } = slots[index]!;
-  return { name, app, type, value, members, limit, written, use: use[index]! };
+  const by = frozen.slots.get(name);
+  return {
+    name,
+    app,
+    type,
+    value,
+    members,
+    limit,
+    written,
+    use: use[index]!,
+    ...(by && { frozen: { ...by } }),
+  };
 }
 
 /**
@@ -96,6 +113,26 @@ export function obstacleDocument(state: ClusterState, obstacle: Obstacle): Obsta
     }
     case 'busy':
       return { kind: 'busy', jobs: obstacle.jobs.map(formatJobId) };
+    case 'frozen': {
+      const { slot, freeze } = obstacle;
+      return { kind: 'frozen', ...freeze, ...(slot !== undefined && { slot }) };
+    }
+    case 'ramp': {
+      const { kind, step, steps, limit, waitsFor, failed, nextMs } = obstacle;
+      return {
+        kind,
+        step,
+        steps,
+        limit,
+        waitsFor,
+        failed,
+        ...(nextMs !== undefined && { nextAtMs: nextMs }),
+      };
+    }
+    case 'job-state': {
+      const { kind, state: at, by } = obstacle;
+      return { kind, state: at, ...(by !== undefined && { by }) };
+    }
     default:
       return obstacle;
   }

@@ -19,7 +19,7 @@ import type { ReplayRequest, ReplayResponse, ReplayRun } from '@pogo/protocol';
 import type { JobHistory } from '../events/job-history.js';
 import { findJob } from '../jobs/find-job.js';
 import { type JobView, type JobViewContext, viewJob } from '../jobs/job-view.js';
-import { countOf } from '../jobs/resolve-request.js';
+import { countOf } from '../jobs/resolve-limits.js';
 import { peaksOf } from './forecast-view.js';
 import { forecastHosts, runForecast } from './run-forecast.js';
 
