@@ -156,7 +156,10 @@ function fits(schema: Record<string, unknown>, value: unknown): boolean {
 
 describe('the description of the API', () => {
   it('says of every verb about a job that it can be tied to a version, and what it answers when that is stale', () => {
-    const verbs = [...operations].filter(([name]) => /^POST \/v1\/jobs\/\{id\}\/\w+$/.test(name));
+    // A replay changes nothing.
+    const verbs = [...operations].filter(
+      ([name]) => /^POST \/v1\/jobs\/\{id\}\/\w+$/.test(name) && !name.endsWith('/replay'),
+    );
     expect(verbs.length).toBeGreaterThanOrEqual(8);
     for (const [name, { parameters, responses }] of verbs) {
       expect(parameters, name).toContainEqual(expect.objectContaining({ name: 'if-match', in: 'header' }));

@@ -84,7 +84,12 @@ function mayBeMadeWell({ open, jobs }: ClusterState, stuck: ReadonlySet<JobRecor
       for (const index of held) {
         const host = other.placement.hostOf.get(placement?.members[index] ?? -1);
         const state = host === undefined ? undefined : other.hosts[host]!.state;
-        if (state === 'waiting' ? mayStart(other) || isHeldByPerson(other) : state !== undefined && !isTerminal(state)) return true;
+        if (
+          state === 'waiting'
+            ? mayStart(other) || isHeldByPerson(other)
+            : state !== undefined && !isTerminal(state)
+        )
+          return true;
       }
     }
   }

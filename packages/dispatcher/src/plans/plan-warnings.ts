@@ -59,6 +59,10 @@ function reasonOf(obstacle: Obstacle): string {
       return `the job's own limit of ${obstacle.concurrent} is in use`;
     case 'busy':
       return `${obstacle.jobs.join(', ')} may have a command there`;
+    case 'frozen':
+      return `${obstacle.slot ?? 'the namespace'} is frozen by ${obstacle.by}`;
+    case 'ramp':
+      return `step ${obstacle.step} of the ramp would wait for somebody to confirm it`;
     case 'job-state':
       return `the job would be ${obstacle.state}`;
     case 'worker':
