@@ -285,15 +285,21 @@ class Reference {
     return full === undefined ? undefined : `slot ${namespace.slots[full]!.name}`;
   }
 
-  /** What people, and its own ramp, have against any start, or against this one. */
-  #stop(record: JobRecord, index: number): string | undefined {
+  /** What people have against any order, or against this one. */
+  #personsStop(record: JobRecord, index: number): string | undefined {
     if (this.#held.has(record.job)) return 'a hold';
     if (this.#frozen.has(undefined)) return 'a freeze';
     const member = this.memberOf(record, index);
     const { namespace } = this.#state.constraints;
     const within = member === undefined ? [] : namespace!.slotsOf(member);
     const frozen = within.find((slot) => this.#frozen.has(namespace!.slots[slot]!.name));
-    if (frozen !== undefined) return `the freeze of slot ${frozen}`;
+    return frozen === undefined ? undefined : `the freeze of slot ${frozen}`;
+  }
+
+  /** The same, and its ramp's against this start. */
+  #stop(record: JobRecord, index: number): string | undefined {
+    const stop = this.#personsStop(record, index);
+    if (stop !== undefined) return stop;
     const { step, started } = this.#rampOf(record);
     const most = record.limits.ramp?.steps[step] ?? Infinity;
     if (started.has(index) || started.size < most) return undefined;
@@ -432,7 +438,8 @@ class Reference {
         expect(pausedMs, `the ramp of job ${number} waits, and the log says so`).toBeDefined();
       record.hosts.forEach((host, index) => {
         if (![undefined, ...pools].includes(this.poolOf(record, index))) return;
-        expect(host.state, `job ${number} host ${index} has a worker`).not.toBe('permitted');
+        if (host.state === 'permitted')
+          expect(this.#personsStop(record, index), `job ${number} host ${index} has a worker`).toBeDefined();
         if (host.state !== 'waiting') return;
         expect(this.obstacle(record, index), `job ${number} host ${index} waits`).toBeDefined();
       });
