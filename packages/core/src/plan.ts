@@ -18,7 +18,13 @@ import {
 } from './cluster-state.js';
 import type { LogEntry } from './entries.js';
 import { isDeadlocked } from './constraints/deadlock.js';
-import { type ChooseWorker, ReturnedInOrder, Room, type TakenHost, WaitingHosts } from './constraints/room.js';
+import {
+  type ChooseWorker,
+  ReturnedInOrder,
+  Room,
+  type TakenHost,
+  WaitingHosts,
+} from './constraints/room.js';
 import { toHostSet } from './host-set.js';
 import { isBetweenSteps, isStepOver, nextStep, nextStepMs, rampRoom, stepFailures } from './ramp.js';
 import type { EndedJobState } from './states.js';
