@@ -1,9 +1,10 @@
 /** One run of `pogo`: finds the verb, parses its arguments, runs it, and says on stderr what went wrong. */
+import type { Verb } from './command-line/command.js';
 import { parseCommandLine } from './command-line/parse-command-line.js';
 import { similarTo } from './command-line/similar.js';
 import type { Environment } from './environment.js';
 import { type ExitCode, exitCodes, type Failure, failureText } from './failure.js';
-import { findVerb, verbs } from './verbs.js';
+import { findVerb, verbGroups, verbs } from './verbs.js';
 
 /** For main.ts, which loads this module alone. */
 export { failureText } from './failure.js';
@@ -44,7 +45,10 @@ export function internalError(error: unknown, debug: string | undefined): Failur
 
 function overview(environment: Environment, missing: boolean): Promise<ExitCode> {
   const width = Math.max(...verbs.map(({ name }) => name.length));
-  const list = verbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join('');
+  const line = ({ name, summary }: Verb) => `  ${name.padEnd(width)}  ${summary}\n`;
+  const list = verbGroups
+    .map(({ title, verbs: group }) => `${title}:\n${group.map(line).join('')}`)
+    .join('\n');
   const text = `Usage: pogo VERB [options]\n\nRuns commands safely on many machines in parallel.\n\n${list}
 pogo VERB --help shows a verb's options, with examples; pogo --version the version.
 

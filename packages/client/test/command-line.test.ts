@@ -7,7 +7,7 @@ import { parseCommandLine } from '../src/command-line/parse-command-line.js';
 import { similarTo } from '../src/command-line/similar.js';
 import { success } from '../src/failure.js';
 import { commandOf, commandText } from '../src/run/command-operands.js';
-import { verbs } from '../src/verbs.js';
+import { verbGroups, verbs } from '../src/verbs.js';
 
 const sample = command({
   name: 'sample',
@@ -116,6 +116,18 @@ describe('the command of a job', () => {
 });
 
 describe('verbs', () => {
+  it('are each in one group of the help', () => {
+    const names = verbGroups.flatMap((group) => group.verbs.map(({ name }) => name));
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toEqual(verbs.map(({ name }) => name));
+    expect(verbGroups.map(({ title }) => title)).toEqual([
+      'Start',
+      'Watch jobs',
+      'Steer jobs',
+      'Hosts and set-up',
+    ]);
+  });
+
   it('all have help with examples, options with distinct spellings, and completion in every shell', async () => {
     const commands = await Promise.all(verbs.map((verb) => verb.load()));
     for (const [index, loaded] of commands.entries()) {
