@@ -86,6 +86,24 @@ describe('a forecast', () => {
     expect(told(far)).toEqual([[{ hosts: 1, bindings: [] }], [{ hosts: 1, bindings: ['worker'] }]]);
   });
 
+  it('has the steps of a ramp, and takes them to be confirmed at once', () => {
+    const ramp = (pauseMs: number | null) => ({ limits: { ...limits, ramp: { steps: [1, 3], pauseMs } } });
+    const paused = foresee(leaderOf(), 'zar[1-6].west', ramp(500));
+    expect(paused.waves.map(({ atMs, count: hosts }) => [atMs, hosts])).toEqual([
+      [0, 1],
+      [1500, 2],
+      [3000, 3],
+    ]);
+    expect(paused.waves.map(({ starts }) => starts[0]!.bindings)).toEqual([
+      [],
+      [{ kind: 'ramp', step: 1 }],
+      [{ kind: 'ramp', step: 2 }],
+    ]);
+    // The pauses don't count against the job's timeout.
+    expect(paused.ending).toMatchObject({ totalMs: 4000, clockMs: 3000 });
+    expect(foresee(leaderOf(), 'zar[1-6].west', ramp(null)).ending).toMatchObject({ totalMs: 3000 });
+  });
+
   it('counts what other jobs have under way, and goes on when that is over', () => {
     const leader = leaderOf();
     leader.submit('foo[1-20].east');

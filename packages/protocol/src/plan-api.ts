@@ -27,7 +27,9 @@ export const bindingSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('busy') }),
   /** No worker has room. */
   z.object({ kind: z.literal('worker') }),
-  /** A pause between steps, or the end of another job. */
+  /** This step of the job's ramp, and the pause after it. */
+  z.object({ kind: z.literal('ramp'), step: z.int() }),
+  /** The end of another job. */
   z.object({ kind: z.literal('other') }),
 ]);
 export type BindingDocument = z.infer<typeof bindingSchema>;

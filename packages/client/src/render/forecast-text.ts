@@ -126,12 +126,14 @@ function bindingText(binding: BindingDocument): string {
       return `${binding.stage} to be done`;
     case 'own-cap':
       return `the job's own limit of ${binding.concurrent}`;
+    case 'ramp':
+      return `step ${binding.step} of the ramp`;
     case 'busy':
       return 'another job on the host';
     case 'worker':
       return 'a worker with room';
     case 'other':
-      return 'something else';
+      return 'the end of another job';
   }
 }
 

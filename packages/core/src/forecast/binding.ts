@@ -7,6 +7,7 @@ import { isFull } from '../constraints/constraint-state.js';
 import { groupOf } from '../constraints/change-host.js';
 import type { HostGroup } from '../constraints/host-group.js';
 import type { WorkerCapacity } from '../plan.js';
+import { rampRoom } from '../ramp.js';
 
 /** One thing that held hosts back until they started; slots and stages by their index in the namespace. */
 export type Binding =
@@ -14,11 +15,13 @@ export type Binding =
   | { kind: 'slot'; slot: number; use: number }
   /** The job's own cap. */
   | { kind: 'own-cap'; disturbed: number }
+  /** The step of the job's ramp had no room for another host, or was over (S9). */
+  | { kind: 'ramp'; step: number }
   /** Another job's command ran there. */
   | { kind: 'busy' }
   /** No worker that reaches the host had room. */
   | { kind: 'worker' }
-  /** Something else of the job or of another one: a pause between steps, a job that ended. */
+  /** Something else, of another job: one that ended. */
   | { kind: 'other' };
 
 /** The obstacles of one job as they were before anything changed at some time. */
@@ -32,6 +35,7 @@ export class Before {
   readonly #cap: Binding | undefined;
   /** Workers that had room. */
   readonly #free: readonly WorkerCapacity[];
+  readonly #ramp: Binding | undefined;
 
   constructor(state: ClusterState, job: JobRecord, workers: readonly WorkerCapacity[]) {
     this.#state = state;
@@ -40,6 +44,7 @@ export class Before {
     if (concurrent !== null && job.disturbed >= concurrent)
       this.#cap = { kind: 'own-cap', disturbed: job.disturbed };
     this.#free = workers.filter(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);
+    if (job.ramp !== undefined && rampRoom(job) === 0) this.#ramp = { kind: 'ramp', step: job.ramp.step };
   }
 
   /** To be told of each host whose command is about to end. */
@@ -93,11 +98,12 @@ export class Before {
       if (use !== undefined) bindings.push({ kind: 'slot', slot, use });
     }
     if (this.#cap !== undefined) bindings.push(this.#cap);
+    if (this.#ramp !== undefined) bindings.push(this.#ramp);
     return bindings;
   }
 }
 
 /** A host that another job has counted on needs no room of its own in slots. */
 function isOfTheJob({ kind }: Binding): boolean {
-  return kind === 'stage' || kind === 'own-cap';
+  return kind === 'stage' || kind === 'own-cap' || kind === 'ramp';
 }

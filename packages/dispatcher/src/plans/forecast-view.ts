@@ -106,6 +106,8 @@ function identityOf(binding: Binding): string {
       return `slot ${binding.slot}`;
     case 'stage':
       return `stage ${binding.stage}`;
+    case 'ramp':
+      return `ramp ${binding.step}`;
     default:
       return binding.kind;
   }
