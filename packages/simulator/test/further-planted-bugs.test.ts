@@ -1,0 +1,3 @@
+import { everyOtherIsCaught } from './planted-bugs.js';
+
+everyOtherIsCaught(1);
