@@ -16,6 +16,7 @@ const watching: readonly Verb[] = [
   verb('jobs', 'list jobs', () => import('./commands/jobs.js')),
   verb('status', 'show where a job and its hosts stand', () => import('./commands/status.js')),
   verb('explain', 'show what hosts of a job wait for', () => import('./commands/explain.js')),
+  verb('report', 'show whether limits were kept', () => import('./commands/report.js')),
   verb('log', 'show what the hosts of a job wrote', () => import('./commands/log.js')),
   verb('wait', 'wait for the end of a job', () => import('./commands/wait.js')),
 ];

@@ -156,6 +156,27 @@ describe('what a host waits for', () => {
     expect(said(obstacle)).toEqual([says]);
   });
 
+  it('is nothing any more in a job that was deadlocked: what held it up is said, and what to do', () => {
+    const deadlock: Explanation['deadlock'] = [
+      {
+        ...{ kind: 'slot', slot: 'frontend@coast=east', use: 25, limit: 25, waiting: 76 },
+        holders: [
+          { job: p(1), count: 12, hosts: 'foo[1-12].east', more: 0 },
+          { job: p(2), count: 13, hosts: 'foo13.east', more: 12 },
+        ],
+      },
+      { kind: 'stage', stage: 'db@x=y', waiting: 1, count: 1, hosts: 'db1', more: 0 },
+    ];
+    const text = explanationText(job, { job: p(1), state: 'deadlocked', deadlock, waiting: [] });
+    expect(text.split('\n').slice(1)).toEqual([
+      'it has ended, since nothing that it waited for could come by itself:',
+      '  76 hosts wait for frontend@coast=east 25/25: foo[1-12].east, foo13.east and 12 more of p0000000002',
+      '  1 host waits for db@x=y, where db1 did not succeed',
+      expect.stringContaining('`pogo retry p0000000001` tries again there') as string,
+      '',
+    ]);
+  });
+
   it('has advice where credentials are missing', () => {
     const lines = said({ kind: 'job-state', state: 'needs-credentials' }, 'needs-credentials');
     expect(lines[0]).toBe('w1 waits for the job, which is needs-credentials');

@@ -14,6 +14,7 @@ import type { HostGroup } from './constraints/host-group.js';
 import type { Placement } from './constraints/placement.js';
 import type { ReadyGroups } from './constraints/ready-groups.js';
 import type { ReturnedHosts } from './constraints/returned-hosts.js';
+import type { DeadlockCause } from './deadlock-cause.js';
 import type { HaltCause, JobAccepted, JobLimits } from './entries.js';
 import type { Namespace } from './namespace/namespace.js';
 import type { Outcome } from './outcome.js';
@@ -110,6 +111,8 @@ export interface JobRecord {
   /** Log time since which the job's clock runs; undefined while it waits for a person or its ramp (S10). */
   clockSinceMs: number | undefined;
   endedAtMs: number | undefined;
+  /** What held it up for good, if it has ended so (S7). */
+  deadlock: readonly DeadlockCause[] | undefined;
   /** Opened again only to look what became of `unknown` hosts: how it had ended, which it goes back to. */
   looking: { from: EndedJobState; halt: JobRecord['halt'] } | undefined;
   /** Failures at the last retry: whoever asked for it has seen them, and the budget counts from there (S8). */

@@ -3,6 +3,7 @@
  * Hosts are named by their index in the job's expanded targets; attempts count from 1. An entry about hosts speaks
  * of their attempt at that log index, except those that name it, since evidence may come late (E2).
  */
+import type { DeadlockCause } from './deadlock-cause.js';
 import type { HostSet } from './host-set.js';
 import type { Outcome } from './outcome.js';
 import type { EndedJobState } from './states.js';
@@ -110,7 +111,13 @@ export type LogEntry =
   | { type: 'credentials-renewed'; job: number; recipients: readonly string[] }
   /** An ended job goes on; its timeout counts anew from here (S10). */
   | { type: 'job-reopened'; job: number; by: string; cause: 'retry' | 'resolve' }
-  | { type: 'job-ended'; job: number; state: EndedJobState }
+  /** `deadlock` says what held a deadlocked one up (S7). */
+  | {
+      type: 'job-ended';
+      job: number;
+      state: EndedJobState;
+      deadlock?: readonly DeadlockCause[] | undefined;
+    }
   | { type: 'job-archived'; job: number };
 
 /** A batch as the fold sees it: its index in the log, its log time (T1), its entries. */

@@ -169,6 +169,8 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       return;
     case 'job-ended':
       endJob(state, job, `end-${entry.state}`);
+      // Looking after its hosts doesn't change why it had ended.
+      if (entry.deadlock !== undefined) job.deadlock = entry.deadlock;
       return;
     case 'job-archived':
       letGoOfAll(state, job);
@@ -209,6 +211,7 @@ function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): v
     usedMs: 0,
     clockSinceMs: state.atMs,
     endedAtMs: undefined,
+    deadlock: undefined,
     looking: undefined,
     excusedFailures: 0,
     lastIndex: index,
@@ -271,6 +274,7 @@ function renewCredentials(job: JobRecord, recipients: readonly string[], atMs: n
 function reopenJob(state: ClusterState, job: JobRecord, cause: 'retry' | 'resolve'): void {
   if (!isEnded(job.state)) throw new IllegalTransition('job', job.state, 'reopen');
   job.looking = cause === 'resolve' ? { from: job.state, halt: job.halt } : undefined;
+  if (cause === 'retry') job.deadlock = undefined;
   moveJob(job, 'reopen');
   job.halt = undefined;
   job.endedAtMs = undefined;

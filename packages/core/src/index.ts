@@ -4,6 +4,7 @@ export * from './outcome.js';
 export * from './kept-outcome.js';
 export * from './entries.js';
 export * from './job-id.js';
+export * from './deadlock-cause.js';
 export * from './cluster-state.js';
 export * from './fold.js';
 export * from './plan.js';
@@ -20,6 +21,7 @@ export { nextStepMs, type RampProgress, type RampWait, rampWait, stepLimit } fro
 export * from './ramp-steps.js';
 export * from './targets/index.js';
 export * from './namespace/index.js';
+export * from './report/index.js';
 export {
   isFull,
   keptNamespaceVersions,

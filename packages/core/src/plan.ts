@@ -18,6 +18,7 @@ import {
 } from './cluster-state.js';
 import type { LogEntry } from './entries.js';
 import { isDeadlocked } from './constraints/deadlock.js';
+import { deadlockCauses } from './constraints/deadlock-causes.js';
 import {
   type ChooseWorker,
   ReturnedInOrder,
@@ -83,7 +84,8 @@ export function plan(state: ClusterState, input: PlanInput): LogEntry[] {
       entries.push({ type: 'job-ended', job: number, state: endState(job, halted.has(number)) });
     } else if (mayDeadlock && !halted.has(number) && isDeadlocked(state, job)) {
       stopWaiting(job, entries);
-      entries.push({ type: 'job-ended', job: number, state: 'deadlocked' });
+      const deadlock = deadlockCauses(state, job);
+      entries.push({ type: 'job-ended', job: number, state: 'deadlocked', deadlock });
       // Where its end frees what it held, others that it held up can go on.
       mayDeadlock = state.constraints.namespace?.definition.holdFailures !== 'until-job-ends';
     }

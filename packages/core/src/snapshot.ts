@@ -17,6 +17,7 @@ import type { AppliedVersion, Freeze } from './constraints/constraint-state.js';
 import { recount } from './constraints/apply-namespace.js';
 import { ReadyGroups } from './constraints/ready-groups.js';
 import { ReturnedHosts } from './constraints/returned-hosts.js';
+import type { DeadlockCause } from './deadlock-cause.js';
 import type { JobAccepted, JobLimits } from './entries.js';
 import { hostIndexes, type HostSet, toHostSet } from './host-set.js';
 import { keptOutcome } from './kept-outcome.js';
@@ -69,6 +70,8 @@ interface JobSnapshot {
   limits?: JobLimits;
   hold?: { by: string };
   ramp?: { step: number; started: HostSet; pause?: { sinceMs: number; failed: number } };
+  /** Since version 5. */
+  deadlock?: readonly DeadlockCause[];
 }
 
 export interface StateSnapshot {
@@ -202,6 +205,7 @@ function snapshotJob(job: JobRecord): JobSnapshot {
     ...(job.limits !== job.accepted.limits && { limits: job.limits }),
     ...(job.hold && { hold: job.hold }),
     ...(job.ramp && { ramp: snapshotRamp(job.ramp) }),
+    ...(job.deadlock && { deadlock: job.deadlock }),
   };
 }
 
@@ -294,6 +298,7 @@ function restoreJob(saved: JobSnapshot): JobRecord {
     usedMs: saved.usedMs,
     clockSinceMs: saved.clockSinceMs ?? undefined,
     endedAtMs: saved.endedAtMs ?? undefined,
+    deadlock: saved.deadlock,
     looking: saved.looking ? { from: saved.looking.from, halt: saved.looking.halt } : undefined,
     excusedFailures: saved.excusedFailures ?? 0,
     lastIndex: saved.lastIndex,

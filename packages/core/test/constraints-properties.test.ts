@@ -6,6 +6,7 @@ import {
   type ClusterState,
   decideAlter,
   decideFreeze,
+  countsBefore,
   decideHalt,
   decideHold,
   decideRelease,
@@ -18,6 +19,7 @@ import {
   isEnded,
   isTerminal,
   type JobLimits,
+  JobReporter,
   type JobRecord,
   type LogEntry,
   type NamespaceDefinition,
@@ -25,6 +27,7 @@ import {
   outcomeStates,
   type OutcomeState,
   type Ramp,
+  Recount,
   restoreState,
   snapshotState,
 } from '@pogo/core';
@@ -447,6 +450,47 @@ class Reference {
   }
 }
 
+/** What the report counts from the log alone, begun anew from a snapshot wherever the leader was. */
+class Recounted {
+  readonly #leader: Leader;
+  #recount: Recount;
+  #read = 0;
+
+  constructor(leader: Leader) {
+    this.#leader = leader;
+    this.#recount = new Recount(leader.documents, {});
+  }
+
+  restart(): void {
+    const { state, documents, history } = this.#leader;
+    const snapshot = JSON.parse(JSON.stringify(snapshotState(state))) as ReturnType<typeof snapshotState>;
+    this.#recount = new Recount(documents, {}, countsBefore(snapshot));
+    this.#read = history.length;
+  }
+
+  expectSame(): void {
+    const { history, state } = this.#leader;
+    for (const batch of history.slice(this.#read)) this.#recount.apply(batch);
+    this.#read = history.length;
+    const { namespace, use } = state.constraints;
+    expect((namespace?.slots ?? []).map((slot) => this.#recount.useOf(slot).size)).toEqual(use);
+  }
+
+  /** No report finds a limit or a sequence violated. */
+  expectKept(): void {
+    const { history, state, documents } = this.#leader;
+    for (const job of state.jobs.keys()) {
+      const reporter = new JobReporter(job, documents);
+      for (const batch of history) reporter.apply(batch);
+      const { slots, sequences, own, counts } = reporter.report()!;
+      const violated = [...slots, ...sequences, ...own].filter((one) => one.violated > 0);
+      expect(violated, `job ${job}`).toEqual([]);
+      const present = Object.entries(state.jobs.get(job)!.counts).filter(([, count]) => count > 0);
+      expect(counts).toEqual(Object.fromEntries(present));
+    }
+  }
+}
+
 function take(leader: Leader, reference: Reference, step: Step): void {
   const { state } = leader;
   const ordered = () =>
@@ -545,18 +589,22 @@ function take(leader: Leader, reference: Reference, step: Step): void {
 }
 
 describe('constraints', () => {
-  it('hold under any history, hold nobody back for nothing, and every sum is what the hosts say (S1-S6)', () => {
+  it('hold under any history, hold nobody back for nothing, and every sum is what the hosts say, and the log (S1-S6)', () => {
     let permits = 0;
     let deadlocks = 0;
     fc.assert(
       fc.property(definition, steps, (first, history) => {
         const leader = new Leader();
         const reference = new Reference(leader);
+        const recounted = new Recounted(leader);
         leader.constrain(first);
         for (const step of history) {
           take(leader, reference, step);
           reference.expectSums();
+          recounted.expectSame();
+          if (step.kind === 'restart') recounted.restart();
         }
+        recounted.expectKept();
         permits += leader.history.filter(({ entries }) => entries[0]?.type === 'hosts-permitted').length;
         for (const record of leader.state.jobs.values()) deadlocks += Number(record.state === 'deadlocked');
         for (const record of leader.state.jobs.values())

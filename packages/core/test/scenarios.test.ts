@@ -4,6 +4,8 @@ import {
   decideRelease,
   decideRetry,
   hostIndexes,
+  nextDeadlineMs,
+  resolveTargets,
   type NamespaceDefinition,
   type Outcome,
 } from '@pogo/core';
@@ -142,6 +144,15 @@ describe('scenario', () => {
       expect(leader.state.constraints.use[0]).toBe(25);
     });
 
+    it('the job names the slot, and the hosts that fill it', () => {
+      expect(leader.state.jobs.get(job)!.deadlock).toMatchObject([
+        {
+          ...{ kind: 'slot', slot: 'frontend@coast=east', use: 25, limit: 25, waiting: 76 },
+          holders: [{ job, count: 25, hosts: 'foo[1-25].east.example.com' }],
+        },
+      ]);
+    });
+
     it('the next job on other frontends waits', () => {
       const next = leader.submit('foo[60-70].east.example.com');
       step();
@@ -205,6 +216,23 @@ describe('scenario', () => {
     expect(leader.state.constraints.use[0]).toBe(1);
   });
 
+  it('8: --job-timeout 3 on a command that never ends: halted with kill at the deadline, not before', () => {
+    const job = leader.submit('zar[1-4].west.example.com', {
+      limits: { ...limits, concurrent: 2, jobTimeoutMs: 3000 },
+    });
+    step();
+    expect(nextDeadlineMs(leader.state)).toBe(3000);
+    expect(leader.decide({ workers, nowMs: 2999 })).toEqual([]);
+    leader.plan({ workers, nowMs: 3000 });
+    expect(leader.state.jobs.get(job)).toMatchObject({
+      halt: { cause: 'job-timeout', kill: true },
+      counts: { assigned: 2, halted: 2 },
+    });
+    leader.finish(job, live(job), { state: 'killed', reason: 'halt-kill' });
+    step();
+    expect(leader.state.jobs.get(job)!.state).toBe('halted');
+  });
+
   it('10: apps a and c of the sequence [a, b, c], none of b: c still waits for a', () => {
     leader.constrain({
       apps: { a: ['a[1-2]'], b: ['b[1-2]'], c: ['c[1-2]'] },
@@ -217,6 +245,17 @@ describe('scenario', () => {
     leader.finish(job, ['a1', 'a2'], succeeded);
     step();
     expect(live(job)).toEqual(['c1', 'c2']);
+  });
+
+  it('11: h[1-3]!h2 gives h1,h3; @frontend&*.east gives only east; an unknown group is an error, not an empty set', () => {
+    const { groups } = leader.state.constraints.namespace!;
+    const namesOf = (expression: string) => {
+      const resolved = resolveTargets(expression, { groups });
+      return resolved.ok ? resolved.targets.map(({ host }) => host) : resolved.error.code;
+    };
+    expect(namesOf('h[1-3]!h2')).toEqual(['h1', 'h3']);
+    expect(namesOf('@frontend&*.east.example.com')).toEqual(namesOf('foo[1-101].east.example.com'));
+    expect(namesOf('@nowhere')).toBe('unknown-group');
   });
 
   it('12: retry of 3 failed, 2 unreachable, 1 unknown, 4 not started: 9 hosts run, the unknown one does not', () => {
@@ -246,6 +285,17 @@ describe('scenario', () => {
     );
     expect(ran).toHaveLength(9);
     expect(leader.hostsIn(job, 'unknown')).toHaveLength(1);
+  });
+
+  it('13: foo11.west is in app frontend, coast west, and its slots have a current use', () => {
+    leader.submit('foo[1-3].west.example.com');
+    step();
+    const { namespace, use } = leader.state.constraints;
+    const member = namespace!.memberOf('foo11.west.example.com')!;
+    expect(namespace!.appsOf(member)).toEqual(['frontend']);
+    expect(namespace!.environmentsOf(member)).toEqual([{ type: 'coast', value: 'west' }]);
+    const slots = namespace!.slotsOf(member).map((slot) => [namespace!.slots[slot]!.name, use[slot]]);
+    expect(slots).toEqual([['frontend@coast=west', 3]]);
   });
 
   it('14: a host in two apps with different limits obeys both', () => {

@@ -20,6 +20,7 @@ import { AttachmentStore } from './attachments/attachment-store.js';
 import { AttachmentSweeper } from './attachments/attachment-sweeper.js';
 import { serveAttachment } from './attachments/serve-attachment.js';
 import { JobHistory } from './events/job-history.js';
+import { HistorySegments } from './history/history-segments.js';
 import { Archive } from './jobs/archive.js';
 import { HostLists } from './jobs/host-names.js';
 import { JobArchivist } from './jobs/job-archivist.js';
@@ -204,12 +205,14 @@ export class Dispatcher implements Service {
       logger,
       everyMs: limits.renewTermEveryMs,
     });
+    const segments = new HistorySegments({ documents: store.documents, uniqueId });
     const archive = new Archive({ documents: store.documents, specs, uniqueId });
     this.#archivist = new JobArchivist({
       leader,
       archive,
       specs,
       hostLists,
+      segments,
       clock,
       logger,
       archiveAfterMs: limits.archiveAfterMs,
@@ -266,6 +269,7 @@ export class Dispatcher implements Service {
       store,
       leader,
       history,
+      segments,
       archive,
       durations: new DurationHistory({ leader, archive, referred }),
       hostLists,

@@ -3,6 +3,8 @@ import {
   type Explanation,
   explanationSchema,
   hostInformationSchema,
+  type JobEventDocument,
+  jobEventSchema,
   type JobRequest,
   type NamespaceDocument,
   namespaceSchema,
@@ -128,6 +130,34 @@ describe('a namespace', () => {
     await worker.report(succeed(worker.assigned[0]!, worker).slice(2));
     expect((await finished(api, job.id)).state).toBe('succeeded');
     expect(await use(api)).toMatchObject({ 'backend@coast=east': 0, 'frontend@coast=east': 0 });
+  });
+
+  it('says what held a deadlocked job up: in the job, its events and its explanation, also once it is archived', async () => {
+    const limits = { archiveAfterMs: 0, archiveEveryMs: 10 };
+    const { dispatcher, api } = await cluster.dispatcher({ limits });
+    await apply(api, file('25%'));
+    await cluster.worker(dispatcher, { script: fail });
+    const job = await submit(api, request('foo[1-8].east'));
+    const deadlock = [
+      {
+        ...{ kind: 'slot', slot: 'frontend@coast=east', use: 2, limit: 2, waiting: 6 },
+        holders: [{ job: job.id, count: 2, hosts: 'foo[1-2].east', more: 0 }],
+      },
+    ];
+    expect(await finished(api, job.id)).toMatchObject({ state: 'deadlocked', deadlock });
+    expect(await explained(api, job.id)).toMatchObject({ waiting: [], deadlock });
+    let last: JobEventDocument | undefined;
+    for await (const line of api.lines(`/v1/jobs/${job.id}/events?follow`))
+      last = jobEventSchema.parse(JSON.parse(line));
+    expect(last).toMatchObject({
+      state: 'deadlocked',
+      detail: '6 hosts wait for frontend@coast=east 2/2: foo[1-2].east',
+      deadlock,
+    });
+    await api.call(`/v1/jobs/${job.id}/release`, { body: { hosts: 'foo[1-2].east' } });
+    const isLive = () => dispatcher.leader.read((state) => state.jobs.size);
+    await expect.poll(isLive, { timeout: 20_000 }).toEqual({ kind: 'ok', answer: 0 });
+    expect(await explained(api, job.id)).toEqual({ job: job.id, state: 'deadlocked', waiting: [], deadlock });
   });
 
   it('goes on holding what failed after its job, through a restart and another version, until somebody lets go', async () => {

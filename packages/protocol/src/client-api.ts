@@ -2,6 +2,7 @@
 import { hostStates, jobStates, keptOutcome, outcomeSteps, outcomeStates, reasonCodes } from '@pogo/core';
 import * as z from 'zod';
 import { recipientSchema, sealedCredentialsSchema } from './credentials.js';
+import { deadlockCause } from './deadlock-cause.js';
 import { digestSchema, jobLimitsSchema, requestedLimitsSchema, resolvedSpecSchema } from './spec.js';
 
 export const jobIdSchema = z.string().regex(/^p\d{10}$/);
@@ -59,6 +60,10 @@ export const rampStateSchema = z.object({
 });
 export type RampState = z.infer<typeof rampStateSchema>;
 
+/** What held a deadlocked job up when it ended, most waiting hosts first. */
+export const deadlockSchema = z.array(deadlockCause(jobIdSchema));
+export type DeadlockDocument = z.infer<typeof deadlockSchema>;
+
 /** `GET /v1/jobs/:id` */
 export const jobSchema = z.object({
   id: jobIdSchema,
@@ -88,6 +93,8 @@ export const jobSchema = z.object({
   frozen: freezeSchema.optional(),
   /** What a job in `needs-credentials` waits for, in one sentence. */
   needs: z.string().optional(),
+  /** Of one that is `deadlocked`. */
+  deadlock: deadlockSchema.optional(),
   acceptedAtMs: z.int(),
   endedAtMs: z.int().optional(),
 });
@@ -130,6 +137,8 @@ export const jobEventSchema = z.discriminatedUnion('type', [
     hold: holdSchema.optional(),
     /** Present when a step of the ramp is over, and when the next begins. */
     ramp: rampStateSchema.optional(),
+    /** Present for the end of a deadlocked job; `detail` says the same in words. */
+    deadlock: deadlockSchema.optional(),
     counts: countsSchema,
   }),
   z.object({

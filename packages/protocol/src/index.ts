@@ -19,3 +19,4 @@ export * from './namespace-document/index.js';
 export * from './namespace-api.js';
 export * from './plan-api.js';
 export * from './plan-file.js';
+export * from './report-api.js';

@@ -2,6 +2,7 @@
 import type { LogEntry } from '@pogo/core';
 import * as z from 'zod';
 import { outcomeSchema } from './client-api.js';
+import { deadlockCause } from './deadlock-cause.js';
 import { jobLimitsSchema } from './spec.js';
 
 /** A folded set of hosts (core, HostSet). */
@@ -94,6 +95,7 @@ export const logEntrySchema = z.discriminatedUnion('type', [
     type: z.literal('job-ended'),
     job,
     state: z.enum(['succeeded', 'failed', 'halted', 'deadlocked', 'expired']),
+    deadlock: z.array(deadlockCause(z.int())).optional(),
   }),
   z.object({ type: z.literal('job-archived'), job }),
 ]);

@@ -2,7 +2,7 @@
 import { hostStates, jobStates } from '@pogo/core';
 import * as z from 'zod';
 import { maxNamespaceFileBytes } from './namespace-document/index.js';
-import { freezeSchema, jobIdSchema, rampStateSchema } from './client-api.js';
+import { deadlockSchema, freezeSchema, jobIdSchema, rampStateSchema } from './client-api.js';
 
 /** `PUT /v1/namespaces/:name`; with `If-Match: "VERSION"` only if that is the one in force, `"0"` being none. */
 export const applyNamespaceRequestSchema = z.strictObject({
@@ -124,6 +124,8 @@ export type ObstacleDocument = z.infer<typeof obstacleSchema>;
 export const explanationSchema = z.object({
   job: jobIdSchema,
   state: z.enum(jobStates),
+  /** What held a job up that has ended as `deadlocked`. */
+  deadlock: deadlockSchema.optional(),
   waiting: z.array(
     z.object({
       /** Folded names. */

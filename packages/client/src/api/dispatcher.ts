@@ -7,6 +7,7 @@ import type {
   HostInformation,
   JobDocument,
   JobHostDocument,
+  JobReportDocument,
   JobRequest,
   JobSpec,
   NamespaceDocument,
@@ -54,6 +55,8 @@ const namespacePath = '/v1/namespaces/default';
 /** Answers are documents of bounded size; streams are read by the piece. */
 const maxDocumentBytes = 256 * 1024 * 1024;
 const requestTimeoutMs = 60_000;
+/** Long jobs have long logs. */
+const reportTimeoutMs = 600_000;
 
 export class Dispatcher {
   readonly url: string;
@@ -238,6 +241,14 @@ export class Dispatcher {
     return this.#call(
       this.#post(`/v1/jobs/${id}/replay`, request),
       (schemas) => schemas.replayResponseSchema,
+    );
+  }
+
+  /** What became of the job, and whether limits were kept; looks through all of the log since its acceptance. */
+  report(id: string): Promise<Result<JobReportDocument>> {
+    return this.#call(
+      { ...get(`/v1/jobs/${id}/report`), timeoutMs: reportTimeoutMs },
+      (schemas) => schemas.jobReportSchema,
     );
   }
 

@@ -6,6 +6,7 @@ export {
   jobEventSchema,
   jobHostListSchema,
   jobListSchema,
+  jobReportSchema,
   jobSchema,
   jobSpecSchema,
   namespaceSchema,

@@ -1,10 +1,10 @@
-import { foldForPeople, type HostState, hostStates, isTerminal } from '@pogo/core';
+import { deadlockText, foldForPeople, type HostState, hostStates, isTerminal } from '@pogo/core';
 import type { JobDocument, JobHostDocument } from '@pogo/protocol';
 import { allHosts } from '../api/all-hosts.js';
 import { command } from '../command-line/command.js';
 import { flag, one, oneOf } from '../command-line/option.js';
 import { neutralise } from '../render/escape.js';
-import { credentialsAdvice, unknownAdvice } from '../render/job-advice.js';
+import { credentialsAdvice, deadlockAdvice, unknownAdvice } from '../render/job-advice.js';
 import { standingSentences } from '../render/standing-text.js';
 import { countsText, durationText, outcomeText } from '../render/summary.js';
 import { table } from '../render/table.js';
@@ -51,6 +51,7 @@ function jobText(job: JobDocument): string {
     `by ${job.submitter} at ${timeText(job.acceptedAtMs)}${ended}`,
   ];
   if (job.halt) lines.push(`halt (${job.halt.cause}) by ${job.halt.by}${job.halt.kill ? ', with kill' : ''}`);
+  for (const cause of job.deadlock ?? []) lines.push(`deadlock: ${deadlockText(cause, job.id)}`);
   return `${lines.map(neutralise).join('\n')}\n`;
 }
 
@@ -100,6 +101,7 @@ function advice(job: JobDocument): string {
   const sentences = [
     ...standingSentences(job).map(neutralise),
     ...(job.state === 'needs-credentials' ? [credentialsAdvice(job.id)] : []),
+    ...(job.deadlock !== undefined ? [deadlockAdvice(job.id)] : []),
     ...((job.counts.unknown ?? 0) > 0 ? [unknownAdvice(job.id)] : []),
   ];
   return sentences.map((sentence) => `${sentence}\n`).join('');

@@ -1,7 +1,8 @@
 /** What hosts of a job wait for, in sentences. Pure. */
+import { deadlockText } from '@pogo/core';
 import type { Explanation, JobDocument, ObstacleDocument } from '@pogo/protocol';
 import { neutralise } from './escape.js';
-import { credentialsAdvice } from './job-advice.js';
+import { credentialsAdvice, deadlockAdvice } from './job-advice.js';
 import { freezeText, rampOverText } from './standing-text.js';
 import { countsText } from './summary.js';
 import { timeText } from './time.js';
@@ -12,10 +13,15 @@ import { timeText } from './time.js';
  */
 export function explanationText(
   job: Pick<JobDocument, 'hosts' | 'counts'>,
-  { job: id, state, waiting }: Explanation,
+  { job: id, state, deadlock, waiting }: Explanation,
 ): string {
   const lines = [`${id} ${state}  ${countsText(job.hosts, job.counts)}`];
-  if (waiting.length === 0) lines.push('none of its hosts waits for anything');
+  if (deadlock !== undefined) {
+    lines.push('it has ended, since nothing that it waited for could come by itself:');
+    lines.push(...deadlock.map((cause) => `  ${deadlockText(cause, id)}`), deadlockAdvice(id));
+  } else if (waiting.length === 0) {
+    lines.push('none of its hosts waits for anything');
+  }
   for (const { hosts, count, obstacles } of waiting) {
     const who = count === 1 ? `${hosts} waits` : `${hosts} (${count}) wait`;
     obstacles.forEach((obstacle, index) =>

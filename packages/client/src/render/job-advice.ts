@@ -8,3 +8,8 @@ export function credentialsAdvice(job: string): string {
 export function unknownAdvice(job: string): string {
   return `hosts whose outcome is unknown go on counting against limits: \`pogo resolve ${job}\` asks the hosts what became of it, \`pogo release ${job} EXPR\` says that they are well`;
 }
+
+/** What a failed host holds is freed by nobody but a person (S3). */
+export function deadlockAdvice(job: string): string {
+  return `hosts that went wrong hold their places: \`pogo retry ${job}\` tries again there, \`pogo release ${job} EXPR\` says that they are well`;
+}

@@ -3,6 +3,7 @@ import type { Store } from '@pogo/store';
 import type { Logger } from 'pino';
 import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { JobHistory } from '../events/job-history.js';
+import type { HistorySegments } from '../history/history-segments.js';
 import type { Archive } from '../jobs/archive.js';
 import type { HostLists } from '../jobs/host-names.js';
 import type { Specs } from '../jobs/specs.js';
@@ -31,6 +32,7 @@ export interface ApiContext {
   store: Store;
   leader: Leader;
   history: JobHistory;
+  segments: HistorySegments;
   archive: Archive;
   durations: DurationHistory;
   hostLists: HostLists;

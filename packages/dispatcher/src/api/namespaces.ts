@@ -149,6 +149,10 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         });
         if (found.kind === 'lost') return storeUnavailable(leader);
         if (found.answer !== undefined) return document(found.answer);
+        const ended = viewed.view.archived?.document;
+        if (ended?.deadlock !== undefined) {
+          return document({ job: ended.id, state: ended.state, deadlock: ended.deadlock, waiting: [] });
+        }
         return problem('job-ended', `${id} has ended and is archived: nothing of it waits.`);
       },
     }),

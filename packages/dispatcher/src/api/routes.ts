@@ -13,6 +13,7 @@ import { outputRoutes } from './output.js';
 import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
 import { replayRoutes } from './replay.js';
+import { reportRoutes } from './report.js';
 import { resolveRoutes } from './resolve.js';
 import { resumeRoutes } from './resume.js';
 import { retryRoutes } from './retry.js';
@@ -36,6 +37,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...namespaceRoutes(context),
     ...namespaceVersionRoutes(context),
     ...freezeRoutes(context),
+    ...reportRoutes(context),
     ...pingRoutes(context),
     ...healthRoutes(context),
   ];

@@ -12,6 +12,7 @@ import { isEnded } from '@pogo/core';
 import type { JobEventDocument } from '@pogo/protocol';
 import type { Archive } from '../jobs/archive.js';
 import { rampState } from '../jobs/job-documents.js';
+import { deadlockDocument } from '../jobs/deadlock-document.js';
 import type { JobView } from '../jobs/job-view.js';
 import type { Leader } from '../leader/leader.js';
 import type { JobHistory } from './job-history.js';
@@ -85,12 +86,13 @@ async function presentOf({ leader, archive }: FollowContext, job: number): Promi
   const live = await leader.read((state) => {
     const record = state.jobs.get(job);
     if (record === undefined) return undefined;
-    const { hosts } = record;
+    const { hosts, deadlock } = record;
     return {
       state: record.state,
       hold: record.hold,
       ramp: rampState(record),
       limits: record.limits,
+      ...(record.state === 'deadlocked' && deadlock && { deadlock: deadlockDocument(deadlock) }),
       hosts: hosts.map(({ state: at, attempt, outcome }) => ({ state: at, attempt, outcome })),
       atMs: state.atMs,
       index: state.nextIndex - 1,
@@ -102,5 +104,11 @@ async function presentOf({ leader, archive }: FollowContext, job: number): Promi
   if (archived === undefined) return undefined;
   const { document, lastIndex } = archived;
   const hosts = (await archive.hosts(archived)).map((host) => ({ ...host, outcome: host.outcome }));
-  return { state: document.state, hosts, atMs: document.endedAtMs ?? 0, index: lastIndex };
+  return {
+    state: document.state,
+    deadlock: document.deadlock,
+    hosts,
+    atMs: document.endedAtMs ?? 0,
+    index: lastIndex,
+  };
 }

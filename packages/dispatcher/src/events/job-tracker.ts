@@ -5,7 +5,9 @@
  * 2. What the log has forgotten is caught up with from the present state: each host's last change, once.
  */
 import {
+  deadlockText,
   type FoldedBatch,
+  formatJobId,
   hostIndexes,
   type HostRecord,
   type HostSet,
@@ -18,7 +20,8 @@ import {
   nextHostState,
   type Outcome,
 } from '@pogo/core';
-import type { HostCounts, JobEventDocument, RampState } from '@pogo/protocol';
+import type { DeadlockDocument, HostCounts, JobEventDocument, RampState } from '@pogo/protocol';
+import { deadlockDocument } from '../jobs/deadlock-document.js';
 import { needsCredentials } from '../jobs/needs-credentials.js';
 
 /** Names of hosts by index, and of a set of them, folded. */
@@ -34,6 +37,8 @@ export interface JobNow {
   hold?: { by: string } | undefined;
   ramp?: RampState | undefined;
   limits?: JobLimits | undefined;
+  /** What held it up, if it has ended so. */
+  deadlock?: DeadlockDocument | undefined;
   atMs: number;
   /** Index of the last batch that the record holds. */
   index: number;
@@ -103,7 +108,7 @@ export class JobTracker {
     this.#hold = now.hold;
     this.#limits = now.limits;
     const ramp = now.ramp;
-    bodies.push({ ...this.#standing(), ...(ramp && { ramp }) });
+    bodies.push({ ...this.#stateNow(now.deadlock), ...(ramp && { ramp }) });
     const last = bodies.length - 1;
     return bodies.map((body, at) => ({
       ...body,
@@ -203,7 +208,7 @@ export class JobTracker {
         break;
       case 'job-ended':
         this.#hold = undefined;
-        this.#jobMoved(entry.state, emit);
+        this.#ended(entry, emit);
         break;
       // An attempt before the one that is told of.
       case 'earlier-settled':
@@ -233,6 +238,22 @@ export class JobTracker {
     const goesOn = failed === 0 && pauseMs !== null;
     const waitsFor = failed === undefined ? 'hosts' : goesOn ? 'pause' : 'confirmation';
     return { step: Math.min(step, last), steps: last, waitsFor, failed: failed ?? 0 };
+  }
+
+  #ended(entry: Extract<LogEntry, { type: 'job-ended' }>, emit: (body: EventBody) => void): void {
+    this.#jobState = entry.state;
+    emit(this.#stateNow(entry.deadlock && deadlockDocument(entry.deadlock)));
+  }
+
+  /** Where the job stands, and what held it up where that is known. */
+  #stateNow(
+    deadlock: DeadlockDocument | undefined,
+  ): EventBody<Extract<JobEventDocument, { type: 'job-state' }>> {
+    const id = formatJobId(this.#job);
+    return {
+      ...this.#standing(),
+      ...(deadlock && { detail: deadlock.map((cause) => deadlockText(cause, id)).join('; '), deadlock }),
+    };
   }
 
   #hostsMoved(hosts: HostSet, state: HostState, emit: (body: EventBody) => void): void {

@@ -1,5 +1,6 @@
 /**
- * Moves ended jobs out of the live state (L6), and deletes archived ones whose retention is over. Works now and then, one
+ * Moves ended jobs out of the live state (L6), and deletes archived ones whose retention is over, with the history that
+ * nobody can ask about any more. Works now and then, one
  * job after another; it is never in anyone's way.
  *
  * 1. A job is archived some time after its end; earlier when ended jobs hold very many hosts, oldest first.
@@ -9,6 +10,7 @@
 import { type ClusterState, isEnded, type JobRecord } from '@pogo/core';
 import type { Clock } from '@pogo/lifecycle';
 import type { Logger } from 'pino';
+import type { HistorySegments } from '../history/history-segments.js';
 import type { Leader, LogObserver } from '../leader/leader.js';
 import { LeadersRounds } from '../leader/leaders-rounds.js';
 import type { Archive } from './archive.js';
@@ -20,6 +22,7 @@ export interface JobArchivistOptions {
   archive: Archive;
   specs: Specs;
   hostLists: HostLists;
+  segments: HistorySegments;
   clock: Clock;
   logger: Logger;
   /** From a job's end to its archiving, in milliseconds; its idempotency key is remembered that long. */
@@ -114,15 +117,25 @@ export class JobArchivist implements LogObserver {
   }
 
   async #forget(): Promise<void> {
-    const { leader, archive, retentionMs } = this.#options;
+    const { leader, archive, segments, retentionMs } = this.#options;
     const nowMs = leader.nowMs();
-    if (nowMs === undefined) return;
+    // Before the archive is looked at: what is archived meanwhile is among the live ones here.
+    const live = await leader.read((state) =>
+      [...state.jobs.values()].reduce(
+        (oldest, { acceptedIndex }) => Math.min(oldest, acceptedIndex),
+        state.nextIndex,
+      ),
+    );
+    if (nowMs === undefined || live.kind === 'lost') return;
+    let oldest = live.answer;
     for (const job of await archive.list()) {
       if (this.#rounds.stopped) return;
       const archived = await archive.get(job);
       const endedAtMs = archived?.document.endedAtMs;
-      if (archived === undefined || endedAtMs === undefined || nowMs - endedAtMs < retentionMs) continue;
-      await archive.delete(archived);
+      if (archived === undefined || endedAtMs === undefined) continue;
+      if (nowMs - endedAtMs < retentionMs) oldest = Math.min(oldest, archived.acceptedIndex);
+      else await archive.delete(archived);
     }
+    await segments.deleteBefore(oldest);
   }
 }

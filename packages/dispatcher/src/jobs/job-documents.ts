@@ -11,6 +11,7 @@ import {
 } from '@pogo/core';
 import type { HostCounts, JobDocument, JobHostDocument, RampState } from '@pogo/protocol';
 import { outcomeDocument } from '../events/job-tracker.js';
+import { deadlockDocument } from './deadlock-document.js';
 import { needsCredentials } from './needs-credentials.js';
 
 /** The job as the API shows it. */
@@ -34,6 +35,7 @@ export function jobDocument(record: JobRecord, state?: ClusterState): JobDocumen
     ...rampOf(record),
     ...(state && frozenOf(record, state)),
     ...(record.state === 'needs-credentials' && { needs: needsCredentials }),
+    ...(record.state === 'deadlocked' && record.deadlock && { deadlock: deadlockDocument(record.deadlock) }),
     acceptedAtMs: record.acceptedAtMs,
     ...(endedAtMs !== undefined && { endedAtMs }),
   };

@@ -73,6 +73,8 @@ function estimateBytes(entry: LogEntry): number {
     case 'unknown-confirmed':
     case 'earlier-settled':
       return 640 + (entry.outcome?.message?.length ?? 0) * 6;
+    case 'job-ended':
+      return 400 + (entry.deadlock === undefined ? 0 : JSON.stringify(entry.deadlock).length);
     case 'credentials-renewed':
       return 400 + entry.recipients.length * 150;
     default:

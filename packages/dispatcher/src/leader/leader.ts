@@ -9,6 +9,7 @@ import type { ClusterState, FoldedBatch, LogEntry, WorkerCapacity } from '@pogo/
 import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { type Log, type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
+import { HistorySegments } from '../history/history-segments.js';
 import { loadState } from './load-state.js';
 import type { ReferredDocuments } from './referred-documents.js';
 import { type CommandOutcome, type Decision, Reign, type ReignEnd } from './reign.js';
@@ -186,6 +187,7 @@ export class Leader implements Service {
     const snapshotter = new Snapshotter({
       log: this.log,
       documents: store.documents,
+      segments: new HistorySegments({ documents: store.documents, uniqueId }),
       uniqueId,
       clock,
       everyEntries: snapshotEveryEntries,

@@ -1,11 +1,26 @@
 /**
  * Snapshots of the state (L5): chunks first, then the pointer by compare-and-set, and only then do older entries go;
- * the one before is deleted last.
+ * the one before is deleted last. What goes was kept for reports before that (history-segments.ts).
  */
-import type { ClusterState, StateSnapshot } from '@pogo/core';
-import { snapshotState } from '@pogo/core';
+import {
+  type ClusterState,
+  countsBefore,
+  type CountsBefore,
+  nothingBefore,
+  snapshotState,
+  type StateSnapshot,
+} from '@pogo/core';
 import { type Clock, delay } from '@pogo/lifecycle';
-import { deleteLarge, type Documents, getLarge, type Log, putLarge, StoreError } from '@pogo/store';
+import {
+  deleteLarge,
+  type Documents,
+  getLarge,
+  type Log,
+  putLarge,
+  type SnapshotPointer,
+  StoreError,
+} from '@pogo/store';
+import type { HistorySegments } from '../history/history-segments.js';
 import { SnapshotText } from './snapshot-text.js';
 
 const folder = 'snapshots/';
@@ -25,6 +40,7 @@ export async function readSnapshot(documents: Documents, digest: string): Promis
 export interface SnapshotterOptions {
   log: Log;
   documents: Documents;
+  segments: HistorySegments;
   uniqueId: () => string;
   clock: Clock;
   /** Fewest entries between two snapshots. */
@@ -47,6 +63,8 @@ export class Snapshotter {
   #hosts = 0;
   #running: Promise<void> | undefined;
   readonly #hurry = new AbortController();
+  /** What counted at the last snapshot, by its digest. */
+  #last: { digest: string; counts: CountsBefore } | undefined;
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
@@ -59,9 +77,10 @@ export class Snapshotter {
     if (this.#entries < Math.max(everyEntries, this.#hosts) || this.#running !== undefined) return;
     this.#entries = 0;
     // Copied now: the state moves on while it is written.
-    const text = new SnapshotText(snapshotState(state));
+    const snapshot = snapshotState(state);
+    const text = new SnapshotText(snapshot);
     this.#hosts = text.hosts;
-    this.#running = this.#write(text, state.nextIndex)
+    this.#running = this.#write(text, countsBefore(snapshot))
       .catch(failed)
       .finally(() => (this.#running = undefined));
   }
@@ -72,17 +91,34 @@ export class Snapshotter {
     await this.#running;
   }
 
-  async #write(text: SnapshotText, before: number): Promise<void> {
-    const { log, documents, uniqueId, clock } = this.#options;
+  async #write(text: SnapshotText, counts: CountsBefore): Promise<void> {
+    const { log, documents, segments, uniqueId, clock } = this.#options;
+    const before = counts.index;
     const pointer = await log.pointer();
     if (pointer.floor >= before) return;
     const value = await text.encode(() => delay(clock, 0, this.#hurry.signal));
+    const first = await this.#countsAt(pointer);
+    // Another leader has moved the pointer meanwhile, and deleted what it named.
+    if (first === undefined) return;
+    if (!(await segments.keep(log, { from: pointer.floor, to: before, counts: first }))) return;
     const { digest } = await putLarge(documents, { folder, value, uniqueName: uniqueId() });
+    this.#last = { digest, counts };
     const outcome = await log.prune({ before, snapshot: digest, expectedVersion: pointer.version });
     // Another leader may have moved the pointer meanwhile: then ours is the one that nobody needs.
     const obsolete = outcome.kind === 'ok' ? pointer.snapshot : digest;
     const current = outcome.kind === 'conflict' ? outcome.pointer.snapshot : digest;
     if (obsolete !== null && (outcome.kind === 'gap' || obsolete !== current))
       await deleteLarge(documents, { folder, digest: obsolete });
+  }
+
+  async #countsAt({ snapshot }: SnapshotPointer): Promise<CountsBefore | undefined> {
+    if (snapshot === null) return nothingBefore;
+    if (this.#last?.digest === snapshot) return this.#last.counts;
+    try {
+      return countsBefore(await readSnapshot(this.#options.documents, snapshot));
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'store-corrupt') return undefined;
+      throw error;
+    }
   }
 }

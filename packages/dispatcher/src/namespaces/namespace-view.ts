@@ -18,6 +18,7 @@ import type {
   SlotDocument,
 } from '@pogo/protocol';
 import type { HostNames } from '../events/job-tracker.js';
+import { deadlockDocument } from '../jobs/deadlock-document.js';
 
 export function namespaceDocument({ constraints }: ClusterState, name: string): NamespaceDocument {
   const { version, namespace, frozen } = constraints;
@@ -81,6 +82,7 @@ export function explanation(
   return {
     job: formatJobId(job.job),
     state: job.state,
+    ...(job.state === 'deadlocked' && job.deadlock && { deadlock: deadlockDocument(job.deadlock) }),
     waiting: explainJob(state, job).map(({ hosts, pool, obstacles }) => {
       const shown = [
         ...obstacles.map((obstacle) => obstacleDocument(state, obstacle)),

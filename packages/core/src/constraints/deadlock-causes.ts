@@ -1,0 +1,120 @@
+/** Names what keeps a deadlocked job from going on, and the hosts behind it (S7). Asked once, when the job ends by it. */
+import { type ClusterState, isDisturbed, type JobRecord } from '../cluster-state.js';
+import type { DeadlockCause } from '../deadlock-cause.js';
+import { foldForPeople } from '../targets/fold-for-people.js';
+import { groupOf, modeOfHost } from './change-host.js';
+import { isFull } from './constraint-state.js';
+import { hostBits } from './host-bits.js';
+import type { HostGroup, StageProgress } from './host-group.js';
+
+/** An entry is small (L6): what keeps most hosts waiting comes first, and very many names are only counted. */
+const maxCauses = 10;
+const maxNames = 300;
+
+/** At most ten causes, those that keep most hosts waiting. */
+export function deadlockCauses(state: ClusterState, job: JobRecord): DeadlockCause[] {
+  const { concurrent } = job.accepted.limits;
+  if (concurrent !== null && job.disturbed >= concurrent) {
+    return [{ kind: 'own-cap', concurrent, disturbed: job.disturbed, waiting: job.counts.waiting }];
+  }
+  const slots = new Map<number, number>();
+  const stages = new Map<StageProgress, number>();
+  for (const [group, { free, all }] of waitingIn(state, job)) {
+    for (const slot of group.slots) {
+      if (free > 0 && isFull(state.constraints, slot)) slots.set(slot, (slots.get(slot) ?? 0) + free);
+    }
+    for (const stage of group.after) {
+      if (stage.pending > 0) stages.set(stage, (stages.get(stage) ?? 0) + all);
+    }
+  }
+  // Hosts that wait themselves are a reason only where there is no other.
+  const isOver = ({ pending, waiting }: StageProgress) => pending > waiting;
+  if (slots.size > 0 || [...stages.keys()].some(isOver)) {
+    for (const stage of stages.keys()) if (!isOver(stage)) stages.delete(stage);
+  }
+  const names = new NameBudget(state);
+  const found = [
+    ...[...slots].map(([slot, waiting]) => ({
+      waiting,
+      cause: () => slotCause(state, slot, waiting, names),
+    })),
+    ...[...stages].map(([stage, waiting]) => ({
+      waiting,
+      cause: () => stageCause(state, job, stage, waiting, names),
+    })),
+  ];
+  return found
+    .sort((one, other) => other.waiting - one.waiting)
+    .slice(0, maxCauses)
+    .map(({ cause }) => cause());
+}
+
+/** Waiting hosts by group, and of these how many need room in its slots. */
+function waitingIn(state: ClusterState, job: JobRecord): Map<HostGroup, { free: number; all: number }> {
+  const found = new Map<HostGroup, { free: number; all: number }>();
+  job.hosts.forEach((host, index) => {
+    if (host.state !== 'waiting') return;
+    const group = groupOf(job, index);
+    let counts = found.get(group);
+    if (counts === undefined) found.set(group, (counts = { free: 0, all: 0 }));
+    counts.all++;
+    if (modeOfHost(state, job, index) === 'free') counts.free++;
+  });
+  return found;
+}
+
+function slotCause(state: ClusterState, slot: number, waiting: number, names: NameBudget): DeadlockCause {
+  const { constraints } = state;
+  const namespace = constraints.namespace!;
+  const holders = [];
+  for (const job of state.jobs.values()) {
+    if (job.placement === undefined || (job.disturbed === 0 && job.held.size === 0)) continue;
+    const members = [...job.placement.members].filter(
+      (member, index) =>
+        member >= 0 &&
+        (isDisturbed(job.hosts[index]!) || job.held.has(index)) &&
+        namespace.slotsOf(member).includes(slot),
+    );
+    if (members.length > 0) holders.push({ job: job.job, count: members.length, ...names.of(members) });
+  }
+  const { name, limit } = namespace.slots[slot]!;
+  return { kind: 'slot', slot: name, use: constraints.use[slot]!, limit, waiting, holders };
+}
+
+function stageCause(
+  { constraints }: ClusterState,
+  job: JobRecord,
+  { stage, ...progress }: StageProgress,
+  waiting: number,
+  names: NameBudget,
+): DeadlockCause {
+  const namespace = constraints.namespace!;
+  const isAllWaiting = progress.pending === progress.waiting;
+  const members = [...job.placement!.members].filter((member, index) => {
+    if (member < 0 || !namespace.stagesOf(member).includes(stage)) return false;
+    const bits = hostBits(job, job.hosts[index]!, index);
+    return !bits.done && bits.waiting === isAllWaiting;
+  });
+  const { name } = namespace.stages[stage]!;
+  return { kind: 'stage', stage: name, waiting, count: members.length, ...names.of(members) };
+}
+
+/** Names of members, so many in all. */
+class NameBudget {
+  readonly #state: ClusterState;
+  #left = maxNames;
+
+  constructor(state: ClusterState) {
+    this.#state = state;
+  }
+
+  of(members: readonly number[]): { hosts: string; more: number } {
+    const named = members.slice(0, this.#left);
+    this.#left -= named.length;
+    const { hosts } = this.#state.constraints.namespace!;
+    return {
+      hosts: foldForPeople(named.map((member) => hosts[member]!)),
+      more: members.length - named.length,
+    };
+  }
+}
