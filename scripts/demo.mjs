@@ -7,6 +7,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { demoRollout } from './lib/demo-rollout.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cli = join(root, 'packages/client/dist/pogo.js');
@@ -46,21 +47,35 @@ function firstLine(child, stream, accept, what) {
 }
 
 /** Shows a command as one would type it, runs it, and gives its exit code. */
-async function pogo(shown, args = shown) {
+function pogo(args) {
+  return begin(args).ended;
+}
+
+/** The same in the background. */
+function begin(args, behind = '') {
   const quote = (word) => (/^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word}'`);
-  process.stdout.write(`\n$ pogo ${shown.map(quote).join(' ')}\n`);
+  process.stdout.write(`\n$ pogo ${args.map(quote).join(' ')}${behind}\n`);
   const child = start(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'pipe'] });
   // Progress goes to stderr; here both belong to the transcript.
   child.stderr.pipe(process.stdout, { end: false });
+  return { ended: once(child, 'close').then(([code]) => code) };
+}
+
+/** What a command answers, without showing any of it. */
+async function ask(args) {
+  const child = start(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const chunks = [];
+  child.stdout.on('data', (chunk) => chunks.push(chunk));
   const [code] = await once(child, 'close');
-  return code;
+  if (code !== 0) throw new Error(`pogo ${args.join(' ')}: exit ${code}`);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function expectExit(code, wanted, what) {
   if (code !== wanted) throw new Error(`${what}: exit ${code}, expected ${wanted}`);
 }
 
-/** Three addresses of a real sshd that runs as this user, or undefined where there is none. */
+/** Five addresses of a real sshd that runs as this user, or undefined where there is none. */
 async function startRealSshd() {
   const sshd = '/usr/sbin/sshd';
   if (!existsSync(sshd) || !existsSync('/usr/bin/ssh-keygen')) return undefined;
@@ -74,7 +89,7 @@ async function startRealSshd() {
   const hostKey = key('host_key');
   const identity = key('identity');
   writeFileSync(join(folder, 'authorized_keys'), readFileSync(`${identity}.pub`), { mode: 0o600 });
-  const addresses = ['127.0.1.1', '127.0.1.2', '127.0.1.3'];
+  const addresses = [1, 2, 3, 4, 5].map((number) => `127.0.1.${number}`);
   const port = randomInt(20_000, 32_000);
   const configuration = [
     `Port ${port}`,
@@ -96,14 +111,14 @@ async function startRealSshd() {
   const ready = await firstLine(
     child,
     child.stderr,
-    (line) => line.includes('Server listening') && ++heard === 3,
+    (line) => line.includes('Server listening') && ++heard === addresses.length,
     'sshd',
   ).catch(() => undefined);
   if (ready === undefined) return undefined;
   const hostKeyLine = readFileSync(`${hostKey}.pub`, 'utf8').split(' ').slice(0, 2).join(' ');
   const knownHosts = join(directory, 'known_hosts');
   writeFileSync(knownHosts, addresses.map((address) => `[${address}]:${port} ${hostKeyLine}\n`).join(''));
-  return { expression: `127.0.1.[1-3]:${port}`, identity, knownHosts };
+  return { expression: `127.0.1.[1-3]:${port}`, port, identity, knownHosts };
 }
 
 /** Hosts of our own practice server. */
@@ -111,13 +126,19 @@ async function startPracticeHosts(settings) {
   const child = start(process.execPath, [join(root, 'packages/testkit/dist/practice-host.js')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  child.stdin.write(`${JSON.stringify({ count: 3, ...settings })}\n`);
+  child.stdin.write(`${JSON.stringify({ count: 5, ...settings })}\n`);
   const { hosts } = JSON.parse(await firstLine(child, child.stdout, () => true, 'the practice host'));
   const [first] = hosts;
   // One port on several addresses, or several ports of one: as the platform allows.
-  return hosts.every(({ port }) => port === first.port)
-    ? `127.0.1.[1-${hosts.length}]:${first.port}`
-    : hosts.map(({ address, port }) => `${address}:${port}`).join(',');
+  const { port } = first;
+  return hosts.every((host) => host.port === port)
+    ? { expression: `127.0.1.[1-3]:${port}`, port }
+    : {
+        expression: hosts
+          .map((host) => `${host.address}:${host.port}`)
+          .slice(0, 3)
+          .join(','),
+      };
 }
 
 async function stopAll() {
@@ -164,7 +185,7 @@ async function main() {
       'No usable sshd here, so the practice host stands in: a small SSH server of ours. Three hosts, with a key',
     );
   }
-  const keyHosts = real ?? { expression: practice, identity: practiceKey, knownHosts: practiceKnownHosts };
+  const keyHosts = real ?? { ...practice, identity: practiceKey, knownHosts: practiceKnownHosts };
   const keyJob = [
     'run',
     '-h',
@@ -188,7 +209,7 @@ async function main() {
   const passwordJob = [
     'run',
     '-h',
-    practice,
+    practice.expression,
     '-l',
     user,
     '--password-file',
@@ -207,7 +228,7 @@ async function main() {
     await pogo([
       'run',
       '-h',
-      practice.split(',')[0].replace('[1-3]', '1'),
+      practice.expression.split(',')[0].replace('[1-3]', '1'),
       '-l',
       user,
       '--password-file',
@@ -220,6 +241,15 @@ async function main() {
     4,
     'the job without known hosts',
   );
+
+  const { port, identity, knownHosts } = keyHosts;
+  if (port === undefined) {
+    say('This machine has one loopback address alone, so the story of a whole site is left out');
+  } else {
+    const login = ['-l', user, '-p', String(port), '--identity', identity, '--known-hosts', knownHosts];
+    const background = (args) => begin(args, ' &');
+    await demoRollout({ say, show: pogo, begin: background, ask, expectExit, login, directory });
+  }
 
   say('What is on record');
   expectExit(await pogo(['jobs']), 0, 'pogo jobs');

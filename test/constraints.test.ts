@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HostAccount, reachWithKey, waitFor } from './support/host-account.js';
+import { noting, peakOf } from './support/host-record.js';
 import { jobOf } from './support/running-command.js';
 import { openScene, type Scene } from './support/scene.js';
 
@@ -32,25 +33,6 @@ beforeAll(async () => {
 
 afterAll(() => scene.close());
 
-/** Notes in a file of the account, which all hosts share, that the command begins here, and that it ends. */
-const noting = (file: string, rest: string) =>
-  `note() { echo "$POGO_HOST $1" >> "$HOME/${file}"; }; note begin; ${rest}; note end`;
-
-/** Most hosts that were in the middle of a command at once. @throws when two commands were on one host at once. */
-function peakOf(file: string): number {
-  const busy = new Set<string>();
-  let peak = 0;
-  for (const line of hosts.lines(file)) {
-    const [host, what] = line.split(' ') as [string, string];
-    expect(busy.has(host), `${line}, in ${hosts.lines(file).join(', ')}`).toBe(what === 'end');
-    if (what === 'begin') busy.add(host);
-    else busy.delete(host);
-    peak = Math.max(peak, busy.size);
-  }
-  expect(busy.size).toBe(0);
-  return peak;
-}
-
 describe('a limit', () => {
   it('holds over the jobs of two clients that submit at the same moment, on hosts that both name', async () => {
     const both = ['127.0.1.[1-6]', '127.0.1.[3-8]'].map((targets) =>
@@ -58,7 +40,7 @@ describe('a limit', () => {
     );
     for (const { ended, stderr } of both) expect((await ended).exitCode, stderr()).toBe(0);
     expect(hosts.lines('union')).toHaveLength(24);
-    expect(peakOf('union')).toBe(2);
+    expect(peakOf(hosts.lines('union'))).toBe(2);
   });
 
   it('is passed over by --unconstrained: the record of the hosts would have shown it', async () => {
@@ -67,7 +49,7 @@ describe('a limit', () => {
     await expect.poll(() => hosts.lines('lifted').length, { timeout: 60_000 }).toBe(8);
     hosts.open('lifted-gate');
     expect((await command.ended).exitCode, command.stderr()).toBe(0);
-    expect(peakOf('lifted')).toBe(8);
+    expect(peakOf(hosts.lines('lifted'))).toBe(8);
   });
 
   it('is held by hosts that failed: their job is deadlocked, the next waits and says why, until somebody lets go', async () => {
@@ -90,7 +72,7 @@ describe('a limit', () => {
     const released = await scene.run(['release', first, '127.0.1.[1-8]']);
     expect(released.exitCode, released.stderr).toBe(0);
     expect((await next.ended).exitCode, next.stderr()).toBe(0);
-    expect(peakOf('next')).toBeLessThanOrEqual(2);
+    expect(peakOf(hosts.lines('next'))).toBeLessThanOrEqual(2);
   });
 });
 

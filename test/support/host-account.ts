@@ -23,7 +23,8 @@ export interface HostAccount {
   running(...commands: string[]): ProcessEntry[];
 }
 
-export async function reachWithKey(scene: Scene, hosts: number): Promise<HostAccount> {
+/** @param hosts how many addresses of the sshd, from the first on, or which ones */
+export async function reachWithKey(scene: Scene, hosts: number | readonly string[]): Promise<HostAccount> {
   const key = await scene.key();
   const account = await scene.account({ authorizedKeys: [key.publicLine] });
   const sshd = await scene.sshd({ methods: ['publickey'], hostKeyTypes: ['ed25519'] });
@@ -31,7 +32,7 @@ export async function reachWithKey(scene: Scene, hosts: number): Promise<HostAcc
     processTable().filter(({ uid, argv }) => uid === account.uid && !/^(\S*\/)?sshd\b/.test(argv[0] ?? ''));
   const login = [
     ...['-l', account.name, '-p', String(sshd.port), '--identity', key.privatePath],
-    ...['--known-hosts', sshd.knownHosts(sshd.addresses(hosts))],
+    ...['--known-hosts', sshd.knownHosts(typeof hosts === 'number' ? sshd.addresses(hosts) : hosts)],
   ];
   return {
     account,
