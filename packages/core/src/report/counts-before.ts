@@ -3,10 +3,10 @@
  * snapshot says of hosts, attempt by attempt; its sums over slots are no part of it.
  */
 import type { StateSnapshot } from '../snapshot.js';
-import { hostStates, isEnded } from '../states.js';
+import { hostStates } from '../states.js';
 import { type CountedHost, doesCount } from './counted-host.js';
 
-/** A host that isn't as it was when its job was accepted. */
+/** A host that counts. */
 export type CountedRow = [
   host: number,
   attempt: number,
@@ -35,13 +35,13 @@ export interface CountsBefore {
 
 export const nothingBefore: CountsBefore = { version: 1, index: 0, namespace: null, jobs: [] };
 
-/** Ended jobs whose hosts count no more are left with their names only: they may be opened again. */
+/** Jobs none of whose hosts counts are left with their names only: some of them may yet. */
 export function countsBefore(snapshot: StateSnapshot): CountsBefore {
   return {
     version: 1,
     index: snapshot.nextIndex,
     namespace: snapshot.namespace ?? null,
-    jobs: snapshot.jobs.map(({ accepted, state, halt, hosts, held }) => {
+    jobs: snapshot.jobs.map(({ accepted, halt, hosts, held }) => {
       const heldHosts = new Set(held);
       const rows: CountedRow[] = [];
       hosts.forEach(([stateNumber, attempt, , , , , rare], index) => {
@@ -53,8 +53,7 @@ export function countsBefore(snapshot: StateSnapshot): CountsBefore {
           isHeld: heldHosts.has(index),
         };
         host.isLive = liveStates.has(host.state) || (host.state === 'unknown' && rare?.released !== true);
-        const isAsAccepted = host.state === 'waiting' && attempt === 1;
-        if (isEnded(state) ? !doesCount(host) : isAsAccepted && !doesCount(host)) return;
+        if (!doesCount(host)) return;
         const bits = Number(host.isLive) + 2 * Number(host.isHeld);
         const row: CountedRow = [index, attempt, stateNumber, bits];
         if (host.earlier.length > 0) row.push(host.earlier);

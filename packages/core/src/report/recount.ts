@@ -186,6 +186,7 @@ export class Recount {
     const { state } = entry.outcome;
     const member = this.memberOf(job, entry.host);
     this.#move(job, entry.host, entry, (host) => {
+      host.attempt = entry.attempt;
       host.state = state;
       host.isLive = state === 'unknown';
       if (state === 'succeeded') {
