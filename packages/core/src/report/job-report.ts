@@ -69,6 +69,7 @@ export class JobReporter {
       if (!('job' in entry) || entry.job !== this.#number) continue;
       if (entry.type === 'job-accepted') this.#accept(entry, at);
       else if (entry.type === 'job-reopened') this.#open(at);
+      else if (entry.type === 'limits-altered') this.#tally.limit(entry.limits.concurrent);
     }
   }
 

@@ -44,6 +44,8 @@ export class JobTally {
 
   /** The job is limited so from here on; null is no cap. */
   limit(concurrent: number | null): void {
+    const last = this.#own.at(-1);
+    if (last !== undefined && last.limit === (concurrent ?? undefined)) return;
     this.#own.push({ limit: concurrent ?? undefined, peak: this.#underWay.size, at: undefined, violated: 0 });
   }
 
