@@ -230,7 +230,7 @@ describe('scenario', () => {
       script,
     );
     expect(exitCode, stderr).toBe(6);
-    expect(hosts.lines('eight')).toEqual(['127.0.5.1 begin', '127.0.5.2 begin'].sort());
+    expect(hosts.lines('eight').sort()).toEqual(['127.0.5.1 begin', '127.0.5.2 begin']);
     expect(hosts.running('sleep 98801', 'sleep 98802')).toEqual([]);
     const job = jobSchema.parse(JSON.parse((await scene.api('GET', '/v1/jobs/last')).body));
     expect(job).toMatchObject({ state: 'halted', halt: { cause: 'job-timeout', kill: true } });
