@@ -39,7 +39,7 @@ export function nextStep({ limits, ramp }: JobRecord): RampProgress | undefined 
 }
 
 /** How many hosts may be started for the first time. */
-export function rampRoom(job: JobRecord, ramp: RampProgress | undefined = job.ramp): number {
+export function rampRoom(job: JobRecord, ramp: RampProgress | undefined): number {
   return ramp === undefined ? Infinity : Math.max(0, stepLimit(job, ramp) - ramp.started.size);
 }
 
@@ -54,7 +54,7 @@ export function isStepOver(job: JobRecord): boolean {
   if (ramp === undefined || ramp.pause !== undefined || ramp.again.size > 0 || counts.waiting === 0)
     return false;
   const moving = counts.permitted + counts.assigned + counts.connecting + counts.running;
-  return moving === 0 && rampRoom(job) === 0;
+  return moving === 0 && rampRoom(job, ramp) === 0;
 }
 
 /** Hosts of the step that have neither succeeded nor were passed over. Looks at each of them. */

@@ -61,6 +61,8 @@ describe('a ramp', () => {
     expect(leader.plan({ nowMs: 69_999 })).toEqual([]);
     const entries = leader.plan({ nowMs: 70_000 });
     expect(entries[0]).toEqual({ type: 'ramp-advanced', job, step: 1 });
+    // At once: nobody wakes the planner again.
+    expect(leader.history.at(-1)!.entries).toEqual(entries);
     expect(ordersIn(entries)).toEqual([1, 2, 3, 4]);
   });
 

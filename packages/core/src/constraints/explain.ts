@@ -109,7 +109,7 @@ function freezesOf({ constraints }: ClusterState, group: HostGroup): Obstacle[] 
 
 function rampOf(job: JobRecord): Obstacle[] {
   const { ramp } = job;
-  if (ramp === undefined || rampRoom(job) > 0) return [];
+  if (ramp === undefined || rampRoom(job, ramp) > 0) return [];
   const { step, pause } = ramp;
   return [
     {

@@ -44,7 +44,8 @@ export class Before {
     if (concurrent !== null && job.disturbed >= concurrent)
       this.#cap = { kind: 'own-cap', disturbed: job.disturbed };
     this.#free = workers.filter(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);
-    if (job.ramp !== undefined && rampRoom(job) === 0) this.#ramp = { kind: 'ramp', step: job.ramp.step };
+    if (job.ramp !== undefined && rampRoom(job, job.ramp) === 0)
+      this.#ramp = { kind: 'ramp', step: job.ramp.step };
   }
 
   /** To be told of each host whose command is about to end. */
