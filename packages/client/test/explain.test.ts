@@ -47,7 +47,7 @@ const waiting: Waiting = [
         slot: 'backend@coast=east',
         use: 1,
         limit: 1,
-        holders: [{ job: p(3), running: 1, notWell: 0 }],
+        holders: [{ job: p(3), running: 1, notWell: 0, hosts: 'bar1.east', more: 0 }],
       },
     ],
   },
@@ -62,7 +62,7 @@ describe('pogo explain', () => {
     expect(lines).toEqual([
       'foo[1-8].east (8) wait for 2 hosts of backend@coast=east that are not done, 1 of them failed',
       "  and for room in the job's own limit: 1 of 1 in use",
-      'bar2.east waits for room in backend@coast=east: 1 of 1 in use, by p0000000003 (1 running)',
+      'bar2.east waits for room in backend@coast=east: 1 of 1 in use, by p0000000003 (1 running: bar1.east)',
       '',
     ]);
     expect(code).toBe(0);
@@ -131,11 +131,11 @@ describe('what a host waits for', () => {
         use: 5,
         limit: 4,
         holders: [
-          { job: p(3), running: 1, notWell: 2 },
-          { job: p(4), running: 0, notWell: 2 },
+          { job: p(3), running: 1, notWell: 2, hosts: 'w[2-4]', more: 0 },
+          { job: p(4), running: 0, notWell: 2, hosts: 'w5', more: 1 },
         ],
       },
-      'w1 waits for room in db@x=y: 5 of 4 in use, by p0000000003 (1 running, 2 not well), p0000000004 (2 not well)',
+      'w1 waits for room in db@x=y: 5 of 4 in use, by p0000000003 (1 running, 2 not well: w[2-4]), p0000000004 (2 not well: w5 and 1 more)',
     ],
     [
       { kind: 'slot', slot: 'db@x=y', use: 1, limit: 1, holders: [] },

@@ -34,5 +34,6 @@ export {
 } from './constraints/constraint-state.js';
 export { modeOfHost } from './constraints/change-host.js';
 export { explainJob, holdersOf, type Obstacle, type WaitingHosts } from './constraints/explain.js';
+export { MemberNames, slotHolders } from './constraints/slot-holders.js';
 export { mayCount } from './constraints/apply-namespace.js';
 export * from './forecast/index.js';

@@ -121,7 +121,7 @@ describe('a namespace', () => {
             slot: 'backend@coast=east',
             use: 1,
             limit: 1,
-            holders: [{ job: job.id, running: 1, notWell: 0 }],
+            holders: [{ job: job.id, running: 1, notWell: 0, hosts: 'bar1.east', more: 0 }],
           },
         ],
       },

@@ -100,6 +100,8 @@ describe('a forecast', () => {
     worker.script = begin;
     const running = await submit(api, jobRequest('foo[1-2].west'));
     await worker.until(() => worker.assigned.length === 4);
+    const runningNow = async (): Promise<unknown> => (await api.call(`/v1/jobs/${running.id}`)).json();
+    await expect.poll(runningNow).toMatchObject({ counts: { running: 2 } });
     const { forecast: foreseen, order, warnings } = await forecast(api, 'foo[5-6].{east,west}');
     expect(foreseen.ending).toBe('stuck');
     expect(order).toEqual({ firstWave: '', firstWaveHosts: 0, remainingHosts: 4 });
@@ -116,7 +118,7 @@ describe('a forecast', () => {
             slot: 'frontend@coast=east',
             use: 2,
             limit: 2,
-            holders: [{ job: failed.id, running: 0, notWell: 2 }],
+            holders: [{ job: failed.id, running: 0, notWell: 2, hosts: 'foo[1-2].east', more: 0 }],
           },
         ],
       },
@@ -124,7 +126,7 @@ describe('a forecast', () => {
     expect(warnings).toContain(
       `2 hosts never start (foo[5-6].east): frontend@coast=east has no room, 2 of 2 are in use by ${failed.id}`,
     );
-    expect((await api.call(`/v1/jobs/${running.id}`)).json()).toMatchObject({ counts: { running: 2 } });
+    expect(await runningNow()).toMatchObject({ counts: { running: 2 } });
     expect((await api.call('/v1/jobs')).json()).toMatchObject({
       jobs: [{ id: running.id }, { id: failed.id }],
     });

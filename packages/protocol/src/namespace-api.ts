@@ -95,13 +95,15 @@ export const thawRequestSchema = z.strictObject({ slot: slotName.optional() });
 export const obstacleSchema = z.discriminatedUnion('kind', [
   /** `--concurrent` of the job itself. */
   z.object({ kind: z.literal('own-cap'), concurrent: z.int(), disturbed: z.int() }),
-  /** No room in a slot; `holders` are jobs whose hosts count in it, with how many. */
+  /** No room in a slot; `holders` are jobs whose hosts count in it: how many, which (folded), and how many more than are named. */
   z.object({
     kind: z.literal('slot'),
     slot: z.string(),
     use: z.int(),
     limit: z.int(),
-    holders: z.array(z.object({ job: jobIdSchema, running: z.int(), notWell: z.int() })),
+    holders: z.array(
+      z.object({ job: jobIdSchema, running: z.int(), notWell: z.int(), hosts: z.string(), more: z.int() }),
+    ),
   }),
   /** Hosts of an earlier app of a sequence; `failed` of the pending ones have ended otherwise than by success. */
   z.object({ kind: z.literal('stage'), stage: z.string(), pending: z.int(), failed: z.int() }),

@@ -37,8 +37,10 @@ export function explanationText(
   return `${lines.map(neutralise).join('\n')}\n`;
 }
 
+type Holder = Extract<ObstacleDocument, { kind: 'slot' }>['holders'][number];
+
 /** What comes behind `web1 waits`. */
-function obstacleText(obstacle: ObstacleDocument): string {
+export function obstacleText(obstacle: ObstacleDocument): string {
   switch (obstacle.kind) {
     case 'own-cap': {
       const { concurrent, disturbed } = obstacle;
@@ -89,10 +91,11 @@ function rampText(ramp: Extract<ObstacleDocument, { kind: 'ramp' }>): string {
   }
 }
 
-function holderText({ job, running, notWell }: { job: string; running: number; notWell: number }): string {
+function holderText({ job, running, notWell, hosts, more }: Holder): string {
   const counts = [
     ...(running > 0 ? [`${running} running`] : []),
     ...(notWell > 0 ? [`${notWell} not well`] : []),
   ];
-  return `${job} (${counts.join(', ')})`;
+  const named = [...(hosts === '' ? [] : [hosts]), ...(more > 0 ? [`${more} more`] : [])];
+  return `${job} (${counts.join(', ')}: ${named.join(' and ')})`;
 }

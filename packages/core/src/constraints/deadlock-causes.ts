@@ -1,15 +1,14 @@
 /** Names what keeps a deadlocked job from going on, and the hosts behind it (S7). Asked once, when the job ends by it. */
-import { type ClusterState, isDisturbed, type JobRecord } from '../cluster-state.js';
+import type { ClusterState, JobRecord } from '../cluster-state.js';
 import type { DeadlockCause } from '../deadlock-cause.js';
-import { foldForPeople } from '../targets/fold-for-people.js';
 import { groupOf, modeOfHost } from './change-host.js';
 import { isFull } from './constraint-state.js';
 import { hostBits } from './host-bits.js';
 import type { HostGroup, StageProgress } from './host-group.js';
+import { MemberNames, slotHolders } from './slot-holders.js';
 
-/** An entry is small (L6): what keeps most hosts waiting comes first, and very many names are only counted. */
+/** An entry is small (L6): what keeps most hosts waiting comes first. */
 const maxCauses = 10;
-const maxNames = 300;
 
 /** At most ten causes, those that keep most hosts waiting. */
 export function deadlockCauses(state: ClusterState, job: JobRecord): DeadlockCause[] {
@@ -32,7 +31,7 @@ export function deadlockCauses(state: ClusterState, job: JobRecord): DeadlockCau
   if (slots.size > 0 || [...stages.keys()].some(isOver)) {
     for (const stage of stages.keys()) if (!isOver(stage)) stages.delete(stage);
   }
-  const names = new NameBudget(state);
+  const names = new MemberNames(state);
   const found = [
     ...[...slots].map(([slot, waiting]) => ({
       waiting,
@@ -63,21 +62,15 @@ function waitingIn(state: ClusterState, job: JobRecord): Map<HostGroup, { free: 
   return found;
 }
 
-function slotCause(state: ClusterState, slot: number, waiting: number, names: NameBudget): DeadlockCause {
+function slotCause(state: ClusterState, slot: number, waiting: number, names: MemberNames): DeadlockCause {
   const { constraints } = state;
-  const namespace = constraints.namespace!;
-  const holders = [];
-  for (const job of state.jobs.values()) {
-    if (job.placement === undefined || (job.disturbed === 0 && job.held.size === 0)) continue;
-    const members = [...job.placement.members].filter(
-      (member, index) =>
-        member >= 0 &&
-        (isDisturbed(job.hosts[index]!) || job.held.has(index)) &&
-        namespace.slotsOf(member).includes(slot),
-    );
-    if (members.length > 0) holders.push({ job: job.job, count: members.length, ...names.of(members) });
-  }
-  const { name, limit } = namespace.slots[slot]!;
+  const holders = slotHolders(state, slot, names).map(({ job, running, notWell, hosts, more }) => ({
+    job,
+    count: running + notWell,
+    hosts,
+    more,
+  }));
+  const { name, limit } = constraints.namespace!.slots[slot]!;
   return { kind: 'slot', slot: name, use: constraints.use[slot]!, limit, waiting, holders };
 }
 
@@ -86,7 +79,7 @@ function stageCause(
   job: JobRecord,
   { stage, ...progress }: StageProgress,
   waiting: number,
-  names: NameBudget,
+  names: MemberNames,
 ): DeadlockCause {
   const namespace = constraints.namespace!;
   const isAllWaiting = progress.pending === progress.waiting;
@@ -97,24 +90,4 @@ function stageCause(
   });
   const { name } = namespace.stages[stage]!;
   return { kind: 'stage', stage: name, waiting, count: members.length, ...names.of(members) };
-}
-
-/** Names of members, so many in all. */
-class NameBudget {
-  readonly #state: ClusterState;
-  #left = maxNames;
-
-  constructor(state: ClusterState) {
-    this.#state = state;
-  }
-
-  of(members: readonly number[]): { hosts: string; more: number } {
-    const named = members.slice(0, this.#left);
-    this.#left -= named.length;
-    const { hosts } = this.#state.constraints.namespace!;
-    return {
-      hosts: foldForPeople(named.map((member) => hosts[member]!)),
-      more: members.length - named.length,
-    };
-  }
 }

@@ -4,10 +4,11 @@ import {
   explainJob,
   formatJobId,
   holdersOf,
-  isDisturbed,
   type JobRecord,
+  MemberNames,
   type Namespace,
   type Obstacle,
+  slotHolders,
   toHostSet,
 } from '@pogo/core';
 import type {
@@ -101,12 +102,16 @@ export function obstacleDocument(state: ClusterState, obstacle: Obstacle): Obsta
   switch (obstacle.kind) {
     case 'slot': {
       const { slot, use } = obstacle;
+      const index = state.constraints.namespace!.slots.indexOf(slot);
       return {
         kind: 'slot',
         slot: slot.name,
         use,
         limit: slot.limit,
-        holders: slotHolders(state, state.constraints.namespace!.slots.indexOf(slot)),
+        holders: slotHolders(state, index, new MemberNames(state)).map((holder) => ({
+          ...holder,
+          job: formatJobId(holder.job),
+        })),
       };
     }
     case 'stage': {
@@ -138,29 +143,6 @@ export function obstacleDocument(state: ClusterState, obstacle: Obstacle): Obsta
     default:
       return obstacle;
   }
-}
-
-type Holders = Extract<ObstacleDocument, { kind: 'slot' }>['holders'];
-
-/** Jobs whose hosts count in a slot, with how many: those with an attempt under way, and those that are not well. */
-function slotHolders(state: ClusterState, slot: number): Holders {
-  const namespace = state.constraints.namespace!;
-  const byJob = new Map<number, { running: number; notWell: number }>();
-  for (const record of state.jobs.values()) {
-    const { placement } = record;
-    if (placement === undefined || (record.disturbed === 0 && record.held.size === 0)) continue;
-    record.hosts.forEach((host, index) => {
-      const member = placement.members[index]!;
-      if (member < 0 || !namespace.slotsOf(member).includes(slot)) return;
-      const live = isDisturbed(host);
-      if (!live && !record.held.has(index)) return;
-      let counts = byJob.get(record.job);
-      if (counts === undefined) byJob.set(record.job, (counts = { running: 0, notWell: 0 }));
-      if (live && host.state !== 'unknown') counts.running++;
-      else counts.notWell++;
-    });
-  }
-  return [...byJob].map(([job, counts]) => ({ job: formatJobId(job), ...counts }));
 }
 
 /** What is known about one host. */
