@@ -25,6 +25,8 @@ export interface SoakOptions {
   heapProbe: string;
   outdir: string;
   minutes: number;
+  /** Of them, at the beginning, what isn't judged. */
+  warmUpMinutes: number;
   /** Of one core, over cluster, clients and scripted hosts together. */
   share: number;
   seed: number;
@@ -46,7 +48,7 @@ const lasting = Array.from({ length: 20 }, (_, index) => loopbackAddress(2001 + 
 
 /** Resolves to whether all jobs were right and all memory flat. */
 export async function runSoak(options: SoakOptions): Promise<boolean> {
-  const { outdir, minutes, seed, say } = options;
+  const { outdir, minutes, warmUpMinutes, plot, seed, say } = options;
   const stage = await openSoakStage({ ...options, meet: meetingOf, act: actOf });
   const { cluster } = stage;
   const totals = { jobs: 0, hosts: 0, outputBytes: 0, faulty: 0, halted: 0 };
@@ -117,7 +119,7 @@ export async function runSoak(options: SoakOptions): Promise<boolean> {
         ? `the job of ${lasting.length} hosts that lasted the whole time was right`
         : `the job that lasted: ${lastingFaults.slice(0, 5).join('; ')}`,
     );
-    const flat = judgeMemory(memory.samples, { minutes, plot: options.plot, say });
+    const flat = judgeMemory(memory.samples, { minutes, warmUpMinutes, plot, say });
     return flat && totals.faulty === 0 && lastingFaults.length === 0 && !overtime;
   } finally {
     await stage.close();

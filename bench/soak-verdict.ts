@@ -7,11 +7,13 @@ import { blocksOf, mean, type Point, type Trend, trendOf } from './soak-trend.js
 /** Flat: even the upper end of the 95 % interval of the slope of the anonymous memory is below this, in MB an hour. */
 export const flatBelow = 10;
 const blockSeconds = 60;
-/** At most, of the time at the beginning that doesn't count. */
-const warmUpShare = 1 / 6;
+/** Of the time at the beginning that doesn't count, unless told. */
+export const warmUpShare = 1 / 6;
 
 export interface VerdictOptions {
   minutes: number;
+  /** At the beginning, what isn't judged. */
+  warmUpMinutes: number;
   plot: string;
   say: (text: string) => void;
 }
@@ -27,9 +29,8 @@ const titles: Record<string, string> = {
 /** Whether all were flat. */
 export function judgeMemory(
   samples: readonly MemorySample[],
-  { minutes, plot, say }: VerdictOptions,
+  { minutes, warmUpMinutes, plot, say }: VerdictOptions,
 ): boolean {
-  const warmUpMinutes = minutes * warmUpShare;
   const panels: Panel[] = [];
   let allFlat = true;
   say(`warm-up: ${warmUpMinutes.toFixed(0)} min; flat: below ${flatBelow} MB an hour with 95 % confidence`);

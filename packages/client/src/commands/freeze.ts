@@ -61,6 +61,6 @@ function thawedText(slot: string | undefined): string {
 
 function explained(failure: Failure): Failure {
   return failure.code === 'unknown-slot'
-    ? { ...failure, message: `${failure.message} \`pogo ns show --slots\` shows them.` }
+    ? { ...failure, message: `${failure.message}\n\`pogo ns show --slots\` shows them.` }
     : failure;
 }

@@ -3,7 +3,9 @@ import type { JobLimits } from '@pogo/core';
 import { durationText } from './summary.js';
 
 export function capText({ concurrent }: JobLimits): string {
-  return concurrent === null ? 'no cap of its own' : `at most ${concurrent} hosts`;
+  return concurrent === null
+    ? 'no cap of its own'
+    : `at most ${concurrent} host${concurrent === 1 ? '' : 's'}`;
 }
 
 export function budgetText({ maxFailures }: JobLimits): string {
