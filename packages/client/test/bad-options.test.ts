@@ -20,8 +20,8 @@ const cases: BadInput[] = [
   },
   {
     what: 'an option of a later time',
-    args: run('--ramp', '1,10%', 'true'),
-    says: ['pogo: unknown-option: unknown option --ramp'],
+    args: run('--sign', 'ada', 'true'),
+    says: ['pogo: unknown-option: unknown option --sign'],
   },
   {
     what: 'a password on the command line',

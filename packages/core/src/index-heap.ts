@@ -1,5 +1,5 @@
 /**
- * Host indexes in ascending order, with cheap, lazy removal: an index whose host has moved on stays until it is the least.
+ * Host indexes (or other numbers) in ascending order, with cheap, lazy removal: an index whose host has moved on stays until it is the least.
  * An index that was added twice is read once.
  *
  * Adding and removing take steps in proportion to the logarithm of what is in it; reading the next of k in order takes

@@ -12,6 +12,7 @@ import {
 import { MemoryBacking } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
+import { applyFile, coastFile } from './support/coast-namespace.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
 import { begin, fail, succeed } from './support/scripted-worker.js';
 
@@ -22,26 +23,6 @@ beforeAll(async () => {
 afterEach(() => cluster.stop());
 afterAll(() => cluster.remove());
 
-const file = (frontend: string) => `
-apps:
-  frontend: [ 'foo[1-8].{east,west}' ]
-  backend: [ 'bar[1-2].{east,west}' ]
-envs:
-  coast:
-    east: [ '*.east' ]
-    west: [ '*.west' ]
-constraints:
-  coast:
-    concurrency: { frontend: ${frontend}, backend: 1 }
-    sequence: [ [ backend, frontend ] ]
-`;
-
-const apply = (api: ApiClient, text: string, ifMatch?: string) =>
-  api.call('/v1/namespaces/default', {
-    method: 'PUT',
-    body: { file: 'prod.yaml', text },
-    ...(ifMatch !== undefined && { headers: { 'if-match': ifMatch } }),
-  });
 const shown = async (api: ApiClient): Promise<NamespaceDocument> =>
   namespaceSchema.parse((await api.call('/v1/namespaces/default')).json());
 const use = async (api: ApiClient) =>
@@ -61,9 +42,9 @@ describe('a namespace', () => {
       stages: [],
       warnings: [],
     });
-    expect((await apply(api, file('25%'))).status).toBe(200);
+    expect((await applyFile(api, coastFile('25%'))).status).toBe(200);
     const now = await shown(api);
-    expect(now).toMatchObject({ version: 1, hosts: 20, text: file('25%') });
+    expect(now).toMatchObject({ version: 1, hosts: 20, text: coastFile('25%') });
     expect(now.slots[0]).toEqual({
       name: 'frontend@coast=east',
       app: 'frontend',
@@ -78,28 +59,28 @@ describe('a namespace', () => {
 
   it('with a fault is refused with line and reason, and the one in force stays', async () => {
     const { api } = await cluster.dispatcher();
-    await apply(api, file('25%'));
-    const reply = await apply(api, file('125%'));
+    await applyFile(api, coastFile('25%'));
+    const reply = await applyFile(api, coastFile('125%'));
     expect(reply.status).toBe(422);
     expect(reply.json()).toMatchObject({
       type: 'urn:pogo:problem:namespace-invalid',
       detail: expect.stringMatching(/^prod\.yaml:11:\d+: .*125%.*The version in force stays\.$/) as string,
     });
-    expect(await shown(api)).toMatchObject({ version: 1, text: file('25%') });
+    expect(await shown(api)).toMatchObject({ version: 1, text: coastFile('25%') });
   });
 
   it('is applied over the version that was looked at, and no other', async () => {
     const { api } = await cluster.dispatcher();
-    expect((await apply(api, file('25%'), '"0"')).status).toBe(200);
-    expect((await apply(api, file('50%'), '"0"')).status).toBe(412);
-    expect((await apply(api, file('50%'), '"1"')).status).toBe(200);
-    expect((await apply(api, file('50%'), 'x')).status).toBe(400);
+    expect((await applyFile(api, coastFile('25%'), '"0"')).status).toBe(200);
+    expect((await applyFile(api, coastFile('50%'), '"0"')).status).toBe(412);
+    expect((await applyFile(api, coastFile('50%'), '"1"')).status).toBe(200);
+    expect((await applyFile(api, coastFile('50%'), 'x')).status).toBe(400);
     expect(await shown(api)).toMatchObject({ version: 2 });
   });
 
   it('holds for jobs: groups are targets, no slot is ever over its limit, and hosts say what they wait for', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    await apply(api, file('25%'));
+    await applyFile(api, coastFile('25%'));
     const worker = await cluster.worker(dispatcher, { script: begin });
     const job = await submit(api, request('@coast:east'));
     await worker.until(() => worker.assigned.length === 1);
@@ -135,7 +116,7 @@ describe('a namespace', () => {
   it('says what held a deadlocked job up: in the job, its events and its explanation, also once it is archived', async () => {
     const limits = { archiveAfterMs: 0, archiveEveryMs: 10 };
     const { dispatcher, api } = await cluster.dispatcher({ limits });
-    await apply(api, file('25%'));
+    await applyFile(api, coastFile('25%'));
     await cluster.worker(dispatcher, { script: fail });
     const job = await submit(api, request('foo[1-8].east'));
     const deadlock = [
@@ -163,7 +144,7 @@ describe('a namespace', () => {
   it('goes on holding what failed after its job, through a restart and another version, until somebody lets go', async () => {
     const store = new MemoryBacking();
     const first = await cluster.dispatcher({ store: store.openHandle() });
-    await apply(first.api, file('25%'));
+    await applyFile(first.api, coastFile('25%'));
     const worker = await cluster.worker(first.dispatcher, { script: fail });
     const job = await submit(first.api, request('foo[1-8].east'));
     expect(await finished(first.api, job.id)).toMatchObject({
@@ -193,7 +174,7 @@ describe('a namespace', () => {
     ]);
     expect(again.assigned).toEqual([]);
     // One more may be disturbed by the next version: foo5 begins, and the other two go on counting.
-    await apply(api, file('3'));
+    await applyFile(api, coastFile('3'));
     expect(await finished(api, next.id)).toMatchObject({ state: 'succeeded' });
     expect(await use(api)).toMatchObject({ 'frontend@coast=east': 2 });
     const released = await api.call(`/v1/jobs/${job.id}/release`, { body: { hosts: 'foo[1-2].east' } });
@@ -203,7 +184,7 @@ describe('a namespace', () => {
 
   it('lets the next job go on at the very end of the one that held room, where the file has it so', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    await apply(api, `${file('1')}hold_failures: until-job-ends\n`);
+    await applyFile(api, `${coastFile('1')}hold_failures: until-job-ends\n`);
     const worker = await cluster.worker(dispatcher, { script: begin });
     const job = await submit(api, request('foo1.east'));
     await worker.until(() => worker.assigned.length === 1);
@@ -216,7 +197,7 @@ describe('a namespace', () => {
 
   it('refuses hosts that it does not know, unless they are meant', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    await apply(api, file('25%'));
+    await applyFile(api, coastFile('25%'));
     await cluster.worker(dispatcher);
     const reply = await api.call('/v1/plans', { body: request('foo1.east,stranger[1-2]') });
     expect(reply.json()).toMatchObject({
@@ -229,7 +210,7 @@ describe('a namespace', () => {
 
   it('counts a host once under all of its names, and tells what it knows of it', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    await apply(api, `${file('1')}aliases:\n  foo3.east: [ foo3, 10.0.0.3 ]\n`);
+    await applyFile(api, `${coastFile('1')}aliases:\n  foo3.east: [ foo3, 10.0.0.3 ]\n`);
     await cluster.worker(dispatcher, { script: begin });
     const job = await submit(api, request('foo3,10.0.0.3,foo3.east'));
     expect(job.hosts).toBe(1);

@@ -3,6 +3,7 @@ import { type JobReportDocument, jobReportSchema } from '@pogo/protocol';
 import { type Documents, MemoryBacking, type Store } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
+import { applyFile, coastFile } from './support/coast-namespace.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
 import { begin, fail, succeed } from './support/scripted-worker.js';
 
@@ -13,22 +14,8 @@ beforeAll(async () => {
 afterEach(() => cluster.stop());
 afterAll(() => cluster.remove());
 
-const file = (frontend: string) => `
-apps:
-  frontend: [ 'foo[1-40].{east,west}' ]
-  backend: [ 'bar[1-2].{east,west}' ]
-envs:
-  coast:
-    east: [ '*.east' ]
-    west: [ '*.west' ]
-constraints:
-  coast:
-    concurrency: { frontend: ${frontend}, backend: 1 }
-    sequence: [ [ backend, frontend ] ]
-`;
+const file = (frontend: string) => coastFile(frontend, 40);
 
-const apply = (api: ApiClient, text: string) =>
-  api.call('/v1/namespaces/default', { method: 'PUT', body: { file: 'prod.yaml', text } });
 const reportOf = async (api: ApiClient, id: string): Promise<JobReportDocument> =>
   jobReportSchema.parse((await api.call(`/v1/jobs/${id}/report`)).json());
 
@@ -64,7 +51,7 @@ function withoutHistory(store: Store): Store {
 describe('a report', () => {
   it('says what the most at once was in each slot, what waited for what, and what became of the hosts', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    await apply(api, file('5%'));
+    await applyFile(api, file('5%'));
     await cluster.worker(dispatcher, { script: succeed });
     const job = await submit(api, jobRequest('foo[1-6].{east,west},bar[1-2].{east,west}'));
     await finished(api, job.id);
@@ -97,7 +84,7 @@ describe('a report', () => {
     const store = new MemoryBacking();
     const limits = { snapshotEveryEntries: 5 };
     const first = await cluster.dispatcher({ store: store.openHandle(), limits });
-    await apply(first.api, file('5%'));
+    await applyFile(first.api, file('5%'));
     const worker = await cluster.worker(first.dispatcher, { script: fail });
     const broken = await submit(first.api, jobRequest('foo[1-6].east'));
     expect((await finished(first.api, broken.id)).state).toBe('deadlocked');
@@ -127,7 +114,7 @@ describe('a report', () => {
 
   it('of a job that still runs says what was so far', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    await apply(api, file('5%'));
+    await applyFile(api, file('5%'));
     const worker = await cluster.worker(dispatcher, { script: begin });
     const job = await submit(api, jobRequest('foo[1-6].east'));
     await worker.until(() => worker.assigned.length === 2);

@@ -13,6 +13,22 @@ async function endedWith(payload: string, changes: SceneJob['changes'] = {}) {
   return scene.outcome();
 }
 
+/** A connection that broke in a pre hook, and a host that is asked what became of it, and answers so. */
+async function askedAgain(answer: string) {
+  const scene = new Scene();
+  const host = await scene.open();
+  host.frame('b', 'stderr');
+  host.frame('b 4711 1 1,h,10-drain');
+  host.closeChannel({ lost: 'reset' });
+  const outcome = scene.outcome({ stepMs: 500 });
+  const asked = await scene.transport.host(1);
+  asked.frame('b', 'stderr');
+  asked.frame('b');
+  asked.frame(answer);
+  asked.frame('q');
+  return outcome;
+}
+
 describe("the stub's text", () => {
   async function textOf(changes: SceneJob['changes'] = {}): Promise<string> {
     const scene = new Scene();
@@ -103,18 +119,8 @@ describe('the end of a step', () => {
   });
 
   it('is fetched from the host, with its step, when the connection broke', async () => {
-    const scene = new Scene();
-    const host = await scene.open();
-    host.frame('b', 'stderr');
-    host.frame('b 4711 1 1,h,10-drain');
-    host.closeChannel({ lost: 'reset' });
-    const outcome = scene.outcome({ stepMs: 500 });
-    const asked = await scene.transport.host(1);
-    asked.frame('b', 'stderr');
-    asked.frame('b');
-    asked.frame('o 1 1 1 20000/4711 1 ,h,10-drain/143 4 0 1,h,10-drain Terminated');
-    asked.frame('q');
-    expect(await outcome).toMatchObject({
+    const outcome = await askedAgain('o 1 1 1 20000/4711 1 ,h,10-drain/143 4 0 1,h,10-drain Terminated');
+    expect(outcome).toMatchObject({
       state: 'killed',
       reason: 'connection-closed',
       step: 'prehook',
@@ -123,18 +129,7 @@ describe('the end of a step', () => {
   });
 
   it('that nobody wrote down is no evidence that the command did not begin', async () => {
-    const scene = new Scene();
-    const host = await scene.open();
-    host.frame('b', 'stderr');
-    host.frame('b 4711 1 1,h,10-drain');
-    host.closeChannel({ lost: 'reset' });
-    const outcome = scene.outcome({ stepMs: 500 });
-    const asked = await scene.transport.host(1);
-    asked.frame('b', 'stderr');
-    asked.frame('b');
-    asked.frame('o 1 1 1 20000/4711 1 ,h,10-drain/');
-    asked.frame('q');
-    const got = await outcome;
+    const got = await askedAgain('o 1 1 1 20000/4711 1 ,h,10-drain/');
     expect(got).toMatchObject({ state: 'killed', reason: 'stub-stopped' });
     expect(got.message).toContain('The pre hook 10-drain on a@web1:22 is over');
     expect(got).not.toHaveProperty('step');
