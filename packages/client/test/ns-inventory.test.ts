@@ -31,15 +31,12 @@ function isOver(pid: number): boolean {
     return true;
   }
 }
-async function over(pid: number): Promise<void> {
-  while (!isOver(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
-}
+const over = (pid: number) => expect.poll(() => isOver(pid), { timeout: 30_000 }).toBe(true);
+/** The process id that a program has written, once it is whole. */
 async function pidIn(name: string): Promise<number> {
-  for (;;) {
-    const text = existsSync(inDirectory(name)) ? readFileSync(inDirectory(name), 'utf8') : '';
-    if (text.endsWith('\n')) return Number(text);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  const written = () => (existsSync(inDirectory(name)) ? readFileSync(inDirectory(name), 'utf8') : '');
+  await expect.poll(written, { timeout: 30_000 }).toMatch(/\n$/);
+  return Number(written());
 }
 
 const good = `echo '{"web":["web1","web2","web3"]}'\n`;

@@ -66,6 +66,17 @@ describe('a deadlocked job', () => {
     expect(textOf(job)).toEqual(['7 hosts wait for frontend@coast=east 3/3: foo[1-3].east']);
   });
 
+  it('names the cap that is in force, and not the one that it was submitted with', () => {
+    const job = leader.submit('bar[1-3].east', { limits: { ...limits, concurrent: 1 } });
+    step();
+    leader.append([{ type: 'limits-altered', job, by: 'ada', limits: { ...limits, concurrent: 2 } }]);
+    step();
+    expect(live(job)).toHaveLength(2);
+    leader.finish(job, live(job), unknown);
+    step();
+    expect(causes(job)).toEqual([{ kind: 'own-cap', concurrent: 2, disturbed: 2, waiting: 1 }]);
+  });
+
   it('names the jobs of hosts that are not its own', () => {
     const one = leader.submit('foo[1-4].east', { limits: { ...limits, concurrent: 1 } });
     const other = leader.submit('foo[5-8].east', { limits: { ...limits, concurrent: 2 } });

@@ -12,15 +12,8 @@
 import { createHash } from 'node:crypto';
 import { formatJobId, type Outcome } from '@pogo/core';
 import { type Clock, delay } from '@pogo/lifecycle';
-import type { OrderedAttempt, ResolvedSpec } from '@pogo/protocol';
-import {
-  longestStepMs,
-  renderSettle,
-  renderStub,
-  type SettledEvent,
-  type StubCommand,
-  type StubSteps,
-} from '@pogo/stub';
+import type { OrderedAttempt } from '@pogo/protocol';
+import { longestStepMs, renderSettle, renderStub, type SettledEvent } from '@pogo/stub';
 import type { PasswordGate } from './auth/password-gate.js';
 import { CommandRun } from './command-run.js';
 import { type Dialled, HostDialler } from './host-dialler.js';
@@ -30,6 +23,7 @@ import { OutputKeeper } from './output-keeper.js';
 import type { OutputRelay } from './output-relay.js';
 import { outcomeOfEnd } from './outcome-of-end.js';
 import { type SettleAnswer, SettleRun } from './settle-run.js';
+import { argvOf, stepsOf } from './stub-order.js';
 import { openSudoShell } from './sudo/sudo-shell.js';
 import type { Connection, Target, Transport } from './transport/transport.js';
 
@@ -384,28 +378,5 @@ export class HostRun {
       case 'lost':
         return answer.detail;
     }
-  }
-}
-
-/** What the host does besides the command; its own hooks run unless the job says no. */
-function stepsOf({ hooks, pre, post, health }: ResolvedSpec): StubSteps {
-  return {
-    prehooks: hooks?.pre ?? true,
-    ...(pre !== undefined && { pre }),
-    ...(post !== undefined && { post }),
-    posthooks: hooks?.post ?? true,
-    ...(health && { health: { ...health, script: health.command } }),
-  };
-}
-
-/** What sudo would be asked to run by itself; a script lies where no rule can name it. */
-function argvOf(command: StubCommand): readonly (Uint8Array | string)[] | undefined {
-  switch (command.kind) {
-    case 'argv':
-      return command.argv;
-    case 'shell':
-      return ['/bin/sh', '-c', command.script];
-    case 'script':
-      return undefined;
   }
 }

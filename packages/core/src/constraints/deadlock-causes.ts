@@ -12,7 +12,7 @@ const maxCauses = 10;
 
 /** At most ten causes, those that keep most hosts waiting. */
 export function deadlockCauses(state: ClusterState, job: JobRecord): DeadlockCause[] {
-  const { concurrent } = job.accepted.limits;
+  const { concurrent } = job.limits;
   if (concurrent !== null && job.disturbed >= concurrent) {
     return [{ kind: 'own-cap', concurrent, disturbed: job.disturbed, waiting: job.counts.waiting }];
   }
