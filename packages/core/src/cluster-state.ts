@@ -16,6 +16,7 @@ import type { ReadyGroups } from './constraints/ready-groups.js';
 import type { ReturnedHosts } from './constraints/returned-hosts.js';
 import type { DeadlockCause } from './deadlock-cause.js';
 import type { HaltCause, JobAccepted, JobLimits } from './entries.js';
+import { defaultNamespace, firstJobOf } from './job-id.js';
 import type { Namespace } from './namespace/namespace.js';
 import type { Outcome } from './outcome.js';
 import type { RampProgress } from './ramp.js';
@@ -157,7 +158,11 @@ const noDocuments: ReferredDocuments = {
   hostsOf: () => undefined,
 };
 
-export function createState(documents: ReferredDocuments = noDocuments): ClusterState {
+/** Nothing has happened yet. */
+export function createState(
+  documents: ReferredDocuments = noDocuments,
+  { firstJob = firstJobOf(defaultNamespace.number) }: { firstJob?: number } = {},
+): ClusterState {
   return {
     jobs: new Map(),
     constraints: createConstraints(),
@@ -166,7 +171,7 @@ export function createState(documents: ReferredDocuments = noDocuments): Cluster
     jobByIdempotencyKey: new Map(),
     assignedTo: new Map(),
     workers: new Map(),
-    nextJob: 1,
+    nextJob: firstJob,
     atMs: 0,
     term: -1,
     nextIndex: 0,

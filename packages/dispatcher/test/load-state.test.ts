@@ -5,6 +5,7 @@ import { loadState } from '../src/leader/load-state.js';
 import { referredIn } from './support/leader.js';
 
 const folder = 'snapshots/';
+const sourcesIn = (documents: Documents) => ({ documents, referred: referredIn(documents), firstJob: 1 });
 
 /** A log with one batch below a snapshot whose state has that term. */
 async function storeWithSnapshot(term: number): Promise<{ log: Log; documents: Documents; digest: string }> {
@@ -40,13 +41,13 @@ it('loads the newer snapshot when another leader replaces the one that it was ab
       return documents.get(key);
     },
   };
-  expect((await loadState(log, racing, referredIn(racing))).term).toBe(7);
+  expect((await loadState(log, sourcesIn(racing))).term).toBe(7);
 });
 
 it('says that the store is damaged when the snapshot that the log points to is missing for good', async () => {
   const { log, documents, digest } = await storeWithSnapshot(0);
   await documents.delete(`${folder}${digest}`, 'any');
-  await expect(loadState(log, documents, referredIn(documents))).rejects.toMatchObject({
+  await expect(loadState(log, sourcesIn(documents))).rejects.toMatchObject({
     code: 'store-corrupt',
   });
 });

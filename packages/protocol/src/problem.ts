@@ -17,6 +17,7 @@ export const problemCodes = [
   'unknown-namespace',
   'unknown-version',
   'unknown-slot',
+  'numbers-used-up',
   'spec-too-large',
   'digest-mismatch',
   'idempotency-mismatch',

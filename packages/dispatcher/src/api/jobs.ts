@@ -140,6 +140,11 @@ async function submitAnswer(
         'attachment-missing',
         `The script that the job refers to isn't here whole: PUT /v1/attachments/${outcome.sha256} first.`,
       );
+    case 'numbers-used-up':
+      return problem(
+        'numbers-used-up',
+        `Namespace ${context.namespace} has had as many jobs as there are numbers for: go on in another namespace.`,
+      );
     case 'lost':
       return storeUnavailable(context.leader);
   }

@@ -57,6 +57,8 @@ export type SubmitOutcome =
   | { kind: 'same-host'; hosts: [string, string] }
   | { kind: 'recipients-changed'; unknown: string[] }
   | { kind: 'attachment-missing'; sha256: string }
+  /** The namespace has had as many jobs as there are numbers for. */
+  | { kind: 'numbers-used-up' }
   | { kind: 'lost' };
 
 export async function submitJob(
@@ -107,7 +109,7 @@ export async function submitJob(
     hosts,
   });
   // On `lost` the entry may be in the log, and names the document.
-  if (outcome.kind === 'known' || outcome.kind === 'mismatch') await context.specs.delete(specRef);
+  if (outcome.kind !== 'accepted' && outcome.kind !== 'lost') await context.specs.delete(specRef);
   return outcome;
 }
 
@@ -140,8 +142,7 @@ async function accept(
       ...(spec.unconstrained && { unconstrained: true }),
       ...(spec.onPredecessorFailure && { onPredecessorFailure: spec.onPredecessorFailure }),
     });
-    if (decision.kind !== 'accepted')
-      return { entries: [], answer: { kind: decision.kind, job: decision.job } };
+    if (decision.kind !== 'accepted') return { entries: [], answer: decision };
     // Before the plan of this very cycle looks for them.
     vault.put({ job: decision.job, digest }, credentials, spec.lifetimeMs);
     return { entries: decision.entries, answer: { kind: 'accepted', job: decision.job } };

@@ -5,9 +5,9 @@
  * 1. Without a reign nothing is answered from memory: commands and reads are `lost`, and callers say `store-unavailable`.
  * 2. The state of an ended reign is dropped; the next one is folded from the log again.
  */
-import type { ClusterState, FoldedBatch, LogEntry, WorkerCapacity } from '@pogo/core';
+import { type ClusterState, firstJobOf, type FoldedBatch, type LogEntry, type WorkerCapacity } from '@pogo/core';
 import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
-import { type Log, type Store, StoreError } from '@pogo/store';
+import { type Documents, type Log, type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
 import { HistorySegments } from '../history/history-segments.js';
 import { loadState } from './load-state.js';
@@ -26,8 +26,10 @@ export interface LogObserver {
 }
 
 export interface LeaderOptions {
-  store: Store;
-  namespace: string;
+  store: Pick<Store, 'log' | 'leadership'>;
+  /** Those of the namespace. */
+  documents: Documents;
+  namespace: { readonly name: string; readonly number: number };
   /** Name of this dispatcher: the writer in the log. */
   name: string;
   clock: Clock;
@@ -62,7 +64,7 @@ export class Leader implements Service {
 
   constructor(options: LeaderOptions) {
     this.#options = options;
-    this.log = options.store.log(options.namespace);
+    this.log = options.store.log(options.namespace.name);
   }
 
   /** Before `start` only. Observers are called in the order in which they were added. */
@@ -157,7 +159,7 @@ export class Leader implements Service {
     const { clock, logger, store, namespace, random } = this.#options;
     for (let failures = 0; !this.#service.stopping;) {
       try {
-        const lease = await store.leadership.campaign(namespace, this.#service.signal);
+        const lease = await store.leadership.campaign(namespace.name, this.#service.signal);
         if (lease === undefined) return;
         const onLost = () => this.#reign?.end({ kind: 'lease-lost', detail: 'the lease has ended' });
         lease.lost.addEventListener('abort', onLost, { once: true });
@@ -180,14 +182,19 @@ export class Leader implements Service {
 
   /** Resolves to whether it led for a while. */
   async #reignOnce(lost: AbortSignal): Promise<boolean> {
-    const { clock, logger, store, name, random, uniqueId, measured, snapshotEveryEntries, referred } =
+    const { clock, logger, documents, name, random, uniqueId, measured, snapshotEveryEntries, referred } =
       this.#options;
-    const state = await loadState(this.log, store.documents, referred);
+    const { namespace } = this.#options;
+    const state = await loadState(this.log, {
+      documents,
+      referred,
+      firstJob: firstJobOf(namespace.number),
+    });
     if (lost.aborted || this.#service.stopping) return false;
     const snapshotter = new Snapshotter({
       log: this.log,
-      documents: store.documents,
-      segments: new HistorySegments({ documents: store.documents, uniqueId }),
+      documents,
+      segments: new HistorySegments({ documents, uniqueId }),
       uniqueId,
       clock,
       everyEntries: snapshotEveryEntries,

@@ -13,15 +13,19 @@ import { readSnapshot } from './snapshots.js';
 
 const batchesPerRead = 1000;
 
+/** Where the state comes from besides the log. */
+export interface StateSources {
+  documents: Documents;
+  referred: ReferredDocuments;
+  /** Number of the namespace's first job. */
+  firstJob: number;
+}
+
 /** The fold of everything that the log holds, from its snapshot on (L1, L5). Rejects when the store fails. */
-export async function loadState(
-  log: Log,
-  documents: Documents,
-  referred: ReferredDocuments,
-): Promise<ClusterState> {
+export async function loadState(log: Log, sources: StateSources): Promise<ClusterState> {
   for (;;) {
-    const state = await snapshotState(log, documents, referred);
-    if (state === undefined || !(await foldRest(log, state, referred))) continue;
+    const state = await snapshotState(log, sources);
+    if (state === undefined || !(await foldRest(log, state, sources.referred))) continue;
     return state;
     // Pruned while it was read: the newer snapshot has it all.
   }
@@ -30,11 +34,10 @@ export async function loadState(
 /** What the pointer names; undefined when the pointer has moved on meanwhile, and that was deleted. */
 async function snapshotState(
   log: Log,
-  documents: Documents,
-  referred: ReferredDocuments,
+  { documents, referred, firstJob }: StateSources,
 ): Promise<ClusterState | undefined> {
   const { snapshot, version } = await log.pointer();
-  if (snapshot === null) return createState(referred);
+  if (snapshot === null) return createState(referred, { firstJob });
   try {
     const value = await readSnapshot(documents, snapshot);
     await referred.readFor(value);

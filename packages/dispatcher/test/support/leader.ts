@@ -1,4 +1,4 @@
-import { decideAccept, type JobLimits, type LogEntry, type WorkerCapacity } from '@pogo/core';
+import { decideAccept, defaultNamespace, type JobLimits, type LogEntry, type WorkerCapacity } from '@pogo/core';
 import { type Clock, ManualClock } from '@pogo/lifecycle';
 import { type Documents, MemoryBacking, type Store } from '@pogo/store';
 import { pino } from 'pino';
@@ -44,8 +44,9 @@ export function makeLeader(
   const referred = referredIn(store.documents);
   const leader = new Leader({
     store,
+    documents: store.documents,
     referred,
-    namespace: 'default',
+    namespace: defaultNamespace,
     name: options.name ?? 'one',
     clock: clock satisfies Clock,
     random: () => 0,
@@ -88,7 +89,7 @@ export function makeLeader(
           limits: { concurrent: null, maxFailures: null, jobTimeoutMs: 30_000, ...limits },
         });
         const fresh = decision.kind === 'accepted' ? decision.entries : [];
-        return { entries: fresh, answer: decision.job };
+        return { entries: fresh, answer: 'job' in decision ? decision.job : -1 };
       });
       if (outcome.kind === 'lost') throw new Error('lost');
       return outcome.answer;
