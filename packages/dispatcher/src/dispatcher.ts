@@ -4,6 +4,7 @@
  * Start: store → API and worker listener → leadership. Stop: the other way round, so that nobody is answered by parts
  * that are gone.
  */
+import { defaultNamespace } from '@pogo/core';
 import { X509Certificate } from 'node:crypto';
 import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
 import { type Secret, specLimits } from '@pogo/protocol';
@@ -12,28 +13,18 @@ import { PeerListener, type PeerListenerOptions } from '@pogo/wire';
 import type { Logger } from 'pino';
 import { ApiServer, type ApiServerOptions } from './api/api-server.js';
 import { BearerToken } from './api/bearer-token.js';
-import type { ApiContext } from './api/context.js';
 import { openApiRoute } from './api/openapi.js';
 import { apiRoutes } from './api/routes.js';
 import { dialHost, formatAddress, type ListenAddress } from './configuration/listen-address.js';
 import { AttachmentStore } from './attachments/attachment-store.js';
 import { AttachmentSweeper } from './attachments/attachment-sweeper.js';
 import { serveAttachment } from './attachments/serve-attachment.js';
-import { JobHistory } from './events/job-history.js';
-import { HistorySegments } from './history/history-segments.js';
-import { Archive } from './jobs/archive.js';
+import { defaultLimits, type DispatcherLimits } from './dispatcher-limits.js';
 import { HostLists } from './jobs/host-names.js';
-import { JobArchivist } from './jobs/job-archivist.js';
-import { Specs } from './jobs/specs.js';
-import { Leader } from './leader/leader.js';
-import { ReferredDocuments } from './leader/referred-documents.js';
-import { TermRenewal } from './leader/term-renewal.js';
+import type { Leader } from './leader/leader.js';
 import { Metrics } from './metrics.js';
 import { checkHere, type NamespaceCheck } from './namespaces/namespace-check.js';
-import { NamespaceDocuments } from './namespaces/namespace-documents.js';
-import { VersionSweeper } from './namespaces/version-sweeper.js';
-import { DurationHistory } from './plans/duration-history.js';
-import { CredentialsKeeper } from './vault/credentials-keeper.js';
+import { ServedNamespace } from './namespaces/served-namespace.js';
 import { MemoryVault } from './vault/memory-vault.js';
 import { WorkerLinks } from './workers/worker-links.js';
 import { WorkerRegistry } from './workers/worker-registry.js';
@@ -73,152 +64,27 @@ export interface Listener extends Service {
   readonly address: ListenAddress;
 }
 
-/** Durations in milliseconds. */
-export interface DispatcherLimits {
-  /** How long a plan waits for a first worker. */
-  workerWaitMs: number;
-  /** How long a worker may be away before its hosts are `unknown`. */
-  workerLostAfterMs: number;
-  /** How long workers have to bring credentials back to a dispatcher that begins to lead (V2). */
-  vaultRefillMs: number;
-  /** How long a worker that refuses work is given none, at first. */
-  refusalPauseMs: number;
-  /** Time between two rounds of taking the term anew, so that workers may forget what they have settled. */
-  renewTermEveryMs: number;
-  /** Log entries between two snapshots. */
-  snapshotEveryEntries: number;
-  /** Log entries kept in memory for followers. */
-  recentEntries: number;
-  /** Hosts whose names are kept, over all jobs. */
-  namedHosts: number;
-  /** From a job's end to its archiving. */
-  archiveAfterMs: number;
-  /** Hosts of ended jobs that stay live at most. */
-  endedHosts: number;
-  /** Time between two rounds of the archivist. */
-  archiveEveryMs: number;
-  /** An upload that sends nothing for so long is broken off. */
-  uploadIdleMs: number;
-  /** How long an attachment that no job refers to stays. */
-  attachmentKeptMs: number;
-  /** Time between two rounds of removing attachments. */
-  sweepEveryMs: number;
-  /** Time between two rounds of removing versions of the namespace's file that are kept no longer. */
-  versionSweepEveryMs: number;
-}
-
-const defaultLimits: DispatcherLimits = {
-  workerWaitMs: 2000,
-  workerLostAfterMs: 60_000,
-  vaultRefillMs: 10_000,
-  refusalPauseMs: 1000,
-  renewTermEveryMs: 300_000,
-  snapshotEveryEntries: 20_000,
-  recentEntries: 10_000,
-  namedHosts: 300_000,
-  archiveAfterMs: 3_600_000,
-  endedHosts: 50_000,
-  archiveEveryMs: 60_000,
-  uploadIdleMs: 30_000,
-  attachmentKeptMs: 86_400_000,
-  sweepEveryMs: 3_600_000,
-  versionSweepEveryMs: 3_600_000,
-};
-
-const namespace = 'default';
-
 export class Dispatcher implements Service {
-  readonly leader: Leader;
   readonly #state = new ServiceState();
+  readonly #served: ServedNamespace;
   readonly #vault: MemoryVault;
-  readonly #keeper: CredentialsKeeper;
   readonly #links: WorkerLinks;
   readonly #listener: Listener;
   readonly #api: Listener;
-  readonly #renewal: TermRenewal;
-  readonly #archivist: JobArchivist;
   readonly #attachments: AttachmentStore;
   readonly #sweeper: AttachmentSweeper;
-  readonly #versionSweeper: VersionSweeper;
 
   constructor(options: DispatcherOptions) {
     const limits = { ...defaultLimits, ...options.limits };
     const { name, clock, random, uniqueId, logger, store, tls } = options;
-    const metrics = new Metrics();
-    const specs = new Specs({ documents: store.documents, uniqueId });
-    const hostLists = new HostLists({ maxHosts: limits.namedHosts });
-    const namespaces = new NamespaceDocuments({ documents: store.documents, uniqueId });
-    const referred = new ReferredDocuments({ namespaces, specs, hostLists });
-    this.leader = new Leader({
-      store,
-      namespace,
-      name,
-      clock,
-      random,
-      uniqueId,
-      logger,
-      referred,
-      snapshotEveryEntries: limits.snapshotEveryEntries,
-      measured: (appendMs, entries) => metrics.appended(appendMs, entries),
-      fatal: options.fatal,
-    });
-    const { leader } = this;
-    this.#vault = new MemoryVault({ clock, expired: () => leader.wake() });
+    const wake = () => this.#served.leader.wake();
+    this.#vault = new MemoryVault({ clock, expired: wake });
     const vault = this.#vault;
     const registry = new WorkerRegistry({
       clock,
       random,
       refusalPauseMs: limits.refusalPauseMs,
-      changed: () => leader.wake(),
-    });
-    const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
-    this.#keeper = new CredentialsKeeper({
-      vault,
-      leader,
-      specs,
-      clock,
-      openable: (kids) => registry.mayOpen(kids),
-      refillMs: limits.vaultRefillMs,
-    });
-    const keeper = this.#keeper;
-    this.#links = new WorkerLinks({
-      name,
-      leader,
-      registry,
-      specs,
-      vault,
-      keeper,
-      sealingRoot: new X509Certificate(tls.sealingRoot),
-      clock,
-      logger,
-      lostAfterMs: limits.workerLostAfterMs,
-    });
-    leader.plansWith({
-      workers: () => registry.capacities(),
-      due: (state) => keeper.due(state),
-      paused: (state) => keeper.paused(state),
-    });
-    this.#renewal = new TermRenewal({
-      name,
-      leader,
-      clock,
-      logger,
-      everyMs: limits.renewTermEveryMs,
-    });
-    const segments = new HistorySegments({ documents: store.documents, uniqueId });
-    const archive = new Archive({ documents: store.documents, specs, uniqueId });
-    this.#archivist = new JobArchivist({
-      leader,
-      archive,
-      specs,
-      hostLists,
-      segments,
-      clock,
-      logger,
-      archiveAfterMs: limits.archiveAfterMs,
-      endedHosts: limits.endedHosts,
-      retentionMs: options.jobRetentionMs,
-      everyMs: limits.archiveEveryMs,
+      changed: wake,
     });
     this.#attachments =
       options.attachmentStore ??
@@ -229,60 +95,51 @@ export class Dispatcher implements Service {
         idleMs: limits.uploadIdleMs,
       });
     const attachments = this.#attachments;
+    let links: WorkerLinks | undefined;
+    this.#served = new ServedNamespace({
+      identity: defaultNamespace,
+      documents: store.documents,
+      name,
+      principal: options.principal,
+      store,
+      credentialsLifetimeMs: options.credentialsLifetimeMs,
+      jobRetentionMs: options.jobRetentionMs,
+      limits,
+      clock,
+      random,
+      uniqueId,
+      logger,
+      metrics: new Metrics(),
+      registry,
+      vault,
+      hostLists: new HostLists({ maxHosts: limits.namedHosts }),
+      attachments,
+      checkNamespace: options.checkNamespace ?? checkHere,
+      fatal: options.fatal,
+      orders: (source) =>
+        (links = new WorkerLinks({
+          ...source,
+          name,
+          registry,
+          vault,
+          sealingRoot: new X509Certificate(tls.sealingRoot),
+          clock,
+          logger,
+          lostAfterMs: limits.workerLostAfterMs,
+        })),
+    });
+    this.#links = links!;
     this.#sweeper = new AttachmentSweeper({
       store: attachments,
-      leader,
-      archive,
-      specs,
+      referring: () => [this.#served],
       clock,
       logger,
       everyMs: limits.sweepEveryMs,
       keptMs: limits.attachmentKeptMs,
     });
-    this.#versionSweeper = new VersionSweeper({
-      leader,
-      namespaces,
-      clock,
-      logger,
-      everyMs: limits.versionSweepEveryMs,
-    });
-    // Orders first: they are what a job waits for.
-    const observers = [
-      this.#links,
-      history,
-      keeper,
-      this.#renewal,
-      this.#archivist,
-      this.#sweeper,
-      this.#versionSweeper,
-    ];
-    for (const observer of observers) leader.observe(observer);
+    this.leader.observe(this.#sweeper);
 
-    const context: ApiContext = {
-      name,
-      principal: options.principal,
-      namespace,
-      credentialsLifetimeMs: options.credentialsLifetimeMs,
-      workerWaitMs: limits.workerWaitMs,
-      clock,
-      logger,
-      store,
-      leader,
-      history,
-      segments,
-      archive,
-      durations: new DurationHistory({ leader, archive, referred }),
-      hostLists,
-      specs,
-      namespaces,
-      checkNamespace: options.checkNamespace ?? checkHere,
-      referred,
-      vault,
-      attachments,
-      registry,
-      metrics,
-    };
-    const routes = apiRoutes(context);
+    const routes = apiRoutes(this.#served.context);
     const serveApi = options.serveApi ?? ((given) => new ApiServer(given));
     this.#api = serveApi({
       listen: options.listen,
@@ -305,13 +162,18 @@ export class Dispatcher implements Service {
     });
   }
 
+  /** Who leads the namespace `default`. */
+  get leader(): Leader {
+    return this.#served.leader;
+  }
+
   /** Resolves when both listeners are up and campaigning has begun; {@link Leader.leading} tells of the rest. */
   start(): Promise<void> {
     return this.#state.start(async () => {
       await this.#attachments.open();
       await this.#api.start();
       await this.#listener.start();
-      await this.leader.start();
+      await this.#served.start();
     });
   }
 
@@ -320,12 +182,8 @@ export class Dispatcher implements Service {
       await this.#api.stop();
       this.#links.stop();
       await this.#listener.stop();
-      await this.#renewal.stop();
-      await this.#archivist.stop();
       await this.#sweeper.stop();
-      await this.#versionSweeper.stop();
-      await this.leader.stop();
-      this.#keeper.lost();
+      await this.#served.stop();
       this.#vault.close();
     });
   }

@@ -1,4 +1,5 @@
-export { Dispatcher, type DispatcherLimits, type DispatcherOptions, type Listener } from './dispatcher.js';
+export { Dispatcher, type DispatcherOptions, type Listener } from './dispatcher.js';
+export type { DispatcherLimits } from './dispatcher-limits.js';
 export type { Route } from './api/route.js';
 export { AttachmentStore } from './attachments/attachment-store.js';
 export { runDispatcher, type RunningDispatcher, type RunOptions, type RunOutcome } from './run-dispatcher.js';

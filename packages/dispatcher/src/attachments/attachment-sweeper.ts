@@ -10,11 +10,17 @@ import type { Leader, LogObserver } from '../leader/leader.js';
 import { LeadersRounds } from '../leader/leaders-rounds.js';
 import type { AttachmentStore } from './attachment-store.js';
 
-export interface AttachmentSweeperOptions {
-  store: AttachmentStore;
+/** A namespace's jobs. */
+export interface Referring {
   leader: Leader;
   archive: Archive;
   specs: Specs;
+}
+
+export interface AttachmentSweeperOptions {
+  store: AttachmentStore;
+  /** What jobs that refer to attachments belong to; undefined when it isn't known which there are. */
+  referring: () => readonly Referring[] | undefined;
   clock: Clock;
   logger: Logger;
   /** Time between two rounds, in milliseconds. */
@@ -69,24 +75,27 @@ export class AttachmentSweeper implements LogObserver {
 
   /** Undefined when that can't be told just now. */
   async #referred(): Promise<Set<string> | undefined> {
-    const { leader, archive, specs } = this.#options;
-    const live = await leader.read(
-      (state) => new Map([...state.jobs.values()].map(({ job, accepted }) => [job, accepted.specRef])),
-    );
-    if (live.kind === 'lost') return undefined;
-    const jobs = [...live.answer.keys(), ...(await archive.list())];
+    const referring = this.#options.referring();
+    if (referring === undefined) return undefined;
     const referred = new Set<string>();
-    for (const job of jobs) {
-      if (!this.#references.has(job)) {
-        const specRef = live.answer.get(job) ?? (await archive.get(job))?.specRef;
-        if (specRef === undefined) continue;
-        const { command } = await specs.get(specRef);
-        this.#references.set(job, command.kind === 'script' ? command.sha256 : undefined);
+    const known = new Set<number>();
+    for (const { leader, archive, specs } of referring) {
+      const live = await leader.read(
+        (state) => new Map([...state.jobs.values()].map(({ job, accepted }) => [job, accepted.specRef])),
+      );
+      if (live.kind === 'lost') return undefined;
+      for (const job of [...live.answer.keys(), ...(await archive.list())]) {
+        known.add(job);
+        if (!this.#references.has(job)) {
+          const specRef = live.answer.get(job) ?? (await archive.get(job))?.specRef;
+          if (specRef === undefined) continue;
+          const { command } = await specs.get(specRef);
+          this.#references.set(job, command.kind === 'script' ? command.sha256 : undefined);
+        }
+        const sha256 = this.#references.get(job);
+        if (sha256 !== undefined) referred.add(sha256);
       }
-      const sha256 = this.#references.get(job);
-      if (sha256 !== undefined) referred.add(sha256);
     }
-    const known = new Set(jobs);
     for (const job of this.#references.keys()) if (!known.has(job)) this.#references.delete(job);
     return referred;
   }

@@ -5,7 +5,13 @@
  * 1. Without a reign nothing is answered from memory: commands and reads are `lost`, and callers say `store-unavailable`.
  * 2. The state of an ended reign is dropped; the next one is folded from the log again.
  */
-import { type ClusterState, firstJobOf, type FoldedBatch, type LogEntry, type WorkerCapacity } from '@pogo/core';
+import {
+  type ClusterState,
+  firstJobOf,
+  type FoldedBatch,
+  type LogEntry,
+  type WorkerCapacity,
+} from '@pogo/core';
 import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { type Documents, type Log, type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';

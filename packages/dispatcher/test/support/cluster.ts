@@ -14,7 +14,8 @@ import {
 } from '@pogo/protocol';
 import { MemoryBacking, type Store } from '@pogo/store';
 import { pino } from 'pino';
-import { Dispatcher, type DispatcherLimits } from '../../src/dispatcher.js';
+import { Dispatcher } from '../../src/dispatcher.js';
+import type { DispatcherLimits } from '../../src/dispatcher-limits.js';
 import { ApiClient } from './api-client.js';
 import { makeTestInstance, type TestInstance } from './instance.js';
 import { ScriptedWorker, type ScriptedWorkerOptions } from './scripted-worker.js';

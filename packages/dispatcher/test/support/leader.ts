@@ -1,4 +1,10 @@
-import { decideAccept, defaultNamespace, type JobLimits, type LogEntry, type WorkerCapacity } from '@pogo/core';
+import {
+  decideAccept,
+  defaultNamespace,
+  type JobLimits,
+  type LogEntry,
+  type WorkerCapacity,
+} from '@pogo/core';
 import { type Clock, ManualClock } from '@pogo/lifecycle';
 import { type Documents, MemoryBacking, type Store } from '@pogo/store';
 import { pino } from 'pino';

@@ -1,0 +1,53 @@
+/** What of a dispatcher's behaviour in time and memory can be set, and what it is unless told otherwise. */
+
+/** Durations in milliseconds. */
+export interface DispatcherLimits {
+  /** How long a plan waits for a first worker. */
+  workerWaitMs: number;
+  /** How long a worker may be away before its hosts are `unknown`. */
+  workerLostAfterMs: number;
+  /** How long workers have to bring credentials back to a dispatcher that begins to lead (V2). */
+  vaultRefillMs: number;
+  /** How long a worker that refuses work is given none, at first. */
+  refusalPauseMs: number;
+  /** Time between two rounds of taking the term anew, so that workers may forget what they have settled. */
+  renewTermEveryMs: number;
+  /** Log entries between two snapshots. */
+  snapshotEveryEntries: number;
+  /** Log entries kept in memory for followers. */
+  recentEntries: number;
+  /** Hosts whose names are kept, over all jobs. */
+  namedHosts: number;
+  /** From a job's end to its archiving. */
+  archiveAfterMs: number;
+  /** Hosts of ended jobs that stay live at most. */
+  endedHosts: number;
+  /** Time between two rounds of the archivist. */
+  archiveEveryMs: number;
+  /** An upload that sends nothing for so long is broken off. */
+  uploadIdleMs: number;
+  /** How long an attachment that no job refers to stays. */
+  attachmentKeptMs: number;
+  /** Time between two rounds of removing attachments. */
+  sweepEveryMs: number;
+  /** Time between two rounds of removing versions of the namespace's file that are kept no longer. */
+  versionSweepEveryMs: number;
+}
+
+export const defaultLimits: DispatcherLimits = {
+  workerWaitMs: 2000,
+  workerLostAfterMs: 60_000,
+  vaultRefillMs: 10_000,
+  refusalPauseMs: 1000,
+  renewTermEveryMs: 300_000,
+  snapshotEveryEntries: 20_000,
+  recentEntries: 10_000,
+  namedHosts: 300_000,
+  archiveAfterMs: 3_600_000,
+  endedHosts: 50_000,
+  archiveEveryMs: 60_000,
+  uploadIdleMs: 30_000,
+  attachmentKeptMs: 86_400_000,
+  sweepEveryMs: 3_600_000,
+  versionSweepEveryMs: 3_600_000,
+};
