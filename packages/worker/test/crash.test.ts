@@ -141,10 +141,14 @@ test.each([...crashes, ...laterCrashes].map((lives) => [lives.join(', then '), l
   'killed at %s: every host has a true end, and no command ran twice',
   async (_name, lives) => {
     const world = await makeWorld((trace) => ({ '*': { trace, then: 'ok' } }));
-    // The last result may be acknowledged and the process gone in the same moment: then all is over as well.
+    let isCertain = true;
     for (const point of lives) {
       const isReached = await runUntilCrash(world, point);
-      expect(isReached || point.startsWith('acknowledged'), `${point} was not reached`).toBe(true);
+      // The last result may be acknowledged and the process gone in the same moment: then all is over as well.
+      if (isCertain && !point.startsWith('acknowledged'))
+        expect(isReached, `${point} was not reached`).toBe(true);
+      // What was on its way is on the disk or it isn't: the next life may have refused all that was left to do.
+      if (point.includes(':during:')) isCertain = false;
     }
     await runToTheEnd(world);
     expectTruth(world);
