@@ -39,6 +39,8 @@ export interface WorkerCapacity {
   keyIds: readonly string[];
   /** Pools that it belongs to; absent means none. Hosts without a pool go to any worker. */
   pools?: readonly string[];
+  /** Jobs that it gets nothing of for now, having refused hosts of theirs; absent means none. */
+  declined?: ReadonlySet<number>;
 }
 
 export interface PlanInput {
@@ -262,6 +264,7 @@ function chooseWorker(
     const left = free.get(worker.name) ?? 0;
     if (left <= bestFree || (only !== undefined && worker.name !== only)) continue;
     if (pool !== undefined && worker.pools?.includes(pool) !== true) continue;
+    if (worker.declined?.has(job.job) === true) continue;
     if (!worker.keyIds.some((kid) => job.recipients.includes(kid))) continue;
     best = worker.name;
     bestFree = left;

@@ -78,6 +78,20 @@ describe('the planner', () => {
     expect(plan(leader.state, { nowMs: 0, workers })).toEqual([]);
   });
 
+  it('gives a worker nothing of a job that it declines: others have that job, and it has other jobs (S12)', () => {
+    const leader = new Leader();
+    const declined = leader.accept({ hosts: 2 });
+    const other = leader.accept({ hosts: 1 });
+    const a = { ...workerA, declined: new Set([declined]) };
+    const alone = leader.plan({ workers: [a] });
+    expect([assignedIn(alone, declined), assignedIn(alone, other)]).toEqual([[], [0]]);
+    const together = leader.plan({ workers: [a, { ...workerB, capacity: 1 }] });
+    expect(together.flatMap((entry) => (entry.type === 'hosts-assigned' ? [entry.worker] : []))).toEqual([
+      'b',
+    ]);
+    expect(assignedIn(leader.plan({ workers: [workerA] }), declined)).toEqual([1]);
+  });
+
   it('passes over workers that cannot open the credentials (V3)', () => {
     const leader = new Leader();
     leader.accept({ hosts: 1, recipients: ['kid-x'] });

@@ -288,6 +288,24 @@ describe("a worker's reports", () => {
     expect(asked.length).toBeGreaterThan(1);
     expect(asked).toEqual(asked.map((_, index) => index + 1));
   });
+
+  it('of a refusal delay that job alone: the worker gets hosts of others meanwhile, and of it in its next life', async () => {
+    const { dispatcher, api } = await cluster.dispatcher({ limits: { refusalPauseMs: 3_600_000 } });
+    const worker = await cluster.worker(dispatcher, {
+      script: (attempt, self) =>
+        attempt.job === 1 ? [{ ...attempt, event: 'refused', reason: 'no process' }] : succeed(attempt, self),
+    });
+    await submit(api, jobRequest('a[1-2]'));
+    await worker.until(() => worker.assigned.length === 2);
+    for (const number of [2, 3]) {
+      const { id } = await submit(api, jobRequest(`b${number}`));
+      expect((await finished(api, id)).state).toBe('succeeded');
+    }
+    expect(worker.assigned.filter(({ job }) => job === 1)).toHaveLength(2);
+    await worker.stop();
+    await cluster.worker(dispatcher, { incarnation: 'second' });
+    expect((await finished(api, 'p0000000001')).state).toBe('succeeded');
+  });
 });
 
 describe('a halt', () => {

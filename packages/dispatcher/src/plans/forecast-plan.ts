@@ -110,7 +110,8 @@ async function runPlanned(
   durationMs: number,
   signal: AbortSignal,
 ) {
-  const present = registry.capacities();
+  // A pause after a refusal is over soon.
+  const present = registry.capacities().map(({ declined: _declined, ...worker }) => worker);
   // Where no worker is connected the order is that of one with room for all.
   const none = { name: 'none', capacity: Number.MAX_SAFE_INTEGER, keyIds: ['none'] };
   const pools = await leader.read(({ constraints }) =>

@@ -2,7 +2,7 @@
  * Takes what workers say of their attempts into the log. A report counts only from the worker that its certificate names
  * (A6); the answer comes once it is durable, or void (L7).
  */
-import { decideHalt, decideReports, type ReportedEvent } from '@pogo/core';
+import { type ClusterState, decideHalt, decideReports, type LogEntry, type ReportedEvent } from '@pogo/core';
 import type { AttemptReport, ReportParams } from '@pogo/protocol';
 import type { Logger } from 'pino';
 import type { Leader } from '../leader/leader.js';
@@ -31,16 +31,8 @@ export class ReportDesk {
         const decision = decideHalt(state, { job, by: worker, cause: 'password-refused', kill: false });
         return decision.kind === 'halted' ? decision.entries : [];
       });
-      const unwilling = entries.some(
-        (entry) => entry.type === 'hosts-refused' && state.jobs.get(entry.job)?.halt === undefined,
-      );
-      const willing = entries.some(({ type }) => type === 'hosts-begun' || type === 'hosts-started');
-      const record = this.#registry.get(worker);
-      if (record !== undefined) {
-        // At once, or this same cycle's plan would give the host back to the worker that refused it.
-        if (unwilling) this.#registry.refused(record);
-        else if (willing) this.#registry.obliged(record);
-      }
+      // At once, or this same cycle's plan would give the host back to the worker that refused it.
+      this.#notePauses(worker, entries, state);
       return { entries: [...entries, ...halts], answer: voidCount };
     });
     if (outcome.kind === 'lost') return 'lost';
@@ -48,6 +40,19 @@ export class ReportDesk {
       this.#logger.debug({ worker, void: outcome.answer }, 'reports that changed nothing');
     }
     return 'taken';
+  }
+
+  #notePauses(worker: string, entries: readonly LogEntry[], state: ClusterState): void {
+    const pauses = this.#registry.get(worker)?.pauses;
+    const refused = new Set<number>();
+    const begun = new Set<number>();
+    for (const entry of entries) {
+      if (entry.type === 'hosts-begun' || entry.type === 'hosts-started') begun.add(entry.job);
+      if (entry.type === 'hosts-refused' && state.jobs.get(entry.job)?.halt === undefined)
+        refused.add(entry.job);
+    }
+    for (const job of refused) pauses?.refused(job);
+    for (const job of begun) if (!refused.has(job)) pauses?.begun(job);
   }
 }
 

@@ -138,7 +138,10 @@ export class WorkerLinks implements LogObserver {
 
   /** Orders of a term that is over must not go out: workers connect anew, and hear the next term. */
   lost(): void {
-    for (const { session } of this.#options.registry.all()) if (session) this.#disconnected(session);
+    for (const { session, pauses } of this.#options.registry.all()) {
+      if (session) this.#disconnected(session);
+      pauses.clear();
+    }
     for (const peer of this.#peers) peer.close(1012, 'leadership has ended');
     this.#delivery.clear();
   }
@@ -189,6 +192,7 @@ export class WorkerLinks implements LogObserver {
         return;
       case 'job-ended':
         for (const { session } of registry.all()) session?.closeJob(entry.job);
+        registry.forgetJob(entry.job);
         return;
       default:
         return;

@@ -2,11 +2,12 @@
  * Who the workers are, connected or not long gone: one record per name.
  *
  * 1. A name has one session at most: a newer connection of the same name replaces the older.
- * 2. A worker that refuses work is given none for a while, so that the same host doesn't go to and fro.
+ * 2. A worker that refuses hosts of a job is given none of that job for a while; of other jobs it is.
  */
 import type { WorkerCapacity } from '@pogo/core';
-import { backoffDelayMs, type Clock, type Timer } from '@pogo/lifecycle';
+import type { Clock } from '@pogo/lifecycle';
 import type { HelloParams, Recipient } from '@pogo/protocol';
+import { RefusalPauses } from './refusal-pauses.js';
 import type { Incarnation, WorkerSession } from './worker-session.js';
 
 export interface WorkerRecord {
@@ -20,32 +21,25 @@ export interface WorkerRecord {
   journal: string;
   incarnation: Incarnation;
   session: WorkerSession | undefined;
-  refusals: number;
-  /** Until then it gets nothing new. */
-  pause: Timer | undefined;
+  /** Jobs of which it gets nothing just now (2). */
+  readonly pauses: RefusalPauses;
 }
-
-/** The longest pause is this many times the first. */
-const maxPauseFactor = 30;
 
 export class WorkerRegistry {
   readonly #records = new Map<string, WorkerRecord>();
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #refusalPauseMs: number;
+  readonly #newPauses: () => RefusalPauses;
   readonly #changed: () => void;
   readonly #arrivals = new Set<() => void>();
   #stopped = false;
 
   /**
-   * @param options.refusalPauseMs first pause of a worker that refuses, in milliseconds; later ones are longer.
+   * @param options.refusalPauseMs first pause of a job that a worker refuses, in milliseconds; later ones are longer.
    * @param options.changed called when a worker can take more than before.
    */
   constructor(options: { clock: Clock; random: () => number; refusalPauseMs: number; changed: () => void }) {
-    this.#refusalPauseMs = options.refusalPauseMs;
-    this.#clock = options.clock;
-    this.#random = options.random;
-    this.#changed = options.changed;
+    const { clock, random, refusalPauseMs, changed } = options;
+    this.#newPauses = () => new RefusalPauses({ clock, random, firstMs: refusalPauseMs, over: changed });
+    this.#changed = changed;
   }
 
   get(name: string): WorkerRecord | undefined {
@@ -59,9 +53,9 @@ export class WorkerRegistry {
   /** For the planner. */
   capacities(): WorkerCapacity[] {
     const capacities: WorkerCapacity[] = [];
-    for (const { name, capacity, pools, recipient, session, pause } of this.#records.values()) {
-      if (session !== undefined && pause === undefined)
-        capacities.push({ name, capacity, pools, keyIds: [recipient.kid] });
+    for (const { name, capacity, pools, recipient, session, pauses } of this.#records.values()) {
+      if (session !== undefined)
+        capacities.push({ name, capacity, pools, keyIds: [recipient.kid], declined: pauses.jobs });
     }
     return capacities;
   }
@@ -81,11 +75,21 @@ export class WorkerRegistry {
       .map(({ recipient }) => recipient);
   }
 
-  /** How many workers of the pool are connected, and how many of these can open what is sealed for such keys. */
-  inPool(pool: string, kids: readonly string[]): { connected: number; able: number } {
-    const present = this.all().filter(({ session, pools }) => session !== undefined && pools.includes(pool));
-    const able = present.filter(({ recipient }) => kids.includes(recipient.kid));
+  /**
+   * How many workers of the pool are connected, or without one how many at all, and how many of these can open what is
+   * sealed for such keys.
+   */
+  inPool(pool: string | undefined, kids: readonly string[]): { connected: number; able: number } {
+    const present = this.recipients([pool]);
+    const able = present.filter(({ kid }) => kids.includes(kid));
     return { connected: present.length, able: able.length };
+  }
+
+  /** Names of connected workers that get nothing of the job for a while (2). */
+  declining(job: number): string[] {
+    return this.all().flatMap(({ name, session, pauses }) =>
+      session !== undefined && pauses.jobs.has(job) ? [name] : [],
+    );
   }
 
   /** Whether the worker is connected, and one of these keys is its own. */
@@ -141,7 +145,7 @@ export class WorkerRegistry {
       known.journal = hello.journal;
       return known;
     }
-    known?.pause?.cancel();
+    known?.pauses.clear();
     const record: WorkerRecord = {
       name,
       version: hello.version,
@@ -151,8 +155,7 @@ export class WorkerRegistry {
       journal: hello.journal,
       incarnation: { id: hello.incarnation, opened: new Set(), outdated: new Set() },
       session: undefined,
-      refusals: 0,
-      pause: undefined,
+      pauses: this.#newPauses(),
     };
     this.#records.set(name, record);
     return record;
@@ -165,32 +168,15 @@ export class WorkerRegistry {
     this.#changed();
   }
 
-  /** It has refused what it was ordered to do (2). */
-  refused(record: WorkerRecord): void {
-    if (record.pause !== undefined) return;
-    const pauseMs = backoffDelayMs(
-      { firstMs: this.#refusalPauseMs, maxMs: this.#refusalPauseMs * maxPauseFactor },
-      record.refusals++,
-      this.#random(),
-    );
-    record.pause = this.#clock.setTimer(pauseMs, () => {
-      record.pause = undefined;
-      this.#changed();
-    });
-  }
-
-  /** It does what it is ordered to do. */
-  obliged(record: WorkerRecord): void {
-    record.refusals = 0;
+  /** The job has ended. */
+  forgetJob(job: number): void {
+    for (const { pauses } of this.#records.values()) pauses.forget(job);
   }
 
   /** Cancels every timer; records stay readable. */
   stop(): void {
     this.#stopped = true;
-    for (const record of this.#records.values()) {
-      record.pause?.cancel();
-      record.pause = undefined;
-    }
+    for (const { pauses } of this.#records.values()) pauses.clear();
     for (const arrived of [...this.#arrivals]) arrived();
   }
 }
