@@ -14,5 +14,6 @@ export {
   type OutputPiece,
 } from './run/follow-job.js';
 export { JobProgress } from './run/job-progress.js';
-export { type JobToSubmit, submitJob, type SubmitOptions } from './run/submit-job.js';
+export type { PlannableJob } from './run/planned-job.js';
+export { type JobToSubmit, submitJob, type SubmitOptions, type SubmittedJob } from './run/submit-job.js';
 export { type VerifiedPlan, verifyPlan } from './run/verify-spec.js';

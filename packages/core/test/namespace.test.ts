@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveTargets } from '@pogo/core';
+import { foldTargets, resolveTargets } from '@pogo/core';
 import { compiled, definitionOf, namesOf, percent } from './namespace-fixture.js';
 
 /** The example of docs/NAMESPACES.md. */
@@ -122,6 +122,24 @@ describe('a namespace', () => {
     for (const name of ['web1.example.com', 'WEB1', '10.0.0.1', 'fe80:0::0001'])
       expect(namespace.memberOf(name)).toBe(0);
     expect(namespace.hosts).toEqual(['web1.example.com', 'db1']);
+  });
+
+  it.each([
+    ['web1.example.com!web1', ''],
+    ['10.0.0.1&WEB1.example.com', 'web1.example.com'],
+    ['web1,db1!10.0.0.1', 'db1'],
+    ['ada@web1&@web', 'ada@web1.example.com'],
+    ['web1^other', 'web1.example.com,other'],
+    ['@file:"names"!web1', 'db1'],
+  ])('compares hosts by their own names in %s', (expression, expected) => {
+    const { groups } = compiled(
+      definitionOf({
+        apps: { web: ['web1.example.com', 'db1'] },
+        aliases: { 'web1.example.com': ['web1', '10.0.0.1'] },
+      }),
+    );
+    const resolved = resolveTargets(expression, { groups, readLines: () => ['10.0.0.1', 'db1'] });
+    expect(resolved.ok && foldTargets(resolved.targets)).toBe(expected);
   });
 
   it('binds hosts to pools', () => {

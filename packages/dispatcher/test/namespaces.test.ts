@@ -214,6 +214,11 @@ describe('a namespace', () => {
     await cluster.worker(dispatcher, { script: begin });
     const job = await submit(api, request('foo3,10.0.0.3,foo3.east'));
     expect(job.hosts).toBe(1);
+    const without = await api.call('/v1/plans', {
+      method: 'POST',
+      body: request('foo[2-3].east!foo3'),
+    });
+    expect(without.json()).toMatchObject({ hosts: 1, spec: { targets: 'deploy@foo2.east:22' } });
     const known = hostInformationSchema.parse(
       (await api.call('/v1/namespaces/default/hosts?targets=foo3,nobody')).json(),
     );

@@ -14,7 +14,7 @@ import {
   type JobOptions,
 } from '../run/prepare-job.js';
 import { jobOptions } from '../run/job-options.js';
-import { verifyPlan } from '../run/verify-spec.js';
+import { plannable, planJob } from '../run/planned-job.js';
 import { withRecipe } from '../run/with-recipe.js';
 import { printed } from './printed.js';
 import { loadNamespace } from '../targets/namespace-groups.js';
@@ -68,24 +68,25 @@ export async function showPlan(
   if (!described.ok) return described;
   const job = described.value;
   return withDispatcher(environment, async ({ dispatcher }) => {
-    const asked = job.request(plannedMethods(job.sources));
-    const plan = await dispatcher.plan(asked);
-    if (!plan.ok) return plan;
-    const verified = verifyPlan(plan.value, asked, job.targets);
-    if (!verified.ok) return verified;
-    const checked = job.check?.(plan.value) ?? success(undefined);
+    const planned = await planJob(plannable(job, plannedMethods(job.sources)), (request) =>
+      dispatcher.plan(request),
+    );
+    if (!planned.ok) return planned;
+    const { plan, notices } = planned.value;
+    const checked = job.check?.(plan) ?? success(undefined);
     if (!checked.ok) return checked;
-    for (const notice of verified.value.notices.filter((line) => !plan.value.warnings.includes(line))) {
+    for (const notice of notices.filter((line) => !plan.warnings.includes(line))) {
       environment.stderr.write(`pogo: ${notice}\n`);
     }
     if (options.output !== undefined) {
-      const written = await store(options.output, { plan: plan.value, asked, job, environment });
+      const asked = planned.value.job.request;
+      const written = await store(options.output, { plan, asked, job, environment });
       if (!written.ok) return written;
     }
-    if (options.json === true) return printed(environment, `${JSON.stringify(plan.value, undefined, 2)}\n`);
+    if (options.json === true) return printed(environment, `${JSON.stringify(plan, undefined, 2)}\n`);
     const color = configuration.get('color', options.color) ?? 'auto';
     const colors = colorsFor(environment.stdout, color, environment.variables);
-    return printed(environment, planText(plan.value, colors, options.perHost === true));
+    return printed(environment, planText(plan, colors, options.perHost === true));
   });
 }
 

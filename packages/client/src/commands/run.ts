@@ -15,6 +15,7 @@ import { type RunOptions, runOptions } from '../run/run-options.js';
 import { checkEstimate } from '../run/check-estimate.js';
 import { type LoadNamespace, loadNamespace } from '../targets/namespace-groups.js';
 import { type DescribedJob, describeJob, jobContext, type JobContext } from '../run/prepare-job.js';
+import { plannable } from '../run/planned-job.js';
 import { SubmittedJobs } from '../run/submitted-jobs.js';
 import { submitJob } from '../run/submit-job.js';
 import { withRecipe } from '../run/with-recipe.js';
@@ -105,7 +106,6 @@ interface Run {
 
 async function runJob({ context, options, job, dispatcher, access }: Run): Promise<Result<ExitCode>> {
   const { environment } = context;
-  const { targets } = job;
   const credentials = await gatherCredentials(job.sources, terminalPrompter);
   if (!credentials.ok) return credentials;
   if (options.verbose === true) {
@@ -131,8 +131,7 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
     });
   const submitted = await submitJob(
     {
-      request: job.request(credentials.value.methods),
-      targets,
+      ...plannable(job, credentials.value.methods),
       credentials: credentials.value,
       script,
       check: (plan) => {
@@ -155,10 +154,10 @@ async function runJob({ context, options, job, dispatcher, access }: Run): Promi
   release();
   await upload?.stop();
   if (!submitted.ok) return submitted;
-  await remember(context, access, submitted.value);
+  await remember(context, access, submitted.value.job);
   if (options.detach === true)
-    return detached(environment, submitted.value, dispatcher.url, options.json === true);
-  return watch({ context, options, targets, dispatcher, job: submitted.value, interrupted });
+    return detached(environment, submitted.value.job, dispatcher.url, options.json === true);
+  return watch({ context, options, ...submitted.value, dispatcher, interrupted });
 }
 
 /** For the day when the job's credentials are asked for again. */

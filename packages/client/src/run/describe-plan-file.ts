@@ -9,8 +9,8 @@ import type { PlanAnswer } from '../api/plan-answer.js';
 import { type AnyOption, optionName } from '../command-line/option.js';
 import { exitCodes, failed, type Result, success } from '../failure.js';
 import { readScriptFile, type ScriptFile } from '../script/script-file.js';
-import type { LoadNamespace } from '../targets/namespace-groups.js';
-import { canonicalTargets, readTargets } from '../targets/targets.js';
+import { type LoadNamespace, NamespaceGroups } from '../targets/namespace-groups.js';
+import { canonicalTargets, readTargets, underOwnNames } from '../targets/targets.js';
 import { viewOptions } from './attach-options.js';
 import { contradiction } from './contradiction.js';
 import { credentialOptions } from './credential-options.js';
@@ -19,7 +19,7 @@ import { basisDrift, specDrift, targetDrift } from './plan-drift.js';
 import { readPlanFile } from './plan-file.js';
 import { credentialSources, type DescribedJob, type JobContext, type JobOptions } from './prepare-job.js';
 
-/** @param namespace asked when the hosts were chosen by groups */
+/** @param namespace asked when the hosts were chosen by groups, or by other names than their own */
 export async function describePlanFile(
   context: JobContext,
   path: string,
@@ -48,6 +48,9 @@ export async function describePlanFile(
   const request = requestOf(plan);
   return success({
     targets,
+    notices: [],
+    // Those that it had when it was planned.
+    underOwnNames: () => Promise.resolve(success(undefined)),
     script: script.value.file,
     sources: credentialSources(context, options, {
       user: spec.user,
@@ -78,13 +81,20 @@ async function chosenDrift(
   { environment }: JobContext,
   { selection, spec }: PlanFile,
   planned: readonly Target[],
-  namespace: LoadNamespace,
+  load: LoadNamespace,
 ): Promise<string[]> {
   if (selection === undefined) return [];
+  const namespace = new NamespaceGroups(load);
+  const unreadable = ({ failure }: { failure: { message: string } }) => [
+    `the targets can't be read any more: ${failure.message}`,
+  ];
   const read = await readTargets(selection, environment, namespace);
-  if (!read.ok) return [`the targets can't be read any more: ${read.failure.message}`];
-  const now = canonicalTargets(read.value, { user: spec.user, port: spec.port });
-  return targetDrift(planned, now);
+  if (!read.ok) return unreadable(read);
+  const drift = (chosen: readonly Target[]) => targetDrift(planned, canonicalTargets(chosen, spec));
+  const asGiven = drift(read.value);
+  if (asGiven.length === 0) return asGiven;
+  const loaded = await namespace.load();
+  return loaded.ok ? drift(underOwnNames(read.value, namespace)) : unreadable(loaded);
 }
 
 async function plannedScript({

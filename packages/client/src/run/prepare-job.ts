@@ -11,8 +11,14 @@ import type { Environment } from '../environment.js';
 import { type Result, success, usageFailure } from '../failure.js';
 import { collectHostKeys } from '../host-keys/collect-host-keys.js';
 import { readScriptFile, scriptCommand, type ScriptFile } from '../script/script-file.js';
-import type { LoadNamespace } from '../targets/namespace-groups.js';
-import { canonicalTargets, expressionOf, readTargets, type TargetOptions } from '../targets/targets.js';
+import { type LoadNamespace, NamespaceGroups } from '../targets/namespace-groups.js';
+import {
+  canonicalTargets,
+  expressionOf,
+  readTargets,
+  type TargetOptions,
+  underOwnNames,
+} from '../targets/targets.js';
 import { commandOf } from './command-operands.js';
 import { contradiction } from './contradiction.js';
 import type { credentialOptions } from './credential-options.js';
@@ -27,12 +33,19 @@ export interface DescribedJob {
   readonly sources: CredentialSources;
   /** With account and port, in order: what the resolved spec must name. */
   readonly targets: readonly Target[];
+  /** What the user should hear about it, in sentences. */
+  readonly notices: readonly string[];
   /** What has to be at the dispatcher before the job is. */
   readonly script: ScriptFile | undefined;
   /** What the hosts were chosen by, where that can be read again. */
   readonly selection?: TargetOptions | undefined;
   /** @param methods authentication methods, in order */
   request(methods: readonly string[]): JobRequest;
+  /**
+   * The same job under its hosts' own names, as the namespace in force has them (S6); undefined when it names them so
+   * already.
+   */
+  underOwnNames(): Promise<Result<DescribedJob | undefined>>;
   /** Looks at what the dispatcher makes of it, before anything is sealed. */
   check?(answer: PlanAnswer): Result<undefined>;
 }
@@ -68,13 +81,13 @@ const maxRequestBytes = 32 * 1024 * 1024;
 /**
  * Everything that the dispatcher needs for a plan, read and checked; nobody is asked for anything.
  *
- * @param namespace asked when the targets have groups
+ * @param load gives the namespace; asked when the targets have groups
  */
 export async function describeJob(
   context: JobContext,
   options: JobOptions,
   operands: readonly string[],
-  namespace?: LoadNamespace,
+  load?: LoadNamespace,
 ): Promise<Result<DescribedJob>> {
   const { environment, configuration, layout } = context;
   const command = await jobCommand(options, operands);
@@ -97,23 +110,17 @@ export async function describeJob(
     );
   }
   const wanted = { expressions: hosts, hostFiles, excluded: exclude };
+  const namespace = new NamespaceGroups(load);
   const read = await readTargets(wanted, environment, namespace);
   if (!read.ok) return read;
   if (read.value.length === 0)
     return usageFailure('no-targets', 'the hosts that were given come to none: see `pogo targets EXPR`');
-  const targets = canonicalTargets(read.value, { user, port });
 
-  const hostKeys = await collectHostKeys(
-    {
-      named: configuration.get('known_hosts', options.knownHosts),
-      defaultFile: join(environment.homeDirectory, '.ssh', 'known_hosts'),
-      imported: layout.client.importedHostKeys,
-    },
-    targets,
-  );
-  if (!hostKeys.ok) return hostKeys;
-
-  const request = (methods: readonly string[]): JobRequest => ({
+  const requestFor = (
+    targets: readonly Target[],
+    known: JobRequest['hostKeys']['known'],
+    methods: readonly string[],
+  ): JobRequest => ({
     version: 1,
     namespace: configuration.get('namespace', options.namespace) ?? 'default',
     targets: expressionOf(targets),
@@ -123,7 +130,7 @@ export async function describeJob(
     auth: { methods: [...methods] },
     hostKeys: {
       policy: configuration.get('host_key_policy', options.hostKeyPolicy) ?? 'strict',
-      known: hostKeys.value,
+      known,
     },
     timeouts: {
       connectMs: configuration.get('connect_timeout') ?? defaults.connectMs,
@@ -141,13 +148,6 @@ export async function describeJob(
       ...(ramp.value && { ramp: ramp.value }),
     },
   });
-  const bytes = requestBytes(request([]));
-  if (bytes > maxRequestBytes) {
-    return usageFailure(
-      'spec-too-large',
-      `the job's description has ${bytes} bytes, and at most ${maxRequestBytes} are taken: name fewer hosts, or shorten the command`,
-    );
-  }
   const sources = credentialSources(context, options, {
     user,
     runAs: accounts.value.runAs,
@@ -155,7 +155,51 @@ export async function describeJob(
   });
   // Standard input is read once.
   const selection = hostFiles.includes('-') ? undefined : wanted;
-  return success({ request, targets, script, sources, selection });
+  const describe = async (chosen: readonly Target[]): Promise<Result<DescribedJob>> => {
+    const targets = canonicalTargets(chosen, { user, port });
+    const hostKeys = await collectHostKeys(
+      {
+        named: configuration.get('known_hosts', options.knownHosts),
+        defaultFile: join(environment.homeDirectory, '.ssh', 'known_hosts'),
+        imported: layout.client.importedHostKeys,
+      },
+      targets,
+    );
+    if (!hostKeys.ok) return hostKeys;
+    const request = (methods: readonly string[]) => requestFor(targets, hostKeys.value, methods);
+    const bytes = requestBytes(request([]));
+    if (bytes > maxRequestBytes) {
+      return usageFailure(
+        'spec-too-large',
+        `the job's description has ${bytes} bytes, and at most ${maxRequestBytes} are taken: name fewer hosts, or shorten the command`,
+      );
+    }
+    return success({
+      request,
+      targets,
+      notices: renamedNotices(namespace.renamed),
+      script,
+      sources,
+      selection,
+      async underOwnNames() {
+        const loaded = await namespace.load();
+        if (!loaded.ok) return loaded;
+        const own = underOwnNames(chosen, namespace);
+        return expressionOf(own) === expressionOf(chosen) ? success(undefined) : describe(own);
+      },
+    });
+  };
+  return describe(read.value);
+}
+
+/** Names that are told of by themselves; the others are counted. */
+const maxToldNames = 5;
+
+function renamedNotices(renamed: ReadonlyMap<string, string>): string[] {
+  if (renamed.size === 0) return [];
+  const told = [...renamed].slice(0, maxToldNames).map(([given, own]) => `${given} is ${own}`);
+  const others = renamed.size > maxToldNames ? `, and ${renamed.size - maxToldNames} more` : '';
+  return [`other names of hosts were given, and the job has their own: ${told.join(', ')}${others}`];
 }
 
 /** The command of the job, or the script that was given instead of one. */

@@ -4,13 +4,13 @@
  */
 import type { Target } from '@pogo/core';
 import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
-import type { JobDocument, JobRequest, SubmitRequest } from '@pogo/protocol';
+import type { JobDocument, SubmitRequest } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
 import type { PlanAnswer } from '../api/plan-answer.js';
 import type { Credentials } from '../credentials/credentials.js';
 import { exitCodes, failed, type Result, success } from '../failure.js';
 import type { ScriptFile } from '../script/script-file.js';
-import { type VerifiedPlan, verifyPlan } from './verify-spec.js';
+import { planJob, type PlannableJob, type PlannedJob } from './planned-job.js';
 
 export interface SubmitOptions {
   readonly dispatcher: Dispatcher;
@@ -29,9 +29,7 @@ export interface SubmitOptions {
   onUploaded?(): Promise<void> | undefined;
 }
 
-export interface JobToSubmit {
-  readonly request: JobRequest;
-  readonly targets: readonly Target[];
+export interface JobToSubmit extends PlannableJob {
   readonly credentials: Credentials;
   /** The file of a job whose command is a script. */
   readonly script?: ScriptFile | undefined;
@@ -39,15 +37,25 @@ export interface JobToSubmit {
   check?(plan: PlanAnswer): Result<undefined>;
 }
 
+export interface SubmittedJob {
+  readonly job: JobDocument;
+  /** With account and port, in order. */
+  readonly targets: readonly Target[];
+}
+
 /** Workers may come and go between plan and submission, and an attachment may: then it is planned and sealed anew. */
 const maxPlans = 3;
 const passing = ['recipients-changed', 'attachment-missing'];
 
-export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promise<Result<JobDocument>> {
+export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promise<Result<SubmittedJob>> {
   const told = new Set<string>();
+  let asked: PlannableJob = job;
   for (let planned = 1; ; planned++) {
-    const plan = await resolveJob(job, options.dispatcher);
+    const plan = await resolveJob(asked, options.dispatcher);
     if (!plan.ok) return plan;
+    asked = plan.value.job;
+    const checked = job.check?.(plan.value.plan) ?? success(undefined);
+    if (!checked.ok) return checked;
     for (const notice of plan.value.notices) {
       if (!told.has(notice)) options.notice(notice);
       told.add(notice);
@@ -63,7 +71,9 @@ export async function submitJob(job: JobToSubmit, options: SubmitOptions): Promi
     if (!sealed.ok) return sealed;
     const submitted = await post(sealed.value, options);
     if (!submitted.ok && passing.includes(submitted.failure.code) && planned < maxPlans) continue;
-    return submitted.ok ? checkedJob(submitted.value, plan.value.plan.digest) : submitted;
+    if (!submitted.ok) return submitted;
+    const accepted = checkedJob(submitted.value, plan.value.plan.digest);
+    return accepted.ok ? success({ job: accepted.value, targets: asked.targets }) : accepted;
   }
 }
 
@@ -77,22 +87,13 @@ function checkedJob(job: JobDocument, digest: string): Result<JobDocument> {
   });
 }
 
-interface ResolvedJob extends VerifiedPlan {
-  readonly plan: PlanAnswer;
-}
+type ResolvedJob = PlannedJob<PlanAnswer>;
 
 /** The plan, verified against what was asked. */
-async function resolveJob(
-  { request, targets, check }: Pick<JobToSubmit, 'request' | 'targets' | 'check'>,
-  dispatcher: Dispatcher,
-): Promise<Result<ResolvedJob>> {
+function resolveJob(job: PlannableJob, dispatcher: Dispatcher): Promise<Result<ResolvedJob>> {
   // What seals is loaded while the answer is under way.
-  const plan = await dispatcher.resolve(request, () => void import('../credentials/seal.js'));
-  if (!plan.ok) return plan;
-  const verified = verifyPlan(plan.value, request, targets);
-  if (!verified.ok) return verified;
-  const checked = check?.(plan.value) ?? success(undefined);
-  return checked.ok ? success({ ...verified.value, plan: plan.value }) : checked;
+  const sealing = () => void import('../credentials/seal.js');
+  return planJob(job, (request) => dispatcher.resolve(request, sealing));
 }
 
 async function upload(script: ScriptFile, options: SubmitOptions): Promise<Result<undefined>> {

@@ -14,6 +14,9 @@ export interface VerifiedPlan {
   readonly notices: readonly string[];
 }
 
+/** Code of the failure where it isn't what was asked. */
+export const specChanged = 'spec-changed';
+
 /** What members are called in messages, where that isn't their name. */
 const names: Readonly<Record<string, string>> = {
   auth: 'authentication methods',
@@ -45,7 +48,7 @@ export function verifyPlan(
   notices.push(...limitNotices(plan.limits, request, targets.length), ...plan.warnings);
   if (different.length === 0) return success({ spec: expected, notices });
   return failed({
-    code: 'spec-changed',
+    code: specChanged,
     message: `the dispatcher resolved the job to something else than was asked, so nothing was sealed or sent:\n${different.map((line) => `  ${line}`).join('\n')}\nAsk who runs the dispatcher before you try again`,
     exitCode: exitCodes.error,
   });

@@ -1,5 +1,5 @@
 /** Groups and known hosts of the dispatcher's namespace, for target expressions; asked for only when one needs them. */
-import type { GroupSource, Namespace } from '@pogo/core';
+import { type GroupSource, hostKey, type Namespace } from '@pogo/core';
 import type { Dispatcher } from '../api/dispatcher.js';
 import { exitCodes, failed, type Result, success } from '../failure.js';
 
@@ -35,21 +35,20 @@ export async function compiledVersion(version: number, text: string): Promise<Re
 
 /** A namespace that is loaded once, when it is needed first. */
 export class NamespaceGroups {
+  /** Other names of hosts that were looked up, with the hosts' own (S6). */
+  readonly renamed = new Map<string, string>();
   readonly #load: LoadNamespace | undefined;
-  #loaded: LoadedNamespace | undefined;
+  #groups: GroupSource | undefined;
   #isAsked = false;
 
-  constructor(load: LoadNamespace | undefined) {
+  /** @param load absent: there is none to ask */
+  constructor(load?: LoadNamespace) {
     this.#load = load;
   }
 
   /** Once loaded. */
-  get loaded(): LoadedNamespace | undefined {
-    return this.#loaded;
-  }
-
   get groups(): GroupSource | undefined {
-    return this.#loaded?.namespace.groups;
+    return this.#groups;
   }
 
   /** Loads it, unless that was done; resolves to whether there is anything new to expand with. */
@@ -58,7 +57,14 @@ export class NamespaceGroups {
     this.#isAsked = true;
     const loaded = await this.#load();
     if (!loaded.ok) return loaded;
-    this.#loaded = loaded.value;
-    return success(loaded.value !== undefined);
+    if (loaded.value === undefined) return success(false);
+    const { groups } = loaded.value.namespace;
+    this.#groups = { ...groups, ownName: (host) => this.#noted(host, groups.ownName?.(host)) };
+    return success(true);
+  }
+
+  #noted(host: string, own: string | undefined): string | undefined {
+    if (own !== undefined && hostKey(own) !== hostKey(host)) this.renamed.set(host, own);
+    return own;
   }
 }

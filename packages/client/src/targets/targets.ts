@@ -16,7 +16,7 @@ import {
 import type { Environment } from '../environment.js';
 import { type Result, success, usageFailure } from '../failure.js';
 import { systemErrorText } from '../system-error.js';
-import { type LoadNamespace, NamespaceGroups } from './namespace-groups.js';
+import { NamespaceGroups } from './namespace-groups.js';
 
 export interface TargetOptions {
   readonly expressions: readonly string[];
@@ -26,32 +26,54 @@ export interface TargetOptions {
 }
 
 /**
- * The targets that are asked for, in order, each host once.
+ * The targets that are asked for, in order, each host once. Where hosts are left out, or compared, they go by their own
+ * names (S6), whichever of their names was given.
  *
- * @param load gives the namespace for groups and wildcards over its hosts; without it there are none
+ * @param namespace for groups, wildcards over its hosts, and other names of them; by default there is none
  */
 export async function readTargets(
-  { expressions, hostFiles, excluded }: TargetOptions,
+  options: TargetOptions,
   environment: Environment,
-  load?: LoadNamespace,
+  namespace = new NamespaceGroups(),
 ): Promise<Result<readonly Target[]>> {
-  const namespace = new NamespaceGroups(load);
   const sources = { files: new HostFileReader(environment), namespace };
+  const chosen = await choose(options, sources);
+  if (!chosen.ok || !comparesHosts(options, sources.files)) return chosen;
+  const loaded = await namespace.load();
+  if (!loaded.ok) return loaded;
+  return namespace.groups === undefined ? chosen : choose(options, sources);
+}
+
+async function choose(
+  { expressions, hostFiles, excluded }: TargetOptions,
+  sources: Sources,
+): Promise<Result<readonly Target[]>> {
   const wanted = await expand([...expressions, ...hostFiles.map(fileOperand)], sources);
   if (!wanted.ok) return wanted;
   const without = excluded.length === 0 ? success([]) : await expand(excluded, sources);
   if (!without.ok) return without;
-  return success(excludeTargets(ownNames(wanted.value, namespace), ownNames(without.value, namespace)));
+  const { namespace } = sources;
+  return success(
+    excludeTargets(underOwnNames(wanted.value, namespace), underOwnNames(without.value, namespace)),
+  );
 }
 
-/** Hosts by the names that the namespace has for them, each once (S6), if it was needed at all. */
-function ownNames(targets: readonly Target[], { loaded }: NamespaceGroups): Target[] {
-  if (loaded === undefined) return [...targets];
-  const { namespace } = loaded;
+/** Whether names of hosts are looked for among others, so that it matters when a host has two. */
+function comparesHosts({ expressions, excluded }: TargetOptions, files: HostFileReader): boolean {
+  const operator = /[!&^]/;
+  return (
+    excluded.length > 0 ||
+    expressions.some((expression) => operator.test(expression)) ||
+    files.lines().some((line) => operator.test(line))
+  );
+}
+
+/** Hosts by the names that the namespace has for them, each once (S6), if it was loaded. */
+export function underOwnNames(targets: readonly Target[], { groups }: NamespaceGroups): Target[] {
+  if (groups?.ownName === undefined) return [...targets];
   const byKey = new Map<string, Target>();
   for (const target of targets) {
-    const member = namespace.memberOf(target.host);
-    const host = member === undefined ? target.host : namespace.hosts[member]!;
+    const host = groups.ownName(target.host) ?? target.host;
     if (!byKey.has(hostKey(host))) byKey.set(hostKey(host), { ...target, host });
   }
   return [...byKey.values()];
@@ -132,6 +154,11 @@ class HostFileReader {
 
   constructor(environment: Environment) {
     this.#environment = environment;
+  }
+
+  /** Of all files that were read. */
+  lines(): string[] {
+    return [...this.#lines.values()].flat();
   }
 
   async read(path: string): Promise<Result<undefined>> {

@@ -14,6 +14,7 @@ import {
   jobRequestSchema,
   type JobSpec,
   jobSpecSchema,
+  namespaceSchema,
   type PlanResponse,
   planResponseSchema,
   type SubmitRequest,
@@ -55,6 +56,16 @@ export interface ScriptedDispatcherOptions extends ScriptedJobOptions {
   /** Breaks the connection of an upload after so many of its bytes; called for each. */
   breakUploadAfter?(upload: number): number | undefined;
 }
+
+/** Where none was ever applied. */
+const noNamespace = namespaceSchema.parse({
+  name: 'default',
+  version: 0,
+  hosts: 0,
+  slots: [],
+  stages: [],
+  warnings: [],
+});
 
 export class ScriptedDispatcher {
   readonly requests: SentRequest[] = [];
@@ -160,6 +171,7 @@ export class ScriptedDispatcher {
     }
     if (method === 'HEAD' && path.startsWith('/v1/attachments/'))
       return this.attachments.head(path, response);
+    if (method === 'GET' && path === '/v1/namespaces/default') return json(response, 200, noNamespace);
     if (this.submitted === undefined || !/^\/v1\/jobs\/(p0000000012|last)([/?]|$)/.test(path)) {
       return problem(response, 404, 'unknown-job', `There is no job at ${path}.`);
     }

@@ -7,7 +7,7 @@
  */
 import type { GroupSource } from '../targets/operand-resolver.js';
 import { quoted } from '../targets/target-error.js';
-import type { Target } from '../targets/target.js';
+import { hostKey, type Target } from '../targets/target.js';
 import { buildSlots, type GroupMeaning } from './build-slots.js';
 import { readConstraints } from './constraints.js';
 import type { NamespaceDefinition } from './definition.js';
@@ -92,7 +92,7 @@ function meaningsOf({ apps, envs }: NamespaceDefinition): GroupMeaning[] {
   ];
 }
 
-function groupSource(names: GroupNames, { targets, members }: HostNumbers): GroupSource {
+function groupSource(names: GroupNames, { targets, numbers, members }: HostNumbers): GroupSource {
   const lists = new Map<number, readonly Target[]>();
   const listOf = (number: number | undefined) => {
     if (number === undefined) return undefined;
@@ -104,5 +104,9 @@ function groupSource(names: GroupNames, { targets, members }: HostNumbers): Grou
     app: (name) => listOf(names.app(name)),
     environment: (type, value) => listOf(names.environment(type, value)),
     knownHosts: () => targets,
+    ownName(host) {
+      const member = numbers.get(hostKey(host));
+      return member === undefined ? undefined : targets[member]!.host;
+    },
   };
 }

@@ -7,6 +7,7 @@
  * 3. A name that resolves to nothing (unknown group, wildcard without a match, file that wasn't read) is an error, never
  *    an empty set. A result may be empty (`h1!h1`), and so may a known group or a file.
  * 4. Order is that of the first mention; see {@link TargetSet} for hosts that are mentioned again.
+ * 5. Where hosts are compared (`!`, `&`, `^`) each goes by its own name, whichever of its names is written (S6).
  */
 import { ExpansionGuard } from './expansion-guard.js';
 import { operandsOf, type Operand, type Operator, type TargetExpression, type Term } from './expression.js';
@@ -71,12 +72,14 @@ class Expansion {
   readonly guard: ExpansionGuard;
   readonly #readLines: TargetSources['readLines'];
   readonly #resolver: OperandResolver;
+  readonly #groups: GroupSource | undefined;
   /** Files that were evaluated already, by path. */
   readonly #files = new Map<string, readonly Target[]>();
 
   constructor(sources: TargetSources, limit: number) {
     this.guard = new ExpansionGuard(limit);
     this.#readLines = sources.readLines;
+    this.#groups = sources.groups;
     this.#resolver = new OperandResolver(this.guard, sources.groups);
   }
 
@@ -94,14 +97,15 @@ class Expansion {
   }
 
   #evaluateTerm(term: Term, set: TargetSet): boolean {
-    if (!this.#apply(',', term.first, set)) return false;
-    for (const { operator, operand } of term.rest) if (!this.#apply(operator, operand, set)) return false;
-    return true;
+    const comparesHosts = !isUnion(term);
+    const apply = (operator: Operator, operand: Operand) => {
+      const targets = comparesHosts ? this.#underOwnNames(operand) : this.#targetsOf(operand);
+      return targets !== undefined && this.#apply(operator, operand, targets, set);
+    };
+    return apply(',', term.first) && term.rest.every(({ operator, operand }) => apply(operator, operand));
   }
 
-  #apply(operator: Operator, operand: Operand, set: TargetSet): boolean {
-    const targets = this.#targetsOf(operand);
-    if (targets === undefined) return false;
+  #apply(operator: Operator, operand: Operand, targets: readonly Target[], set: TargetSet): boolean {
     if (operator === ',') return this.#addAll(targets, set, operand);
     if (operator === '!') {
       for (const target of targets) set.delete(target);
@@ -121,6 +125,16 @@ class Expansion {
       if (!this.guard.fits(operand, set)) return false;
     }
     return true;
+  }
+
+  #underOwnNames(operand: Operand): readonly Target[] | undefined {
+    const targets = this.#targetsOf(operand);
+    const groups = this.#groups;
+    if (targets === undefined || groups?.ownName === undefined) return targets;
+    return targets.map((target) => {
+      const host = groups.ownName!(target.host);
+      return host === undefined || host === target.host ? target : { ...target, host };
+    });
   }
 
   #targetsOf(operand: Operand): readonly Target[] | undefined {

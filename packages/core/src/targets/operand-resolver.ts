@@ -18,6 +18,8 @@ export interface GroupSource {
   environment(type: string, value: string): readonly Target[] | undefined;
   /** Every known host, in order: what `@*` and wildcards range over. */
   knownHosts(): readonly Target[];
+  /** The host's own name, by that or by another name of it (S6); undefined when it isn't known. */
+  ownName?(host: string): string | undefined;
 }
 
 /** Finds the hosts of single operands, files apart; undefined when one fails, which the guard then knows. */
