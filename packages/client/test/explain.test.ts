@@ -147,6 +147,19 @@ describe('what a host waits for', () => {
       'w1 waits until p0000000003, p0000000004 are done there, or known to be',
     ],
     [{ kind: 'worker' }, 'w1 waits for a worker with room'],
+    [
+      { kind: 'worker', declining: ['w-1', 'w-2'] },
+      'w1 waits for a worker with room: w-1, w-2 have refused hosts of this job, and get some again in a while',
+    ],
+    [{ kind: 'pool', connected: 0 }, 'w1 waits for a worker: none is connected'],
+    [
+      { kind: 'pool', pool: 'east', connected: 1 },
+      "w1 waits for a worker of pool east that can open the job's credentials: the one that is connected can't; `pogo resume` asks for them again, and seals for it",
+    ],
+    [
+      { kind: 'pool', connected: 2 },
+      "w1 waits for a worker that can open the job's credentials: none of the 2 that are connected can; `pogo resume` asks for them again, and seals for these",
+    ],
     [{ kind: 'job-state', state: 'held' }, 'w1 waits for the job, which is held'],
     [
       { kind: 'slot', slot: '\u001b]0;x\u0007', use: 1, limit: 1, holders: [] },

@@ -1,4 +1,4 @@
-import { decideRelease, decideResume, decideSkip, nextDeadlineMs } from '@pogo/core';
+import { type CredentialsAtHand, decideRelease, decideResume, decideSkip, nextDeadlineMs } from '@pogo/core';
 import { describe, expect, it } from 'vitest';
 import { Leader, limits, workerA } from './job-fixture.js';
 import {
@@ -83,6 +83,37 @@ describe('a job that needs credentials', () => {
     expect(leader.plan()).toEqual([]);
     expect(ordersIn(leader.plan({ workers: [{ ...workerA, keyIds: ['kid-b'] }] }))).toEqual([1]);
     expect(decideResume(record, { by, credentials: given })).toEqual({ kind: 'job-running' });
+  });
+
+  it('takes those of a person while it runs, where a worker for hosts that wait can not open its own (V3)', () => {
+    const leader = new Leader();
+    const job = leader.accept({ hosts: 3, limits: { ...limits, concurrent: 2 } });
+    leader.plan();
+    const record = recordOf(leader, job);
+    const other = { kind: 'given', recipients: ['kid-a', 'kid-b'] } as const;
+    const few = { by, isSealedForTooFew: true };
+    expect(decideResume(record, { ...few, credentials: { kind: 'present' } })).toEqual({
+      kind: 'credentials-needed',
+    });
+    expect(decideResume(record, { by, credentials: other })).toEqual({ kind: 'job-running' });
+    decide(leader, decideResume(record, { ...few, credentials: other }));
+    expect(record).toMatchObject({ state: 'running', recipients: other.recipients });
+    report(leader, job, 0, succeeded);
+    expect(ordersIn(leader.plan({ workers: [{ ...workerA, keyIds: ['kid-b'] }] }))).toEqual([2]);
+  });
+
+  it('is resumed without any where it is held: what comes along replaces what it has', () => {
+    const leader = new Leader();
+    const job = leader.accept({ hosts: 1 });
+    leader.append([{ type: 'job-held', job, by }]);
+    const lifted = { type: 'hold-lifted', job, by };
+    const resume = (credentials: CredentialsAtHand) =>
+      decideResume(recordOf(leader, job), { by, credentials, isSealedForTooFew: true });
+    expect(resume({ kind: 'present' })).toEqual({ kind: 'decided', entries: [lifted] });
+    expect(resume(given)).toEqual({
+      kind: 'decided',
+      entries: [lifted, { type: 'credentials-renewed', job, recipients: ['kid-a'] }],
+    });
   });
 
   it('is passed over while its credentials may come back, and does not hold up others (V2)', () => {

@@ -1,5 +1,5 @@
 /** Pools over the API: plans say who can't be reached, orders go to the right worker, and explanations name the pool. */
-import { explanationSchema, pingResponseSchema } from '@pogo/protocol';
+import { explanationSchema, jobSpecSchema, pingResponseSchema, verbResponseSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import {
@@ -9,9 +9,11 @@ import {
   jobRequest,
   plan,
   type RunningDispatcher,
+  sealFor,
   submit,
 } from './support/cluster.js';
-import { succeed } from './support/scripted-worker.js';
+import { begin, succeed } from './support/scripted-worker.js';
+import { issuePapers } from './support/worker-papers.js';
 
 let cluster: Cluster;
 let running: RunningDispatcher;
@@ -76,6 +78,50 @@ describe('a job with hosts of several pools', () => {
       'web1.west',
       'loose',
     ]);
+  });
+});
+
+describe('a worker that comes after the submission', () => {
+  const specOf = async (api: ApiClient) => jobSpecSchema.parse((await api.call('/v1/jobs/last/spec')).json());
+
+  it('gets its hosts once the job is resumed with credentials that are sealed for it, too', async () => {
+    const { api, dispatcher } = running;
+    const west = await cluster.worker(dispatcher, { pools: ['west'], script: begin });
+    await submit(api, jobRequest('web1.east,web1.west'));
+    await west.until(() => west.assigned.length === 1);
+    const papers = issuePapers(cluster.instance, 'worker-2');
+    const east = await cluster.worker(dispatcher, { pools: ['east'], papers });
+    expect(await explained(api, 'last')).toEqual([
+      { hosts: 'web1.east', count: 1, obstacles: [{ kind: 'pool', pool: 'east', connected: 1 }] },
+    ]);
+    const asked = await api.call('/v1/jobs/last/resume', { body: {} });
+    expect(asked.status).toBe(409);
+    expect(asked.json()).toMatchObject({
+      type: 'urn:pogo:problem:credentials-needed',
+      detail: expect.stringContaining("workers are connected that can't open them") as string,
+    });
+    const spec = await specOf(api);
+    expect(spec.recipients.map(({ worker }) => worker)).toEqual(['worker-1', 'worker-2']);
+    const resumed = await api.call('/v1/jobs/last/resume', { body: { credentials: sealFor(spec) } });
+    expect(verbResponseSchema.parse(resumed.json())).toMatchObject({ affected: 'web1.east' });
+    await east.until(() => east.assigned.length === 1);
+    expect((await api.call('/v1/jobs/last/resume', { body: {} })).json()).toMatchObject({
+      type: 'urn:pogo:problem:job-running',
+    });
+    await west.report(succeed(west.assigned[0]!, west).slice(2));
+    expect(await finished(api, 'last')).toMatchObject({ state: 'succeeded', counts: { succeeded: 2 } });
+  });
+
+  it('is sealed for only where the job has hosts that it reaches', async () => {
+    const { api, dispatcher } = running;
+    await cluster.worker(dispatcher, { pools: ['west'], script: begin });
+    await submit(api, jobRequest('web1.west'));
+    const papers = issuePapers(cluster.instance, 'worker-2');
+    await cluster.worker(dispatcher, { pools: ['east'], papers });
+    expect((await specOf(api)).recipients.map(({ worker }) => worker)).toEqual(['worker-1']);
+    expect((await api.call('/v1/jobs/last/resume', { body: {} })).json()).toMatchObject({
+      type: 'urn:pogo:problem:job-running',
+    });
   });
 });
 

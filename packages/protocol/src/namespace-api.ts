@@ -115,10 +115,13 @@ export const obstacleSchema = z.discriminatedUnion('kind', [
   rampStateSchema.extend({ kind: z.literal('ramp'), limit: z.int(), nextAtMs: z.int().optional() }),
   /** The job itself starts nothing; `by` is who holds it. */
   z.object({ kind: z.literal('job-state'), state: z.enum(jobStates), by: z.string().optional() }),
-  /** None of the pool's workers that are connected, so many, can open the job's credentials. */
-  z.object({ kind: z.literal('pool'), pool: z.string(), connected: z.int() }),
-  /** Nothing but a worker with room. */
-  z.object({ kind: z.literal('worker') }),
+  /**
+   * None of the pool's workers that are connected, so many, can open the job's credentials; without a pool none of any
+   * workers.
+   */
+  z.object({ kind: z.literal('pool'), pool: z.string().optional(), connected: z.int() }),
+  /** Nothing but a worker with room; those that decline have refused hosts of the job, and get none for a while. */
+  z.object({ kind: z.literal('worker'), declining: z.array(z.string()).optional() }),
 ]);
 export type ObstacleDocument = z.infer<typeof obstacleSchema>;
 

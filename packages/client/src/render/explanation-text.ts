@@ -69,13 +69,23 @@ export function obstacleText(obstacle: ObstacleDocument): string {
       return `for the job, which is ${obstacle.state}${obstacle.by === undefined ? '' : ` by ${obstacle.by}`}`;
     case 'pool': {
       const { pool, connected } = obstacle;
-      if (connected === 0) return `for a worker of pool ${pool}: none is connected`;
-      const which =
-        connected === 1 ? 'the one that is connected' : `none of the ${connected} that are connected`;
-      return `for a worker of pool ${pool} that can open the job's credentials: ${connected === 1 ? `${which} can't` : `${which} can`}`;
+      const worker = pool === undefined ? 'a worker' : `a worker of pool ${pool}`;
+      if (connected === 0) return `for ${worker}: none is connected`;
+      const [none, these] =
+        connected === 1
+          ? ["the one that is connected can't", 'it']
+          : [`none of the ${connected} that are connected can`, 'these'];
+      return `for ${worker} that can open the job's credentials: ${none}; \`pogo resume\` asks for them again, and seals for ${these}`;
     }
-    case 'worker':
-      return 'for a worker with room';
+    case 'worker': {
+      const { declining = [] } = obstacle;
+      if (declining.length === 0) return 'for a worker with room';
+      const they =
+        declining.length === 1
+          ? 'has refused hosts of this job, and gets'
+          : 'have refused hosts of this job, and get';
+      return `for a worker with room: ${declining.join(', ')} ${they} some again in a while`;
+    }
   }
 }
 

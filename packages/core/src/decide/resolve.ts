@@ -59,24 +59,31 @@ export type ResumeDecision =
 
 /**
  * A job that waits for a person goes on: it gets credentials where it needs them, and a hold is lifted. What that lets go on
- * has not been looked at yet, so a ramp's next step is confirmed only where neither stood in the way (S9).
+ * has not been looked at yet, so a ramp's next step is confirmed only where neither stood in the way (S9). Credentials that
+ * come along replace those in force.
  */
 export function decideResume(
   job: JobRecord,
-  { by, credentials }: { by: string; credentials: CredentialsAtHand },
+  request: {
+    by: string;
+    credentials: CredentialsAtHand;
+    /** Whether a worker is there for hosts that wait, and can't open the credentials in force (V3). */
+    isSealedForTooFew?: boolean;
+  },
 ): ResumeDecision {
   if (isEnded(job.state)) return { kind: 'job-ended' };
+  const { by, credentials, isSealedForTooFew = false } = request;
   const { job: number, state, hold, halt, ramp } = job;
   if (state !== 'needs-credentials' && halt !== undefined) return { kind: 'halting' };
+  const isGiven = credentials.kind === 'given';
+  const renewal = renewalOf(job, credentials);
+  const goesOnWithRenewal = state === 'needs-credentials' || (isGiven && isSealedForTooFew);
+  if (state === 'needs-credentials' && renewal === undefined) return { kind: 'credentials-needed' };
   const entries: LogEntry[] = [];
   if (hold !== undefined) entries.push({ type: 'hold-lifted', job: number, by });
-  if (state === 'needs-credentials') {
-    const renewal = renewalOf(job, credentials);
-    if (renewal === undefined) return { kind: 'credentials-needed' };
-    entries.push(...renewal);
-  }
-  if (entries.length === 0 && ramp?.pause !== undefined) {
+  if (entries.length === 0 && !goesOnWithRenewal && ramp?.pause !== undefined)
     entries.push({ type: 'ramp-confirmed', job: number, step: ramp.step, by });
-  }
-  return entries.length === 0 ? { kind: 'job-running' } : { kind: 'decided', entries };
+  if (goesOnWithRenewal || (isGiven && entries.length > 0)) entries.push(...renewal!);
+  if (entries.length > 0) return { kind: 'decided', entries };
+  return { kind: isSealedForTooFew ? 'credentials-needed' : 'job-running' };
 }

@@ -143,9 +143,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         const { job, hosts } = viewed.view;
         const found = await leader.read((state) => {
           const record = state.jobs.get(job);
-          return (
-            record && explanation(state, record, hosts, (pool, kids) => context.registry.inPool(pool, kids))
-          );
+          return record && explanation(state, record, hosts, context.registry);
         });
         if (found.kind === 'lost') return storeUnavailable(leader);
         if (found.answer !== undefined) return document(found.answer);

@@ -1,10 +1,12 @@
 /** `GET /v1/jobs/:id/spec` and `POST /v1/jobs/:id/resume`: a job that needs credentials gets them (V5). */
-import { decideResume } from '@pogo/core';
+import { type ClusterState, decideResume, explainJob, type JobRecord } from '@pogo/core';
 import { type JobSpec, jobSpecSchema, resumeRequestSchema } from '@pogo/protocol';
 import { actOnJob } from '../jobs/act-on-job.js';
 import { unstartedHosts } from '../jobs/unstarted-hosts.js';
 import { viewJob } from '../jobs/job-view.js';
-import { document } from './answer.js';
+import { poolHosts } from '../namespaces/pool-hosts.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+import { document, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { firstWorker } from './first-worker.js';
@@ -31,8 +33,13 @@ export function resumeRoutes(context: ApiContext): Route[] {
         const viewed = await viewJob(context, params.id);
         if (viewed.kind !== 'found') return lookupProblem(viewed, params.id, context.leader);
         await firstWorker(context, signal);
-        const { spec, digest } = viewed.view;
-        const response: JobSpec = { spec, digest, recipients: context.registry.recipients() };
+        const { spec, digest, hosts } = viewed.view;
+        const inForce = await context.leader.read(({ constraints }) => ({
+          namespace: constraints.namespace,
+        }));
+        if (inForce.kind === 'lost') return storeUnavailable(context.leader);
+        const pools = poolHosts(inForce.answer.namespace, hosts.hosts).keys();
+        const response: JobSpec = { spec, digest, recipients: context.registry.recipients(pools) };
         return document(response);
       },
     }),
@@ -41,7 +48,7 @@ export function resumeRoutes(context: ApiContext): Route[] {
       url: '/v1/jobs/:id/resume',
       summary: 'Let a job go on that waits for a person',
       description:
-        'Lifts a hold, and takes credentials where the job needs them. Where neither stood in its way, confirms the step of its ramp that is over: the next begins.',
+        'Lifts a hold, and takes credentials where the job needs them, or where workers are connected for hosts that wait and can not open those that it has. Where neither stood in its way, confirms the step of its ramp that is over: the next begins.',
       params: jobParams,
       headers: ifMatchHeaders,
       body: resumeRequestSchema,
@@ -53,8 +60,9 @@ export function resumeRoutes(context: ApiContext): Route[] {
         const outcome = await actOnJob(
           context,
           { id, credentials, versions: match.versions },
-          (job, input) => {
-            const decision = decideResume(job, { by, credentials: input.credentials });
+          (job, { credentials: atHand }, state) => {
+            const isSealedForTooFew = sealedForTooFew(state, job, context.registry);
+            const decision = decideResume(job, { by, credentials: atHand, isSealedForTooFew });
             if (decision.kind !== 'decided') return decision;
             // Which hosts a step of a ramp takes is seen when they start.
             if (decision.entries.some(({ type }) => type === 'ramp-confirmed'))
@@ -66,4 +74,13 @@ export function resumeRoutes(context: ApiContext): Route[] {
       },
     }),
   ];
+}
+
+/** Whether a worker that reaches hosts of the job that wait can't open its credentials (V3). Looks at every host. */
+function sealedForTooFew(state: ClusterState, job: JobRecord, registry: WorkerRegistry): boolean {
+  const pools = new Set(explainJob(state, job).map(({ pool }) => pool));
+  return [...pools].some((pool) => {
+    const { connected, able } = registry.inPool(pool, job.recipients);
+    return able < connected;
+  });
 }

@@ -103,7 +103,7 @@ function refusalAnswer(refusal: Refusal, names: HostList): Answer {
     case 'credentials-needed':
       return problem(
         'credentials-needed',
-        "Nobody holds the job's credentials any more: send some with the request, sealed over its digest (GET its spec).",
+        "Nobody holds the job's credentials any more, or workers are connected that can't open them: send some with the request, sealed over its digest for the recipients that GET its spec names.",
       );
     case 'no-worker':
       return problem(

@@ -18,6 +18,7 @@ import type {
   ObstacleDocument,
   SlotDocument,
 } from '@pogo/protocol';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { HostNames } from '../events/job-tracker.js';
 import { deadlockDocument } from '../jobs/deadlock-document.js';
 
@@ -67,19 +68,19 @@ function slotDocument(
 /**
  * What keeps the job's waiting hosts waiting.
  *
- * @param inPool workers of a pool that are connected, and how many of these can open what is sealed for such keys
+ * @param workers those that are connected
  */
 export function explanation(
   state: ClusterState,
   job: JobRecord,
   names: HostNames,
-  inPool: (pool: string, kids: readonly string[]) => { connected: number; able: number },
+  workers: Pick<WorkerRegistry, 'inPool' | 'declining'>,
 ): Explanation {
   const poolObstacle = (pool: string | undefined): ObstacleDocument[] => {
-    if (pool === undefined) return [];
-    const { connected, able } = inPool(pool, job.recipients);
-    return able > 0 ? [] : [{ kind: 'pool', pool, connected }];
+    const { connected, able } = workers.inPool(pool, job.recipients);
+    return able > 0 ? [] : [{ kind: 'pool', ...(pool !== undefined && { pool }), connected }];
   };
+  const declining = workers.declining(job.job);
   return {
     job: formatJobId(job.job),
     state: job.state,
@@ -92,7 +93,8 @@ export function explanation(
       return {
         hosts: names.fold(toHostSet(hosts)),
         count: hosts.length,
-        obstacles: shown.length === 0 ? [{ kind: 'worker' }] : shown,
+        obstacles:
+          shown.length === 0 ? [{ kind: 'worker', ...(declining.length > 0 && { declining }) }] : shown,
       };
     }),
   };

@@ -29,7 +29,7 @@ export function unreachedPools(pools: PoolHosts, connected: (pool: string) => nu
     const names = foldTargets(hosts.map((host) => ({ host })));
     const which = hosts.length === 1 ? `${names} waits` : `${hosts.length} hosts wait (${shortened(names)})`;
     return [
-      `no worker of pool ${pool} is connected: ${which} until the job times out, since credentials are sealed for the workers that are here now; start one before the run`,
+      `no worker of pool ${pool} is connected: ${which} until one comes and the job's credentials are sealed for it (pogo resume), since they are sealed for the workers that are here now; better start one before the run`,
     ];
   });
 }

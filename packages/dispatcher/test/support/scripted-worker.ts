@@ -30,6 +30,7 @@ import { method, type Peer, PeerDialer } from '@pogo/wire';
 import { z } from 'zod';
 import { certificateKeyId } from '../../src/instance/fingerprint.js';
 import type { TestInstance } from './instance.js';
+import type { WorkerPapers } from './worker-papers.js';
 
 export interface Attempt {
   job: number;
@@ -87,6 +88,8 @@ export interface ScriptedWorkerOptions {
   credentials?: ReturnCredentialsParams[];
   /** Instead of the instance's own sealing certificate. */
   sealingCertificate?: string;
+  /** Instead of those of the instance's own worker. */
+  papers?: WorkerPapers;
 }
 
 export class ScriptedWorker {
@@ -123,13 +126,13 @@ export class ScriptedWorker {
     this.#options = options;
     this.script = options.script ?? succeed;
     this.held = options.held ?? [];
-    const { instance, url } = options;
+    const { instance, url, papers } = options;
     const { worker, instance: roots } = instance.layout;
     this.#dialer = new PeerDialer({
       url,
       tls: {
-        key: instance.read(worker.linkKey),
-        cert: instance.read(worker.linkCertificate),
+        key: papers?.linkKey ?? instance.read(worker.linkKey),
+        cert: papers?.linkCertificate ?? instance.read(worker.linkCertificate),
         ca: instance.read(roots.linkRootCertificate),
       },
       expectRole: 'dispatcher',
@@ -251,9 +254,12 @@ export class ScriptedWorker {
 
   async #greet(peer: Peer): Promise<void> {
     this.#peer = peer;
-    const { instance, capacity, incarnation, protocol, sealingCertificate, journal } = this.#options;
+    const { instance, capacity, incarnation, protocol, sealingCertificate, journal, papers } = this.#options;
     const credentials = this.#options.credentials ?? [];
-    const certificate = sealingCertificate ?? instance.read(instance.layout.worker.sealingCertificate);
+    const certificate =
+      sealingCertificate ??
+      papers?.sealingCertificate ??
+      instance.read(instance.layout.worker.sealingCertificate);
     const outcome = await peer.call(
       dispatcherMethods.hello,
       {
@@ -263,7 +269,7 @@ export class ScriptedWorker {
         pools: [...(this.#options.pools ?? ['default'])],
         capacity: capacity ?? 100,
         recipient: {
-          worker: peer.identity.name && 'worker-1',
+          worker: papers?.name ?? 'worker-1',
           kid: certificateKeyId(certificate),
           certificate,
         },
