@@ -99,7 +99,10 @@ export type LogEntry =
   | { type: 'hold-lifted'; job: number; by: string }
   /** These limits are in force from here on; what runs isn't disturbed. */
   | { type: 'limits-altered'; job: number; by: string; limits: JobLimits }
-  /** All hosts of the ramp's step are over, `failed` of them otherwise than by success: the next has to wait (S9). */
+  /**
+   * All hosts of the ramp's step are over, `failed` of the ramp's otherwise than by success and unknown to whoever confirmed
+   * an earlier step: the next has to wait (S9).
+   */
   | { type: 'ramp-paused'; job: number; step: number; failed: number }
   /** The pause after this step has passed (T2). */
   | { type: 'ramp-advanced'; job: number; step: number }

@@ -17,7 +17,7 @@ import { ReturnedHosts } from './constraints/returned-hosts.js';
 import { forgetAsking, moveHost } from './fold-host.js';
 import { confirmUnknown, finishHost, settleEarlier } from './fold-outcome.js';
 import { hostIndexes } from './host-set.js';
-import { beginRamp, nextStep, startedHosts } from './ramp.js';
+import { beginRamp, confirmedStep, nextStep, startedHosts } from './ramp.js';
 import { IllegalTransition, isEnded, type JobEvent, nextJobState } from './states.js';
 
 export function applyBatch(state: ClusterState, batch: FoldedBatch): void {
@@ -153,7 +153,7 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
     case 'ramp-advanced':
     case 'ramp-confirmed':
       if (job.ramp?.step !== entry.step) throw new Error(`job ${job.job} is not at step ${entry.step}`);
-      job.ramp = nextStep(job);
+      job.ramp = entry.type === 'ramp-confirmed' ? confirmedStep(job) : nextStep(job);
       return;
     case 'halt-requested':
       job.halt = { by: entry.by, cause: entry.cause, kill: entry.kill || (job.halt?.kill ?? false) };
@@ -257,7 +257,7 @@ function alterLimits(job: JobRecord, limits: JobLimits): void {
   if (JSON.stringify(limits.ramp) === JSON.stringify(before.ramp)) return;
   const altered = beginRamp(limits, ramp?.started ?? startedHosts(job));
   for (const host of ramp?.again ?? []) altered?.again.add(host);
-  job.ramp = altered;
+  job.ramp = altered && { ...altered, accepted: ramp?.accepted ?? altered.accepted };
 }
 
 function renewCredentials(job: JobRecord, recipients: readonly string[], atMs: number): void {
@@ -348,6 +348,7 @@ function letGoOfAll(state: ClusterState, job: JobRecord): void {
 function retryInRamp({ ramp }: JobRecord, index: number, isPermitted: boolean): void {
   if (ramp === undefined || !(isPermitted || ramp.started.has(index))) return;
   ramp.started.add(index);
+  ramp.accepted.delete(index);
   if (!isPermitted) ramp.again.add(index);
   ramp.pause = undefined;
 }

@@ -4,6 +4,7 @@
  * 1. During a step at most so many hosts are ever started, a retry of one of them not counted; the next step begins only
  *    when all of them are over.
  * 2. If every one of them succeeded it begins after the pause, or when somebody confirms; else only when somebody does.
+ *    Whoever confirms has seen the hosts that are not well by then: these don't ask again, unless another attempt fails.
  * 3. The job's clock stands still between two steps (S10).
  */
 import type { JobRecord } from './cluster-state.js';
@@ -17,6 +18,8 @@ export interface RampProgress {
   readonly started: Set<number>;
   /** Of these, hosts that wait for another attempt: the step has room for them. */
   readonly again: Set<number>;
+  /** Hosts that were not well when somebody confirmed a step, and haven't been tried again since (2). */
+  readonly accepted: Set<number>;
   /** Set while the step is over and the next has not begun. */
   pause: { readonly sinceMs: number; readonly failed: number } | undefined;
 }
@@ -27,15 +30,22 @@ export type RampWait = 'hosts' | 'pause' | 'confirmation';
 /** The ramp with these hosts started already; undefined where every host may start. */
 export function beginRamp({ ramp }: JobLimits, started: Set<number>): RampProgress | undefined {
   const index = ramp?.steps.findIndex((most) => most >= started.size) ?? -1;
-  return index < 0 ? undefined : { step: index + 1, started, again: new Set(), pause: undefined };
+  if (index < 0) return undefined;
+  return { step: index + 1, started, again: new Set(), accepted: new Set(), pause: undefined };
 }
 
-/** The ramp after its present step was confirmed. */
+/** The ramp after its present step. */
 export function nextStep({ limits, ramp }: JobRecord): RampProgress | undefined {
   if (ramp === undefined) return undefined;
-  const { step, started, again } = ramp;
+  const { step, started, again, accepted } = ramp;
   const index = limits.ramp?.steps.findIndex((most, at) => at >= step && most > started.size) ?? -1;
-  return index < 0 ? undefined : { step: index + 1, started, again, pause: undefined };
+  return index < 0 ? undefined : { step: index + 1, started, again, accepted, pause: undefined };
+}
+
+/** The ramp after somebody confirmed its present step, hosts that are not well included (2). */
+export function confirmedStep(job: JobRecord): RampProgress | undefined {
+  const next = nextStep(job);
+  return next && { ...next, accepted: new Set(notWell(job)) };
 }
 
 /** How many hosts may be started for the first time. */
@@ -57,14 +67,17 @@ export function isStepOver(job: JobRecord): boolean {
   return moving === 0 && rampRoom(job, ramp) === 0;
 }
 
-/** Hosts of the step that have neither succeeded nor were passed over. Looks at each of them. */
-export function stepFailures({ ramp, hosts }: JobRecord): number {
-  let failures = 0;
-  for (const host of ramp?.started ?? []) {
+/** How many hosts of the ramp are not well, and nobody has accepted that (2). Looks at each that was started. */
+export function stepFailures(job: JobRecord): number {
+  return notWell(job).filter((host) => !job.ramp!.accepted.has(host)).length;
+}
+
+/** Hosts of the ramp that have neither succeeded nor were passed over. */
+function notWell({ ramp, hosts }: JobRecord): number[] {
+  return [...(ramp?.started ?? [])].filter((host) => {
     const { state } = hosts[host]!;
-    if (state !== 'succeeded' && state !== 'skipped') failures++;
-  }
-  return failures;
+    return state !== 'succeeded' && state !== 'skipped';
+  });
 }
 
 /** Between two steps: nothing is to start until its time, or somebody, has come. */

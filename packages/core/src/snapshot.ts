@@ -69,13 +69,19 @@ interface JobSnapshot {
   /** Since version 5: limits that were altered, and what keeps the job from starting hosts. */
   limits?: JobLimits;
   hold?: { by: string };
-  ramp?: { step: number; started: HostSet; pause?: { sinceMs: number; failed: number } };
+  ramp?: {
+    step: number;
+    started: HostSet;
+    /** Since version 6; absent where it has none. */
+    accepted?: HostSet;
+    pause?: { sinceMs: number; failed: number };
+  };
   /** Since version 5. */
   deadlock?: readonly DeadlockCause[];
 }
 
 export interface StateSnapshot {
-  version: 1 | 2 | 3 | 4 | 5;
+  version: 1 | 2 | 3 | 4 | 5 | 6;
   nextJob: number;
   atMs: number;
   term: number;
@@ -91,7 +97,7 @@ export interface StateSnapshot {
   frozen?: { all?: Freeze; slots: [name: string, freeze: Freeze][] };
 }
 
-const latest = 5;
+const latest = 6;
 
 /** A later release wrote it: this one would lose what it doesn't know of. */
 export class SnapshotTooNew extends Error {
@@ -217,17 +223,22 @@ function snapshotFreezes({
   return { frozen: { ...(all && { all }), slots: [...slots] } };
 }
 
-function snapshotRamp({ step, started, pause }: RampProgress): NonNullable<JobSnapshot['ramp']> {
-  return { step, started: toHostSet(started), ...(pause && { pause }) };
+function snapshotRamp({ step, started, accepted, pause }: RampProgress): NonNullable<JobSnapshot['ramp']> {
+  return {
+    step,
+    started: toHostSet(started),
+    ...(accepted.size > 0 && { accepted: toHostSet(accepted) }),
+    ...(pause && { pause }),
+  };
 }
 
 function restoreRamp(
-  { step, started, pause }: NonNullable<JobSnapshot['ramp']>,
+  { step, started, accepted, pause }: NonNullable<JobSnapshot['ramp']>,
   job: JobRecord,
 ): RampProgress {
   const hosts = new Set(hostIndexes(started));
   const again = new Set([...hosts].filter((host) => job.hosts[host]!.state === 'waiting'));
-  return { step, started: hosts, again, pause };
+  return { step, started: hosts, again, accepted: new Set(accepted && hostIndexes(accepted)), pause };
 }
 
 function toRuns(members: Int32Array): [number, number][] {

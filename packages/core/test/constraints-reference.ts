@@ -22,6 +22,8 @@ interface RampModel {
   /** Index into the steps; as many as there are: all hosts may start. */
   step: number;
   readonly started: Set<number>;
+  /** Hosts that were not well when somebody confirmed. */
+  accepted: Set<number>;
   pausedMs: number | undefined;
 }
 
@@ -129,16 +131,25 @@ export class Reference {
   #rampFrom({ ramp: of }: JobLimits, started: Set<number>): RampModel {
     const steps = of?.steps ?? [];
     const step = steps.filter((most) => most < started.size).length;
-    return { of, step, started, pausedMs: undefined };
+    return { of, step, started, accepted: new Set(), pausedMs: undefined };
+  }
+
+  /** Hosts that are not well, and nobody has seen it. */
+  #unaccepted(record: JobRecord): number[] {
+    const { accepted } = this.#rampOf(record);
+    return this.#notWell(record).filter((host) => !accepted.has(host));
+  }
+
+  #notWell(record: JobRecord): number[] {
+    const isWell = (host: number) => ['succeeded', 'skipped'].includes(record.hosts[host]!.state);
+    return [...this.#rampOf(record).started].filter((host) => !isWell(host));
   }
 
   /** By itself: everybody is well, and the pause is over. */
   #mayAdvance(record: JobRecord): boolean {
-    const { started, pausedMs } = this.#rampOf(record);
+    const { pausedMs } = this.#rampOf(record);
     const pauseMs = record.limits.ramp?.pauseMs ?? null;
-    const areWell = [...started].every((host) =>
-      ['succeeded', 'skipped'].includes(record.hosts[host]!.state),
-    );
+    const areWell = this.#unaccepted(record).length === 0;
     return areWell && pauseMs !== null && pausedMs !== undefined && this.#state.atMs >= pausedMs + pauseMs;
   }
 
@@ -150,7 +161,7 @@ export class Reference {
       const states = [...started].map((host) => record.hosts[host]!.state);
       expect(states.every(isTerminal)).toBe(true);
       expect(started.size).toBeGreaterThanOrEqual(record.limits.ramp!.steps[entry.step - 1]!);
-      expect(entry.failed).toBe(states.filter((state) => !['succeeded', 'skipped'].includes(state)).length);
+      expect(entry.failed).toBe(this.#unaccepted(record).length);
     }
     if (entry.type === 'ramp-advanced') expect(this.#mayAdvance(this.#state.jobs.get(entry.job)!)).toBe(true);
     if (entry.type === 'job-ended' && entry.state === 'deadlocked') {
@@ -178,7 +189,10 @@ export class Reference {
         for (const host of hostIndexes(entry.hosts)) model.started.add(host);
         return;
       case 'hosts-retried':
-        for (const host of hostIndexes(entry.hosts)) if (entry.keepsPermit) model.started.add(host);
+        for (const host of hostIndexes(entry.hosts)) {
+          if (entry.keepsPermit) model.started.add(host);
+          model.accepted.delete(host);
+        }
         if ([...hostIndexes(entry.hosts)].some((host) => model.started.has(host))) model.pausedMs = undefined;
         return;
       case 'job-reopened':
@@ -192,6 +206,7 @@ export class Reference {
         return;
       case 'ramp-advanced':
       case 'ramp-confirmed': {
+        if (entry.type === 'ramp-confirmed') model.accepted = new Set(this.#notWell(record));
         const steps = record.limits.ramp!.steps;
         do model.step++;
         while (model.step < steps.length && steps[model.step]! <= model.started.size);
@@ -207,7 +222,9 @@ export class Reference {
     const begun = [...record.hosts.keys()].filter(
       (host) => !['waiting', 'halted', 'skipped'].includes(record.hosts[host]!.state),
     );
-    this.#ramps.set(record.job, this.#rampFrom(record.limits, isUnderWay ? model.started : new Set(begun)));
+    const altered = this.#rampFrom(record.limits, isUnderWay ? model.started : new Set(begun));
+    if (isUnderWay) altered.accepted = model.accepted;
+    this.#ramps.set(record.job, altered);
   }
 
   /** Appends, and looks at each permit as if it were given alone, and at each order whether its worker is of the pool. */

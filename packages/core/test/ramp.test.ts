@@ -12,21 +12,10 @@ import {
 } from '@pogo/core';
 import { describe, expect, it } from 'vitest';
 import { Leader, limits } from './job-fixture.js';
-import {
-  by,
-  decide,
-  failed,
-  given,
-  ordersIn,
-  recordOf,
-  report,
-  retry,
-  succeeded,
-  unknown,
-} from './verb-fixture.js';
+import { by, decide, failed, ordersIn, recordOf, report, retry, succeeded, unknown } from './verb-fixture.js';
 
 const resume = (leader: Leader, job: number) =>
-  decideResume(recordOf(leader, job), { by, credentials: given });
+  decideResume(recordOf(leader, job), { by, credentials: { kind: 'present' } });
 
 /** A job of so many hosts whose first step was started. */
 function ramped(hosts: number, ramp: Ramp): { leader: Leader; job: number } {
@@ -90,6 +79,37 @@ describe('a ramp', () => {
     expect(recordOf(leader, job).state).toBe('running');
     decide(leader, resume(leader, job));
     expect(ordersIn(leader.plan())).toEqual([1, 2, 3, 4]);
+  });
+
+  it('asks once about a host that failed: who confirmed has seen it, and a new failure asks again', () => {
+    const { leader, job } = ramped(6, { steps: [1, 2, 3, 4], pauseMs: 0 });
+    report(leader, job, 0, failed);
+    leader.plan();
+    decide(leader, resume(leader, job));
+    expect(ordersIn(leader.plan())).toEqual([1]);
+    report(leader, job, 1, succeeded);
+    expect(ordersIn(leader.plan())).toEqual([2]);
+    report(leader, job, 2, failed);
+    expect(leader.plan()).toEqual([{ type: 'ramp-paused', job, step: 3, failed: 1 }]);
+    const saved = JSON.parse(JSON.stringify(snapshotState(leader.state))) as ReturnType<typeof snapshotState>;
+    leader.state = restoreState(saved, leader.documents);
+    expect(recordOf(leader, job).ramp!.accepted).toEqual(new Set([0]));
+    decide(
+      leader,
+      decideAlter(recordOf(leader, job), { by, change: { ramp: { steps: [3, 5], pauseMs: 0 } } }),
+    );
+    expect(leader.plan()).toEqual([{ type: 'ramp-paused', job, step: 1, failed: 1 }]);
+    decide(leader, resume(leader, job));
+    expect(ordersIn(leader.plan())).toEqual([3, 4]);
+    decide(leader, retry(leader, job, [0]));
+    leader.plan();
+    for (const [host, outcome] of [
+      [0, failed],
+      [3, succeeded],
+      [4, succeeded],
+    ] as const)
+      report(leader, job, host, outcome);
+    expect(leader.plan()).toEqual([{ type: 'ramp-paused', job, step: 2, failed: 1 }]);
   });
 
   it('goes on by itself when its failed host is tried again and succeeds; nobody else takes its place meanwhile', () => {

@@ -95,7 +95,8 @@ describe('a snapshot', () => {
   });
 
   it('of a later version is refused', () => {
-    const later = { ...snapshotState(new Leader().state), version: 6 };
+    const present = snapshotState(new Leader().state);
+    const later = { ...present, version: present.version + 1 };
     expect(() => restoreState(JSON.parse(JSON.stringify(later)) as StateSnapshot)).toThrow(SnapshotTooNew);
   });
 });
