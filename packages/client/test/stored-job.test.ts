@@ -28,6 +28,47 @@ describe('pogo log, status and wait', () => {
     ]);
   });
 
+  it('say in which step a host ended, beside what it wrote', async () => {
+    await client.dispatcherWith({
+      host: (name) => ({
+        outcome:
+          name === 'web3'
+            ? { state: 'failed', reason: 'exit-nonzero', exitCode: 1 }
+            : {
+                state: 'failed',
+                reason: 'health-failed',
+                step: 'health',
+                exitCode: 7,
+                message: '--health exited with 7 on its last try',
+              },
+        stdout: [bytes(`${name}\n`)],
+      }),
+    });
+    await client.pogo.run(['run', '-d', '-h', 'web[1-3]', '--identity', key, 'true']);
+    const says = 'failed (health-failed): --health exited with 7 on its last try\n';
+    for (const args of [[], ['--follow']]) {
+      const log = await client.pogo.run(['log', '12', ...args]);
+      expect(log.stderr).toBe(`pogo: web[1-2]: ${says}`);
+      expect(log.stdout.toString()).toBe('web1: web1\nweb2: web2\nweb3: web3\n');
+    }
+    expect((await client.pogo.run(['log', '12', 'web2'])).stderr).toBe(`pogo: web2: ${says}`);
+    expect((await client.pogo.run(['log', '12', 'web3'])).stderr).toBe('');
+    const lines = (await client.pogo.run(['log', '12', 'web1', '--json'])).stdout
+      .toString()
+      .trim()
+      .split('\n');
+    expect(JSON.parse(lines.at(-1)!)).toEqual({
+      type: 'step',
+      host: 'web1',
+      attempt: 1,
+      step: 'health',
+      state: 'failed',
+      reason: 'health-failed',
+      exitCode: 7,
+      message: '--health exited with 7 on its last try',
+    });
+  });
+
   it('show the last attempt of a host, and an earlier one when it is asked for', async () => {
     await client.dispatcherWith({
       host: (name, attempt) => ({

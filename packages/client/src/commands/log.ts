@@ -5,6 +5,7 @@ import { flag, integer, one, oneOf, type ValueParser } from '../command-line/opt
 import type { Environment } from '../environment.js';
 import { exitCodes, success, usageFailure } from '../failure.js';
 import { colorsFor } from '../render/colors.js';
+import { endedInStep, failedStepsText, type HostWithStep } from '../render/failed-steps.js';
 import { LineOutput } from '../render/line-output.js';
 import type { OutputSink } from '../render/output-sink.js';
 import { PlainOutput } from '../render/plain-output.js';
@@ -92,6 +93,12 @@ export default command({
       if (!followed.ok) return followed;
       const interrupted = followed.value === 'aborted';
       await sink.end();
+      const ended = options.follow === true && !interrupted ? await allHosts(dispatcher, job.id) : hosts;
+      if (!ended.ok) return ended;
+      const inSteps = ended.value.filter(endedInStep);
+      const shown = inSteps.filter(({ host, attempt }) => attempts.value.includes(host, attempt));
+      if (options.json === true) await writeSteps(writers.stdout, shown);
+      else await writers.stderr.write(failedStepsText(shown));
       await Promise.all([writers.stdout.flush(), writers.stderr.flush()]);
       return writers.stdout.result(interrupted ? exitCodes.interrupted : exitCodes.success);
     });
@@ -116,6 +123,14 @@ function textSink(
     prefix: (host, stream) =>
       `${stream === 'stdout' ? colors.stdout.cyan(host) : colors.stderr.yellow(host)}: `,
   });
+}
+
+async function writeSteps(stdout: Writer, hosts: readonly HostWithStep[]): Promise<void> {
+  for (const { host, attempt, outcome } of hosts) {
+    const { step, hook, state, reason, exitCode, signal, message } = outcome;
+    const ended = { type: 'step', host, attempt, step, hook, state, reason, exitCode, signal, message };
+    await stdout.write(`${JSON.stringify(ended)}\n`);
+  }
 }
 
 function jsonSink(stdout: Writer): OutputSink {
