@@ -1,5 +1,5 @@
 /** Cookbooks, damaged: taken, or refused with places inside of the text and reasons; what is taken can be shown. */
-import { type FuzzAnswer, fuzz, mutateText, type SeededRandom } from '@pogo/testkit';
+import { type FuzzAnswer, fuzz, mutateText, problemFault, type SeededRandom } from '@pogo/testkit';
 import { expect, test } from 'vitest';
 import { recipeDocument, recipeList, recipeText } from '../src/render/recipe-text.js';
 import { maxCookbookProblems } from '../src/recipes/checking.js';
@@ -106,16 +106,7 @@ function check(text: string): FuzzAnswer {
   const { problems } = checked;
   if (problems.length === 0 || problems.length > maxCookbookProblems)
     return { fault: 'a wrong number of problems' };
-  const lines = text.split(/\r\n|\r|\n/);
-  for (const { line, column, code, message } of problems) {
-    if (!(line >= 1 && line <= lines.length + 1 && column >= 1))
-      return { fault: `${line}:${column} is outside` };
-    if (column > Math.max(...text.split('\n').map((one) => one.length)) + 1)
-      return { fault: 'beyond every line' };
-    if (!/^[a-z][a-z-]+$/.test(code) || message === '') return { fault: 'a problem that says nothing' };
-    if (/[^\x20-\x7e…]/.test(message)) return { fault: `raw characters in ${JSON.stringify(message)}` };
-  }
-  return 'rejected';
+  return problems.map((problem) => problemFault(text, problem)).find(Boolean) ?? 'rejected';
 }
 
 test('every sample is good before it is damaged', () => {

@@ -1,6 +1,6 @@
 /** Namespace files, damaged: compiled, or refused with places inside of the text and reasons; and no damage takes long. */
 import { checkNamespace } from '@pogo/protocol';
-import { type FuzzAnswer, fuzz, mutateText, type SeededRandom } from '@pogo/testkit';
+import { type FuzzAnswer, fuzz, mutateText, problemFault, type SeededRandom } from '@pogo/testkit';
 import { expect, test } from 'vitest';
 
 const cases = 20_000;
@@ -106,15 +106,9 @@ function generate(random: SeededRandom): string {
 
 function check(text: string): FuzzAnswer {
   const checked = checkNamespace(text, 'ns.yaml');
-  const lines = text.split(/\r\n|\r|\n/);
-  for (const { line, column, code, message } of checked.ok ? checked.warnings : checked.problems) {
-    if (!(line >= 1 && line <= lines.length + 1 && column >= 1))
-      return { fault: `${line}:${column} is outside` };
-    if (column > Math.max(...text.split('\n').map((one) => one.length)) + 1)
-      return { fault: 'beyond every line' };
-    if (!/^[a-z][a-z-]+$/.test(code) || message === '') return { fault: 'a problem that says nothing' };
-    if (/[^\x20-\x7e…→]/.test(message)) return { fault: `raw characters in ${JSON.stringify(message)}` };
-  }
+  const told = checked.ok ? checked.warnings : checked.problems;
+  const fault = told.map((problem) => problemFault(text, problem)).find(Boolean);
+  if (fault !== undefined) return fault;
   if (!checked.ok) return checked.problems.length > 0 ? 'rejected' : { fault: 'refused for nothing' };
   const { namespace } = checked;
   for (const [member, host] of namespace.hosts.entries()) {

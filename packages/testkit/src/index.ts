@@ -65,5 +65,6 @@ export {
   startCluster,
 } from './cluster.js';
 export { type FuzzAnswer, type FuzzOptions, type FuzzReport, fuzz } from './fuzz.js';
+export { problemFault, type ToldProblem } from './problem-fault.js';
 export { type Json, type MutationSource, mutateBytes, mutateJson, mutateText } from './mutations.js';
 export { SeededRandom } from './seeded-random.js';
