@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.js';
 import type { ExitCode, Result } from '../failure.js';
-import type { Options, ValuesOf } from './option.js';
+import type { Completion, Options, ValuesOf } from './option.js';
 
 /** A command before it is loaded. */
 export interface Verb {
@@ -29,7 +29,9 @@ export interface Command<O extends Options = Options> {
   /** Options end at the first operand: what follows belongs to it. */
   readonly passThrough?: boolean;
   /** What a shell offers for operands. */
-  readonly completes?: 'file' | 'directory' | readonly string[];
+  readonly completes?: Completion;
+  /** What it offers after one of these operands instead. */
+  readonly completesAfter?: Readonly<Record<string, Completion>>;
   readonly examples: readonly string[];
   readonly options: O;
   run(invocation: Invocation<O>): Promise<Result<ExitCode>>;

@@ -1,6 +1,6 @@
 /** Completion scripts for shells, generated from the declarations of the commands. Pure. */
 import type { Command } from './command.js';
-import type { AnyOption } from './option.js';
+import type { AnyOption, Completion } from './option.js';
 
 export function completionScript(shell: 'bash' | 'zsh' | 'fish', commands: readonly Command[]): string {
   return { bash, zsh, fish }[shell](commands);
@@ -10,7 +10,7 @@ function optionsOf({ options }: Command): AnyOption[] {
   return Object.values<AnyOption>(options);
 }
 
-function completes(option: AnyOption): 'file' | 'directory' | readonly string[] | undefined {
+function completes(option: AnyOption): Completion | undefined {
   return option.kind === 'flag' ? undefined : option.completes;
 }
 
@@ -27,6 +27,11 @@ function bash(commands: readonly Command[]): string {
           `    ${option.spellings.map((spelling) => `${command.name}:${spelling}`).join('|')}) ${bashReply(completes(option))}; return ;;`,
       ),
   );
+  const after = commands.flatMap(({ name, completesAfter = {} }) =>
+    Object.entries(completesAfter).map(
+      ([operand, what]) => `    ${name}:${operand}) ${bashReply(what)}; return ;;`,
+    ),
+  );
   const options = commands.map((command) => {
     const words = [...optionsOf(command).flatMap((option) => option.spellings), '-?', '--help'];
     return `      ${command.name}) ${bashReply(words)} ;;`;
@@ -35,6 +40,22 @@ function bash(commands: readonly Command[]): string {
     .filter((command) => command.completes !== undefined)
     .map((command) => `      ${command.name}) ${bashReply(command.completes)} ;;`);
   return `# bash completion of pogo
+# Names of recipes aren't expanded by the shell: they come from a file, or from elsewhere.
+_pogo_recipes() {
+  local word option= arguments=() name
+  for word in "\${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
+    if [[ -n $option ]]; then
+      [[ $word == = ]] && continue
+      arguments+=("$option" "\${word/#'~/'/$HOME/}")
+      option=
+    elif [[ $word == -C || $word == --cookbook || $word == --config ]]; then
+      option=$word
+    fi
+  done
+  while IFS= read -r name; do
+    [[ $name == "$cur"* ]] && COMPREPLY+=("$name")
+  done < <("\${COMP_WORDS[0]}" recipes list --names "\${arguments[@]}" 2>/dev/null)
+}
 _pogo() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} verb=\${COMP_WORDS[1]}
   COMPREPLY=()
@@ -43,7 +64,7 @@ _pogo() {
     return
   fi
   case "$verb:$prev" in
-${values.join('\n')}
+${[...values, ...after].join('\n')}
   esac
   if [[ $cur == -* ]]; then
     case "$verb" in
@@ -60,8 +81,9 @@ complete -F _pogo pogo
 `;
 }
 
-function bashReply(what: 'file' | 'directory' | readonly string[] | undefined): string {
+function bashReply(what: Completion | undefined): string {
   if (what === undefined) return ':';
+  if (what === 'recipe') return '_pogo_recipes';
   if (what === 'file') return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")';
   if (what === 'directory') return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
   return `mapfile -t COMPREPLY < <(compgen -W ${single(what.join(' '))} -- "$cur")`;
@@ -82,10 +104,26 @@ function zsh(commands: readonly Command[]): string {
           : `:${option.argument.replaceAll(':', '\\:')}:${zshAction(option.completes)}`;
       return `        ${repeat}${group}${single(`[${description}]${value}`)}`;
     });
-    const operand = `'*::operand:${zshAction(command.completes)}'`;
-    return `    ${command.name})\n      _arguments \\\n${[...specs, `        '(- *)'{-\\?,--help}'[show help]'`, `        ${operand}`].join(' \\\n')}\n      ;;`;
+    const operands = zshOperands(command).map((operand) => `        ${operand}`);
+    return `    ${command.name})\n      _arguments \\\n${[...specs, `        '(- *)'{-\\?,--help}'[show help]'`, ...operands].join(' \\\n')}\n      ;;`;
   });
   return `#compdef pogo
+_pogo_recipes() {
+  local word option
+  local -a arguments names
+  for word in "\${(@Q)words[1,CURRENT-1]}"; do
+    if [[ -n $option ]]; then
+      arguments+=("$option" "\${word/#\\~\\//$HOME/}")
+      option=
+    elif [[ $word == (-C|--cookbook|--config) ]]; then
+      option=$word
+    elif [[ $word == (--cookbook|--config)=* ]]; then
+      arguments+=("$word")
+    fi
+  done
+  names=("\${(@f)$("$program" recipes list --names "\${arguments[@]}" 2>/dev/null)}")
+  compadd -a names
+}
 _pogo() {
   local -a verbs
   verbs=(
@@ -95,7 +133,7 @@ ${described.join('\n')}
     _describe -t verbs verb verbs
     return
   fi
-  local verb=$words[2]
+  local program=\${(Q)words[1]} verb=$words[2]
   shift words
   (( CURRENT-- ))
   case $verb in
@@ -106,14 +144,24 @@ if [[ \${funcstack[1]} == _pogo ]]; then _pogo "$@"; else compdef _pogo pogo; fi
 `;
 }
 
-function zshAction(what: 'file' | 'directory' | readonly string[] | undefined): string {
+/** Where what comes after an operand depends on it, each alternative is a case of its own. */
+function zshOperands({ completes, completesAfter }: Command): string[] {
+  if (completesAfter === undefined) return [`'*::operand:${zshAction(completes)}'`];
+  const cases = Object.entries(completesAfter).map(
+    ([operand, what]) => `\${words[(r)${operand}]:+${zshAction(what)}}`,
+  );
+  return [`'1:operand:${zshAction(completes)}'`, `"2:operand:${cases.join('')}"`];
+}
+
+function zshAction(what: Completion | undefined): string {
+  if (what === 'recipe') return '_pogo_recipes';
   if (what === 'file') return '_files';
   if (what === 'directory') return '_files -/';
   return what === undefined ? ' ' : `(${what.join(' ')})`;
 }
 
 function fish(commands: readonly Command[]): string {
-  const lines = ['# fish completion of pogo', 'complete -c pogo -f'];
+  const lines = ['# fish completion of pogo', fishRecipes, 'complete -c pogo -f'];
   for (const command of commands) {
     lines.push(
       `complete -c pogo -n __fish_use_subcommand -a ${command.name} -d ${fishText(command.summary)}`,
@@ -128,18 +176,43 @@ function fish(commands: readonly Command[]): string {
       );
     }
     const operands = command.completes;
-    if (operands === 'file' || operands === 'directory') lines.push(`complete -c pogo ${when} -F`);
-    else if (operands !== undefined)
-      lines.push(`complete -c pogo ${when} -a ${fishText(operands.join(' '))}`);
+    if (operands !== undefined) lines.push(`complete -c pogo ${when}${fishOffer(operands)}`);
+    for (const [operand, what] of Object.entries(command.completesAfter ?? {})) {
+      const then = `-n '__fish_seen_subcommand_from ${command.name}; and __fish_seen_subcommand_from ${operand}'`;
+      lines.push(`complete -c pogo ${then}${fishOffer(what)}`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }
 
 function fishValue(option: AnyOption): string {
   if (option.kind === 'flag') return '';
-  if (option.completes === 'file' || option.completes === 'directory') return ' -r -F';
-  return option.completes === undefined ? ' -x' : ` -x -a ${fishText(option.completes.join(' '))}`;
+  const { completes: what } = option;
+  if (what === undefined) return ' -x';
+  return what === 'file' || what === 'directory' ? ' -r -F' : ` -x${fishOffer(what)}`;
 }
+
+function fishOffer(what: Completion): string {
+  if (what === 'file' || what === 'directory') return ' -F';
+  return ` -a ${fishText(what === 'recipe' ? '(__pogo_recipes)' : what.join(' '))}`;
+}
+
+const fishRecipes = `function __pogo_recipes
+    set -l words (commandline -opc)
+    set -l option ''
+    set -l arguments
+    for word in $words
+        if test -n "$option"
+            set -a arguments $option (string replace -r '^~/' "$HOME/" -- $word)
+            set option ''
+        else if contains -- $word -C --cookbook --config
+            set option $word
+        else if string match -qr -- '^--(cookbook|config)=' $word
+            set -a arguments $word
+        end
+    end
+    $words[1] recipes list --names $arguments 2>/dev/null
+end`;
 
 function fishText(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;

@@ -15,11 +15,14 @@ export type Option<T> =
   | (OptionBase & OptionArgument & { readonly kind: 'one'; readonly parse: ValueParser<T> })
   | (OptionBase & OptionArgument & { readonly kind: 'many'; readonly parse: ValueParser<T> });
 
+/** What a shell offers: names of files, of directories, of the cookbook's recipes, or these words. */
+export type Completion = 'file' | 'directory' | 'recipe' | readonly string[];
+
 interface OptionArgument {
   /** Name of the value in help: `EXPR`. */
   readonly argument: string;
   /** What a shell offers after it. */
-  readonly completes?: 'file' | 'directory' | readonly string[];
+  readonly completes?: Completion;
 }
 
 export interface Flag extends OptionBase {

@@ -6,6 +6,7 @@ import { type ExitCode, type Result, usageFailure } from '../failure.js';
 import { recipeDocument, recipeList, recipeText } from '../render/recipe-text.js';
 import { findRecipe } from '../recipes/cookbook.js';
 import { loadCookbook, noCookbook, useCookbook, wrongCookbook } from '../recipes/load-cookbook.js';
+import { contradiction } from '../run/contradiction.js';
 import { jobOptions } from '../run/job-options.js';
 import { printed } from './printed.js';
 import { reportProblems } from './report-problems.js';
@@ -16,6 +17,7 @@ export default command({
   operands: 'list  |  show NAME  |  check [FILE|URL]',
   operandCount: { min: 1 },
   completes: ['list', 'show', 'check'],
+  completesAfter: { show: 'recipe', check: 'file' },
   examples: [
     'pogo recipes list -C cookbook.yaml',
     'pogo recipes show restart           # of the cookbook that the configuration names',
@@ -27,15 +29,19 @@ export default command({
     cookbook: jobOptions.cookbook,
     config: jobOptions.config,
     json: flag('--json', 'as a JSON document'),
+    names: flag('--names', 'with list: their names alone, one a line'),
   },
   async run({ environment, options, operands }) {
-    const { cookbook, config, json = false } = options;
+    const { cookbook, config, json = false, names = false } = options;
     const [action, operand, ...rest] = operands;
     const configuration = await loadConfiguration(environment, config);
     if (!configuration.ok) return configuration;
     const where = configuration.value.get('cookbook', cookbook);
+    if (json && names) return contradiction('--json', '--names');
+    if (names && action !== 'list') return usageFailure('usage', '--names goes with `pogo recipes list`');
     if (rest.length === 0) {
-      if (action === 'list' && operand === undefined) return list(environment, where, json);
+      if (action === 'list' && operand === undefined)
+        return list(environment, where, json ? 'json' : names ? 'names' : 'table');
       if (action === 'show' && operand !== undefined) return show(environment, where, operand, json);
       if (action === 'check' && (operand === undefined || cookbook === undefined))
         return check(environment, operand ?? where, json);
@@ -50,12 +56,14 @@ export default command({
 async function list(
   environment: Environment,
   where: string | undefined,
-  json: boolean,
+  form: 'json' | 'names' | 'table',
 ): Promise<Result<ExitCode>> {
   const cookbook = await useCookbook(environment, where);
   if (!cookbook.ok) return cookbook;
   const { file, recipes } = cookbook.value;
-  if (json) return printedJson(environment, { file, recipes: [...recipes.values()].map(recipeDocument) });
+  if (form === 'names') return printed(environment, [...recipes.keys()].map((name) => `${name}\n`).join(''));
+  if (form === 'json')
+    return printedJson(environment, { file, recipes: [...recipes.values()].map(recipeDocument) });
   if (recipes.size === 0) environment.stderr.write(`${file} has no recipe\n`);
   return printed(environment, recipeList(cookbook.value));
 }

@@ -29,7 +29,7 @@ export const jobOptions = {
   recipe: one(
     '-R, --recipe',
     'take what is not given here from this recipe; its parameters come last, as NAME=VALUE',
-    { argument: 'NAME', parse: text },
+    { argument: 'NAME', parse: text, completes: 'recipe' },
   ),
   cookbook: settingOption(
     '-C, --cookbook',

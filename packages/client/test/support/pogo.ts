@@ -30,12 +30,13 @@ export interface RunOptions {
 export class PogoFixture {
   readonly directory: string;
   readonly home: string;
-  readonly #program: string;
+  /** Path of the built command, for Node. */
+  readonly program: string;
 
   private constructor(directory: string, program: string) {
     this.directory = directory;
     this.home = join(directory, 'home');
-    this.#program = program;
+    this.program = program;
   }
 
   static async build(): Promise<PogoFixture> {
@@ -91,7 +92,7 @@ export class PogoFixture {
   }
 
   start(args: readonly string[], options: RunOptions = {}): Running {
-    const child = spawn(process.execPath, [this.#program, ...args], {
+    const child = spawn(process.execPath, [this.program, ...args], {
       cwd: options.cwd ?? this.directory,
       env: { PATH: process.env['PATH'], HOME: this.directory, POGO_HOME: this.home, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
