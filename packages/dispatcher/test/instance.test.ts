@@ -214,4 +214,13 @@ describe('a configuration file', () => {
       configuration: { store: 'embedded:/etc/pogo/data', linkKey: '/keys/a', tokenFile: '/etc/pogo/e' },
     });
   });
+
+  it('has the files that the URL of a store names relative to itself', () => {
+    const url =
+      'zookeeper://127.0.0.1/pogo?digestFile=zk%20digest&sessionTimeoutMs=4000&storeKeyFile=/keys/store';
+    const outcome = parseConfiguration(good.join('\n').replace('"memory:"', url), '/etc/pogo/d.yaml');
+    const store =
+      'zookeeper://127.0.0.1/pogo?digestFile=/etc/pogo/zk%20digest&sessionTimeoutMs=4000&storeKeyFile=/keys/store';
+    expect(outcome).toMatchObject({ ok: true, configuration: { store } });
+  });
 });

@@ -10,7 +10,7 @@ export const dispatcherConfigurationSchema = z.strictObject({
   listen: address.default('127.0.0.1:7646'),
   /** wss for workers. */
   workerListen: address.default('127.0.0.1:7647'),
-  /** `embedded:DIR`, `memory:`. */
+  /** `embedded:DIR`, `memory:`, or `zookeeper://HOST:PORT,…/CHROOT?SETTINGS` (docs/STORE.md). */
   store: z.string(),
   linkKey: z.string(),
   linkCertificate: z.string(),

@@ -1,11 +1,13 @@
 import { EmbeddedBacking } from './drivers/embedded/embedded-backing.js';
 import { MemoryBacking } from './drivers/memory/memory-backing.js';
+import { openZooKeeper } from './drivers/zookeeper/open-zookeeper.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
 
 /**
- * Opens the store that `url` names: `memory:` (a new, empty one) or `embedded:DIRECTORY` (made when it isn't there; no other
- * process may have it open). Rejects with a {@link StoreError}.
+ * Opens the store that `url` names: `memory:` (a new, empty one), `embedded:DIRECTORY` (made when it isn't there; no other
+ * process may have it open), or `zookeeper://HOST:PORT,…/CHROOT?SETTINGS` (docs/STORE.md; several processes may). Rejects
+ * with a {@link StoreError}.
  */
 export async function openStore(url: string): Promise<Store> {
   const colon = url.indexOf(':');
@@ -21,7 +23,7 @@ export async function openStore(url: string): Promise<Store> {
       return backing.openSoleHandle();
     }
     case 'zookeeper':
-      throw unsupported('this version has no ZooKeeper driver yet');
+      return openZooKeeper({ url: location });
     default:
       throw unsupported(`there is no store driver called ${JSON.stringify(driver)}`);
   }
@@ -30,6 +32,6 @@ export async function openStore(url: string): Promise<Store> {
 function unsupported(cause: string): StoreError {
   return new StoreError(
     'store-unsupported',
-    `can't open the store: ${cause}. Use memory: or embedded:DIRECTORY.`,
+    `can't open the store: ${cause}. Use memory:, embedded:DIRECTORY or zookeeper://HOST:PORT,…/CHROOT.`,
   );
 }

@@ -4,6 +4,7 @@
  * - `store-unavailable`: it can't be reached, read or written just now; trying again may help.
  * - `store-format-newer`: a newer version of Pogo has written it.
  * - `store-unsupported`: no driver for that URL, or a place that is no store.
+ * - `store-refused`: it doesn't accept our credentials.
  * - `store-closed`: this handle was closed; trying again never helps.
  */
 export type StoreErrorCode =
@@ -12,6 +13,7 @@ export type StoreErrorCode =
   | 'store-unavailable'
   | 'store-format-newer'
   | 'store-unsupported'
+  | 'store-refused'
   | 'store-closed';
 
 /** What a store can't do, for a person: the message names the store, the cause and the next step. */

@@ -68,3 +68,17 @@ export { type FuzzAnswer, type FuzzOptions, type FuzzReport, fuzz } from './fuzz
 export { problemFault, type ToldProblem } from './problem-fault.js';
 export { type Json, type MutationSource, mutateBytes, mutateJson, mutateText } from './mutations.js';
 export { SeededRandom } from './seeded-random.js';
+export {
+  type ConnectionFate,
+  type FlakyProxy,
+  type FlakyProxyOptions,
+  startFlakyProxy,
+} from './flaky-proxy.js';
+export { freePorts } from './free-ports.js';
+export {
+  type ZooKeeperEnsemble,
+  type ZooKeeperMode,
+  type ZooKeeperOptions,
+  type ZooKeeperServer,
+  startZooKeeper,
+} from './zookeeper.js';

@@ -78,6 +78,22 @@ function withAbsolutePaths(configuration: DispatcherConfiguration, base: string)
 }
 
 function absoluteStore(url: string, base: string): string {
+  if (url.startsWith('zookeeper:')) {
+    return url.replace(
+      /([?&](?:digestFile|storeKeyFile)=)([^&#]+)/g,
+      (_, name: string, file: string) =>
+        `${name}${encodeURIComponent(resolve(base, decodedOr(file))).replaceAll('%2F', '/')}`,
+    );
+  }
   const directory = /^embedded:(.+)$/s.exec(url)?.[1];
   return directory === undefined || isAbsolute(directory) ? url : `embedded:${resolve(base, directory)}`;
+}
+
+/** The file's name as the URL means it; as it stands there where that is no encoding. */
+function decodedOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -6,7 +6,7 @@ import type {
   PutOutcome,
 } from '../../documents.js';
 import { ChangeSignal } from '../local/change-signal.js';
-import type { BackingDocuments } from '../local/handle.js';
+import type { LocalDocuments } from '../local/handle.js';
 import type { GroupCommit, Stage } from './group-commit.js';
 import { storeErrorOf } from './level-errors.js';
 import type { LevelSession } from './level-session.js';
@@ -25,7 +25,7 @@ export interface EmbeddedDocumentsOptions {
 /**
  * `document/KEY` holds version and value, `version/KEY` the version alone, so that listing and comparing never read values.
  */
-export class EmbeddedDocuments implements BackingDocuments {
+export class EmbeddedDocuments implements LocalDocuments {
   readonly changes = new ChangeSignal();
   readonly #options: EmbeddedDocumentsOptions;
   readonly #announce = () => this.changes.announce();

@@ -8,13 +8,14 @@ import type {
   SnapshotPointer,
 } from '../../log.js';
 import { StoreError } from '../../store-error.js';
+import { decodeBatch, encodeBatch } from '../batch-record.js';
 import { ChangeSignal } from '../local/change-signal.js';
-import type { BackingLog } from '../local/handle.js';
+import type { LocalLog } from '../local/handle.js';
 import type { GroupCommit } from './group-commit.js';
 import type { Level } from './level.js';
 import { corrupt, storeErrorOf } from './level-errors.js';
 import type { LevelSession } from './level-session.js';
-import { decodeBatch, decodePointer, encodeBatch, encodePointer, openRecord } from './records.js';
+import { decodePointer, encodePointer, openRecord } from './records.js';
 
 /** Read pages stay below this, except for a single larger entry. */
 const maxPageBytes = 4 * 1024 * 1024;
@@ -38,7 +39,7 @@ interface LogState {
  * One namespace's log: `log/NAMESPACE/INDEX` per entry, `pointer/NAMESPACE` for the snapshot pointer.
  * Floor and end are kept in memory, and read anew for each database object that the session hands out.
  */
-export class EmbeddedLog implements BackingLog {
+export class EmbeddedLog implements LocalLog {
   readonly changes = new ChangeSignal();
   readonly #options: EmbeddedLogOptions;
   readonly #entryPrefix: string;

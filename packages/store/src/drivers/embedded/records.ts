@@ -4,7 +4,7 @@
  * Numbers are big-endian.
  */
 import { crc32 } from 'node:zlib';
-import type { Batch, SnapshotPointer } from '../../log.js';
+import type { SnapshotPointer } from '../../log.js';
 import { corrupt } from './level-errors.js';
 
 const sumBytes = 4;
@@ -25,28 +25,6 @@ export function openRecord(key: string, record: Uint8Array, directory: string): 
     throw corrupt(directory, `its record ${key} isn't what was written`);
   }
   return payload;
-}
-
-export function encodeBatch({ writer, id, body }: Batch): Uint8Array {
-  const writerName = encoder.encode(writer);
-  const idName = encoder.encode(id);
-  const payload = new Uint8Array(4 + writerName.byteLength + idName.byteLength + body.byteLength);
-  viewOf(payload).setUint16(0, writerName.byteLength);
-  viewOf(payload).setUint16(2, idName.byteLength);
-  payload.set(writerName, 4);
-  payload.set(idName, 4 + writerName.byteLength);
-  payload.set(body, 4 + writerName.byteLength + idName.byteLength);
-  return payload;
-}
-
-export function decodeBatch(payload: Uint8Array): Batch {
-  const idAt = 4 + viewOf(payload).getUint16(0);
-  const bodyAt = idAt + viewOf(payload).getUint16(2);
-  return {
-    writer: decoder.decode(payload.subarray(4, idAt)),
-    id: decoder.decode(payload.subarray(idAt, bodyAt)),
-    body: payload.subarray(bodyAt),
-  };
 }
 
 /** Floor, version, then the snapshot's name: a pointer is written only once there is one. */

@@ -1,146 +1,51 @@
 import type { Documents } from '../../documents.js';
-import { checkDocumentKey, checkDocumentPrefix, maxDocumentBytes } from '../../documents.js';
-import type { Lease } from '../../leadership.js';
-import { type Log, maxBatchBytes, maxBatchNameLength } from '../../log.js';
-import { type Store, type StoreDescription, checkNamespace } from '../../store.js';
-import { StoreError } from '../../store-error.js';
+import type { Log } from '../../log.js';
+import type { Store, StoreDescription } from '../../store.js';
+import { type Backing, handleOn } from '../handle.js';
 import type { ChangeSignal } from './change-signal.js';
 import type { Elections } from './elections.js';
 import { followLog, watchDocuments } from './following.js';
 
-/** What a driver of one process supplies; this file adds what all handles of such drivers have in common. */
+/** What a driver supplies whose handles all live in one process. */
 export interface LocalBacking {
   readonly elections: Elections;
   describe(): StoreDescription;
-  log(namespace: string): BackingLog;
-  readonly documents: BackingDocuments;
+  log(namespace: string): LocalLog;
+  readonly documents: LocalDocuments;
 }
 
-export interface BackingLog extends Omit<Log, 'follow'> {
+export interface LocalLog extends Omit<Log, 'follow'> {
   /** Announced after each append and each move of the pointer. */
   readonly changes: ChangeSignal;
 }
 
-export interface BackingDocuments extends Omit<Documents, 'watch'> {
+export interface LocalDocuments extends Omit<Documents, 'watch'> {
   readonly changes: ChangeSignal;
 }
 
-/**
- * One handle on a backing that others may share. It checks what callers hand in, ends with its own `close`, and leaves
- * the backing to `release`.
- */
-export function localHandle(backing: LocalBacking, release: () => Promise<void>): Store {
-  const closer = new AbortController();
-  const closed = closer.signal;
-  const underWay = new Set<Promise<unknown>>();
-  let closing: Promise<void> | undefined;
-
-  async function whileOpen<T>(operation: () => Promise<T>): Promise<T> {
-    if (closed.aborted)
-      throw new StoreError('store-closed', `the store ${backing.describe().location} was closed`);
-    const running = operation();
-    underWay.add(running);
-    try {
-      return await running;
-    } finally {
-      underWay.delete(running);
-    }
-  }
-
-  function log(namespace: string): Log {
-    checkNamespace(namespace);
-    const found = backing.log(namespace);
-    const read: Log['read'] = (from, limit) => {
-      checkIndex(from);
-      checkLimit(limit);
-      return whileOpen(() => found.read(from, limit));
-    };
-    return {
-      append(index, batch) {
-        checkIndex(index);
-        checkName(batch.writer);
-        checkName(batch.id);
-        if (batch.body.byteLength > maxBatchBytes) {
-          return Promise.resolve({ kind: 'too-large', limitBytes: maxBatchBytes });
-        }
-        return whileOpen(() => found.append(index, batch));
-      },
-      read,
-      follow(from, signal) {
-        checkIndex(from);
-        return followLog({ from, read, changes: found.changes, stops: [signal, closed] });
-      },
-      pointer: () => whileOpen(() => found.pointer()),
-      prune(request) {
-        checkIndex(request.before);
-        return whileOpen(() => found.prune(request));
-      },
-    };
-  }
-
-  const documents: Documents = {
-    get(key) {
-      checkDocumentKey(key);
-      return whileOpen(() => backing.documents.get(key));
+/** One handle on such a backing; see {@link handleOn}. */
+export function localHandle(local: LocalBacking, release: () => Promise<void>): Store {
+  const { documents, elections } = local;
+  const backing: Backing = {
+    describe: () => local.describe(),
+    log(namespace) {
+      const log = local.log(namespace);
+      return {
+        append: (index, batch) => log.append(index, batch),
+        read: (from, limit) => log.read(from, limit),
+        pointer: () => log.pointer(),
+        prune: (request) => log.prune(request),
+        follow: ({ from, read, stops }) => followLog({ from, read, changes: log.changes, stops }),
+      };
     },
-    put(key, value, expectedVersion) {
-      checkDocumentKey(key);
-      if (value.byteLength > maxDocumentBytes) {
-        return Promise.resolve({ kind: 'too-large', limitBytes: maxDocumentBytes });
-      }
-      return whileOpen(() => backing.documents.put(key, value, expectedVersion));
+    documents: {
+      get: (key) => documents.get(key),
+      put: (key, value, expectedVersion) => documents.put(key, value, expectedVersion),
+      delete: (key, expectedVersion) => documents.delete(key, expectedVersion),
+      list: (prefix) => documents.list(prefix),
+      watch: ({ list, stops }) => watchDocuments({ list, changes: documents.changes, stops }),
     },
-    delete(key, expectedVersion) {
-      checkDocumentKey(key);
-      return whileOpen(() => backing.documents.delete(key, expectedVersion));
-    },
-    list(prefix) {
-      checkDocumentPrefix(prefix);
-      return whileOpen(() => backing.documents.list(prefix));
-    },
-    watch(prefix, signal) {
-      checkDocumentPrefix(prefix);
-      const list = () => whileOpen(() => backing.documents.list(prefix));
-      return watchDocuments({ list, changes: backing.documents.changes, stops: [signal, closed] });
-    },
+    campaign: (name, signal, closed) => elections.campaign(name, signal, closed),
   };
-
-  const leadership = {
-    async campaign(name: string, signal: AbortSignal): Promise<Lease | undefined> {
-      if (closed.aborted)
-        throw new StoreError('store-closed', `the store ${backing.describe().location} was closed`);
-      return backing.elections.campaign(name, signal, closed);
-    },
-  };
-
-  async function end(): Promise<void> {
-    closer.abort();
-    await Promise.allSettled(underWay);
-    await release();
-  }
-
-  return {
-    log,
-    documents,
-    leadership,
-    describe: () => backing.describe(),
-    close() {
-      closing ??= end();
-      return closing;
-    },
-  };
-}
-
-function checkIndex(index: number): void {
-  if (!Number.isSafeInteger(index) || index < 0) throw new RangeError(`not a log index: ${index}`);
-}
-
-function checkLimit(limit: number): void {
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`not a number of entries: ${limit}`);
-}
-
-function checkName(name: string): void {
-  if (name.length < 1 || name.length > maxBatchNameLength) {
-    throw new RangeError(`not a writer or batch id: ${JSON.stringify(name)}`);
-  }
+  return handleOn(backing, release);
 }

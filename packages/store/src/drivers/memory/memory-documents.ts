@@ -6,10 +6,10 @@ import type {
   PutOutcome,
 } from '../../documents.js';
 import { ChangeSignal } from '../local/change-signal.js';
-import type { BackingDocuments } from '../local/handle.js';
+import type { LocalDocuments } from '../local/handle.js';
 
 /** Versions come from one counter for all keys, so that none returns after a deletion. */
-export class MemoryDocuments implements BackingDocuments {
+export class MemoryDocuments implements LocalDocuments {
   readonly changes = new ChangeSignal();
   readonly #documents = new Map<string, Document>();
   #lastVersion = 0;

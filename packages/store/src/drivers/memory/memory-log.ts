@@ -8,12 +8,12 @@ import {
   type SnapshotPointer,
 } from '../../log.js';
 import { ChangeSignal } from '../local/change-signal.js';
-import type { BackingLog } from '../local/handle.js';
+import type { LocalLog } from '../local/handle.js';
 
 const maxPageBytes = 4 * 1024 * 1024;
 
 /** One namespace's log in an array that begins at the floor. */
-export class MemoryLog implements BackingLog {
+export class MemoryLog implements LocalLog {
   readonly changes = new ChangeSignal();
   #pointer: SnapshotPointer = { floor: 0, snapshot: null, version: 0 };
   #batches: Batch[] = [];

@@ -1,0 +1,116 @@
+/** Keeps a session: when one has ended, a fresh client begins the next. What hung on the earlier one is gone with it. */
+import { type Clock, backoffDelayMs, delay } from '@pogo/lifecycle';
+import { StoreError } from '../../store-error.js';
+import { Session, type SessionOptions, unavailable } from './session.js';
+
+const backoff = { firstMs: 50, maxMs: 2_000 };
+/** How often a waiting call looks whether a server is connected again. */
+const reconnectLookMs = 25;
+
+export interface SessionKeeperOptions extends SessionOptions {
+  random: () => number;
+}
+
+export class SessionKeeper {
+  readonly #options: SessionKeeperOptions;
+  readonly #closer = new AbortController();
+  #session: Session;
+  #opening: Promise<void> | undefined;
+  /** Why there is no session; a refusal stays. */
+  #failure: StoreError | undefined;
+
+  private constructor(options: SessionKeeperOptions, session: Session) {
+    this.#options = options;
+    this.#session = session;
+    this.#keep(session);
+  }
+
+  static async open(options: SessionKeeperOptions): Promise<SessionKeeper> {
+    return new SessionKeeper(options, await Session.open(options, new AbortController().signal));
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  get callTimeoutMs(): number {
+    return this.#options.callTimeoutMs;
+  }
+
+  /** The timeout of the present session. */
+  get sessionTimeoutMs(): number {
+    return this.#session.timeoutMs;
+  }
+
+  /** A session with a server at the other end; rejects with `store-unavailable` when there is none before `untilMs`. */
+  async session(untilMs: number, stops: readonly AbortSignal[] = []): Promise<Session> {
+    const { clock, servers } = this.#options;
+    for (;;) {
+      if (this.#session.connected) return this.#session;
+      if (this.#closer.signal.aborted) throw unavailable(servers, 'it was closed');
+      if (stops.some((stop) => stop.aborted)) throw unavailable(servers, 'nobody waits any more');
+      if (this.#failure?.code === 'store-refused') throw this.#failure;
+      if (clock.monotonicMs() >= untilMs)
+        throw this.#failure ?? unavailable(servers, 'no server is connected');
+      await delay(clock, reconnectLookMs, this.#closer.signal);
+    }
+  }
+
+  /**
+   * Does what `work` does on one session, again from the start when that fails for lack of a connection: for what may be
+   * done twice. Gives up after the time for one call.
+   */
+  async repeat<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const untilMs = this.clock.monotonicMs() + this.callTimeoutMs;
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await work(await this.session(untilMs));
+      } catch (error) {
+        const waitMs = this.backoffMs(failures);
+        if (!isUnavailable(error) || this.clock.monotonicMs() + waitMs >= untilMs) throw error;
+        await delay(this.clock, waitMs, this.#closer.signal);
+      }
+    }
+  }
+
+  backoffMs(failures: number): number {
+    return backoffDelayMs(backoff, failures, this.#options.random());
+  }
+
+  async close(): Promise<void> {
+    this.#closer.abort();
+    await this.#opening;
+    await this.#session.close();
+  }
+
+  #keep(session: Session): void {
+    this.#session = session;
+    this.#failure = undefined;
+    session.ended.addEventListener(
+      'abort',
+      () => {
+        if (!this.#closer.signal.aborted) this.#opening = this.#openNext();
+      },
+      { once: true },
+    );
+  }
+
+  async #openNext(): Promise<void> {
+    for (let failures = 0; !this.#closer.signal.aborted; failures += 1) {
+      try {
+        const session = await Session.open(this.#options, this.#closer.signal);
+        if (this.#closer.signal.aborted) await session.close();
+        else this.#keep(session);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        this.#failure = error;
+      }
+      await delay(this.clock, this.backoffMs(failures), this.#closer.signal);
+    }
+  }
+}
+
+export function isUnavailable(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === 'store-unavailable';
+}
