@@ -86,6 +86,7 @@ export class BenchDispatcher {
         directory: '/nowhere',
         clock: systemClock,
         maxBytes: 1,
+        maxTotalBytes: 1,
         idleMs: 1,
       }),
       limits: { archiveEveryMs: 0x7fffffff, sweepEveryMs: 0x7fffffff },

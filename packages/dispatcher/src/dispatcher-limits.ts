@@ -1,5 +1,7 @@
 /** What of a dispatcher's behaviour in time and memory can be set, and what it is unless told otherwise. */
 
+import { defaultAttachmentsMaxBytes } from '@pogo/protocol';
+
 /** Durations in milliseconds. */
 export interface DispatcherLimits {
   /** How long a plan waits for a first worker. */
@@ -26,6 +28,8 @@ export interface DispatcherLimits {
   archiveEveryMs: number;
   /** An upload that sends nothing for so long is broken off. */
   uploadIdleMs: number;
+  /** Most bytes of all attachments together. */
+  attachmentsMaxBytes: number;
   /** How long an attachment that no job refers to stays. */
   attachmentKeptMs: number;
   /** Time between two rounds of removing attachments. */
@@ -47,6 +51,7 @@ export const defaultLimits: DispatcherLimits = {
   endedHosts: 50_000,
   archiveEveryMs: 60_000,
   uploadIdleMs: 30_000,
+  attachmentsMaxBytes: defaultAttachmentsMaxBytes,
   attachmentKeptMs: 86_400_000,
   sweepEveryMs: 3_600_000,
   versionSweepEveryMs: 3_600_000,

@@ -92,6 +92,7 @@ export class Dispatcher implements Service {
         directory: options.attachments,
         clock,
         maxBytes: specLimits.maxScriptBytes,
+        maxTotalBytes: limits.attachmentsMaxBytes,
         idleMs: limits.uploadIdleMs,
       });
     const attachments = this.#attachments;

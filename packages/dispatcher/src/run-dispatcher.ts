@@ -79,6 +79,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
     attachments: configuration.attachments,
     credentialsLifetimeMs: configuration.credentialsLifetimeMs,
     jobRetentionMs: configuration.jobRetentionMs,
+    limits: { attachmentsMaxBytes: configuration.attachmentsMaxBytes },
     clock: options.clock,
     random: options.random,
     uniqueId: options.uniqueId,

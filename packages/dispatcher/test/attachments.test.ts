@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { systemClock } from '@pogo/lifecycle';
 import { attachmentSchema, type JobRequest } from '@pogo/protocol';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AttachmentStore } from '../src/attachments/attachment-store.js';
 import { Cluster, finished, jobRequest, plan, type RunningDispatcher, sealFor } from './support/cluster.js';
 
@@ -275,15 +275,54 @@ describe('a worker', () => {
   });
 });
 
+it('that has no room is refused with what takes it, and what to do', async () => {
+  const running = await cluster.dispatcher({ limits: { attachmentsMaxBytes: 1000 } });
+  const bytes = randomBytes(1001);
+  const reply = await put(running, sha256Of(bytes), bytes);
+  expect(reply.status).toBe(507);
+  expect(reply.json()).toMatchObject({
+    type: 'urn:pogo:problem:attachments-full',
+    detail: expect.stringContaining('take 0 MiB of at most 1 MiB') as string,
+  });
+  expect((await head(running, sha256Of(bytes))).status).toBe(404);
+});
+
 describe('the store of attachments', () => {
   let directory: string;
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'pogo-attachments-'));
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
+  const limits = { clock: systemClock, maxBytes: 100, maxTotalBytes: 1000, idleMs: 1000 };
+
+  it('refuses what has no room beside the others, uploads under way counted whole, before its first byte', async () => {
+    const store = new AttachmentStore({ ...limits, directory, maxTotalBytes: 25 });
+    await store.open();
+    const [first, second] = [Buffer.from('0123456789'), Buffer.from('abcdefghij')];
+    const whole = (bytes: Buffer) => ({ from: 0, totalBytes: bytes.length, body: Readable.from([bytes]) });
+    expect(await store.write(sha256Of(first), whole(first))).toMatchObject({ complete: true });
+    const slow = new Readable({ read: () => undefined });
+    slow.push(second.subarray(0, 3));
+    const under = store.write(sha256Of(second), { from: 0, totalBytes: 10, body: slow });
+    await vi.waitFor(() => expect(existsSync(join(directory, `${sha256Of(second)}.partial`))).toBe(true));
+    const third = Buffer.from('ABCDEF');
+    expect(await store.write(sha256Of(third), whole(third))).toEqual({
+      kind: 'full',
+      usedBytes: 20,
+      maxTotalBytes: 25,
+    });
+    expect(readdirSync(directory).some((name) => name.startsWith(sha256Of(third)))).toBe(false);
+    slow.push(second.subarray(3));
+    slow.push(null);
+    expect(await under).toMatchObject({ complete: true });
+    const small = Buffer.from('ABCDE');
+    expect(await store.write(sha256Of(small), whole(small))).toMatchObject({ complete: true });
+    // What is there is there.
+    expect(await store.write(sha256Of(first), whole(first))).toMatchObject({ complete: true });
+  });
 
   it('breaks off an upload that stands still, and lets the next one go on', async () => {
-    const store = new AttachmentStore({ directory, clock: systemClock, maxBytes: 100, idleMs: 5 });
+    const store = new AttachmentStore({ ...limits, directory, idleMs: 5 });
     await store.open();
     const bytes = Buffer.from('0123456789');
     const silent = new Readable({ read: () => undefined });
@@ -296,7 +335,7 @@ describe('the store of attachments', () => {
 
   it('says what the file system said', async () => {
     const gone = join(directory, 'gone');
-    const store = new AttachmentStore({ directory: gone, clock: systemClock, maxBytes: 100, idleMs: 1000 });
+    const store = new AttachmentStore({ ...limits, directory: gone });
     const outcome = await store.write(sha256Of(Buffer.from('x')), {
       from: 0,
       totalBytes: 1,

@@ -4,6 +4,9 @@ import * as z from 'zod';
 
 const address = z.string().regex(/^(\[[0-9a-fA-F:.%a-z0-9]+\]|[^\s:]+):\d{1,5}$/, 'not HOST:PORT');
 
+/** Room for a hundred scripts of the largest size. */
+export const defaultAttachmentsMaxBytes = 10 * 1024 ** 3;
+
 export const dispatcherConfigurationSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/),
   /** HTTPS API for people and automation; port 0 takes a free one. */
@@ -20,6 +23,8 @@ export const dispatcherConfigurationSchema = z.strictObject({
   tokenFile: z.string(),
   /** Directory of scripts that come with jobs; by default `attachments` beside this file. */
   attachments: z.string().optional(),
+  /** Most bytes of these together; a script that would exceed them is refused. */
+  attachmentsMaxBytes: z.int().min(1).default(defaultAttachmentsMaxBytes),
   /** Longest time that sealed credentials may be used after sealing, in milliseconds. */
   credentialsLifetimeMs: z.int().min(1000).default(86_400_000),
   /** How long ended jobs stay listed, in milliseconds. */

@@ -34,6 +34,7 @@ export const problemCodes = [
   'host-not-unknown',
   'attachment-missing',
   'attachment-mismatch',
+  'attachments-full',
   'range-not-satisfiable',
   'output-unavailable',
   'not-ready',

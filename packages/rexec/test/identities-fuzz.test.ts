@@ -222,3 +222,49 @@ test('a key whose curve has no name in SSH, and one whose passphrase takes weeks
     message: expect.stringContaining('more than 1024 rounds') as string,
   });
 });
+
+/** DER, lengths in two bytes wherever. */
+const der = (tag: number, ...parts: Buffer[]): Buffer => {
+  const contents = Buffer.concat(parts);
+  return Buffer.concat([Buffer.of(tag, 0x82, contents.length >> 8, contents.length & 0xff), contents]);
+};
+const sequenceOf = (...parts: Buffer[]) => der(0x30, ...parts);
+const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
+const salt = der(0x04, Buffer.alloc(8, 1));
+const huge = der(0x02, Buffer.of(0x7f, 0xff, 0xff, 0xff));
+const pbkdf2 = sequenceOf(oid('2a864886f70d01050c'), sequenceOf(salt, huge));
+const scrypt = sequenceOf(
+  oid('2b06010401da47040b'),
+  sequenceOf(salt, der(0x02, Buffer.of(0x40, 0)), der(0x02, Buffer.of(8)), der(0x02, Buffer.of(0x7f, 0xff))),
+);
+const cipher = sequenceOf(oid('60864801650304012a'), der(0x04, Buffer.alloc(16)));
+const pbes2 = (kdf: Buffer) => sequenceOf(oid('2a864886f70d01050d'), sequenceOf(kdf, cipher));
+const pbes1 = sequenceOf(oid('2a864886f70d010503'), sequenceOf(salt, huge));
+
+test.each([
+  ['PBKDF2', pbes2(pbkdf2), 'more than 10000000 rounds; encrypt it anew with `ssh-keygen -p -a 64`'],
+  ['scrypt', pbes2(scrypt), 'more than 10000000 rounds'],
+  ['PBES1', pbes1, 'more than 10000000 rounds'],
+  [
+    'what can not be read',
+    sequenceOf(Buffer.of(0x02, 0x84, 0xff)),
+    'the passphrase is wrong, or the file is damaged',
+  ],
+])('a PKCS#8 key whose passphrase takes weeks by %s is refused at once', (_kdf, algorithm, message) => {
+  const body = sequenceOf(algorithm, der(0x04, Buffer.alloc(64))).toString('base64');
+  const privateKey = `-----BEGIN ENCRYPTED PRIVATE KEY-----\n${body}\n-----END ENCRYPTED PRIVATE KEY-----\n`;
+  expect(parseIdentity({ label: 'k', privateKey, passphrase })).toMatchObject({
+    ok: false,
+    message: expect.stringContaining(message) as string,
+  });
+});
+
+test('a PKCS#8 key that is encrypted as usual is read with its passphrase', () => {
+  const privateKey = generateKeyPairSync('ed25519').privateKey.export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase,
+  }) as string;
+  expect(parseIdentity({ label: 'k', privateKey, passphrase })).toMatchObject({ ok: true });
+});

@@ -46,6 +46,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'worker-may-return': { status: 409, title: 'A worker may still carry out its order' },
   'host-not-unknown': { status: 409, title: 'The outcome of a host is known' },
   'attachment-missing': { status: 409, title: 'The attachment is not here' },
+  'attachments-full': { status: 507, title: 'There is no room for the attachment' },
   'attachment-mismatch': { status: 422, title: 'The bytes are not those of the attachment' },
   'range-not-satisfiable': { status: 416, title: 'The range is outside of the output' },
   'output-unavailable': { status: 503, title: 'The output can not be had just now' },

@@ -45,7 +45,7 @@ export function attachmentRoutes({ attachments }: ApiContext): Route[] {
       rawBody: true,
       responses: {
         200: { description: 'What is here now', schema: attachmentSchema },
-        ...problemResponses(400, 401, 413, 416, 422, 503),
+        ...problemResponses(400, 401, 413, 416, 422, 503, 507),
       },
       async handle({ params: { sha256 }, headers, raw }) {
         const range = parseContentRange(headers['content-range']);
@@ -86,11 +86,20 @@ function uploadAnswer(sha256: string, outcome: UploadOutcome): Answer {
         'spec-too-large',
         `More bytes than announced, or than ${megabytes} MiB: nothing was kept.`,
       );
+    case 'full':
+      return problem(
+        'attachments-full',
+        `There is no room for it: the attachments of jobs take ${mebibytes(outcome.usedBytes)} of at most ${mebibytes(outcome.maxTotalBytes)}. They go a day after the last job that has them is forgotten; jobRetentionMs in the dispatcher's configuration lets that be sooner, attachmentsMaxBytes makes room for more.`,
+      );
     case 'failed':
       return problem('store-unavailable', `The attachment could not be kept: ${outcome.message}.`, {
         headers: { 'retry-after': '5' },
       });
   }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 }
 
 /** Where the body begins, and the length of the whole; undefined when the header is none of ours. */

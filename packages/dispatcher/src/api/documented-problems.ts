@@ -12,6 +12,7 @@ const descriptions: Readonly<Record<number, string>> = {
   416: 'The range is outside of the output',
   422: 'Digest or idempotency key do not match',
   503: 'Not available at the moment: try again',
+  507: 'No room',
 };
 
 /** Problems that a route may answer with, for its documentation. */

@@ -5,6 +5,8 @@
  *    that broke off goes on from there.
  * 2. One upload, check or removal of the same hash at a time.
  * 3. Memory stays flat whatever their size.
+ * 4. All together, uploads under way counted whole, take no more than `maxTotalBytes`: what would is refused before its
+ *    first byte.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -20,6 +22,8 @@ export interface AttachmentStoreOptions {
   clock: Clock;
   /** Largest attachment in bytes. */
   maxBytes: number;
+  /** Most bytes of all attachments together. */
+  maxTotalBytes: number;
   /** An upload that sends nothing for so long is broken off, in milliseconds. */
   idleMs: number;
 }
@@ -45,6 +49,8 @@ export type UploadOutcome =
   /** All is there, and it isn't what the hash says: it was removed. */
   | { kind: 'mismatch' }
   | { kind: 'too-large' }
+  /** There is no room for it beside the others, which take so many bytes. */
+  | { kind: 'full'; usedBytes: number; maxTotalBytes: number }
   /** The body ended with an error, or stood still; what came is kept. */
   | { kind: 'broken-off'; bytes: number }
   /** The file system failed. */
@@ -56,6 +62,8 @@ const hashPattern = /^[0-9a-f]{64}$/;
 export class AttachmentStore {
   readonly #options: AttachmentStoreOptions;
   readonly #turns = new Turns();
+  /** Uploads under way, with the bytes that each may come to. */
+  readonly #expected = new Map<string, number>();
 
   constructor(options: AttachmentStoreOptions) {
     this.#options = options;
@@ -116,7 +124,7 @@ export class AttachmentStore {
     const found: { sha256: string; complete: boolean }[] = [];
     for (const name of await readdir(this.#options.directory)) {
       const complete = !name.endsWith(partialSuffix);
-      const sha256 = complete ? name : name.slice(0, -partialSuffix.length);
+      const sha256 = hashOf(name);
       if (!hashPattern.test(sha256)) continue;
       const touchedMs = (await this.#stat(join(this.#options.directory, name)))?.mtimeMs;
       if (touchedMs !== undefined && touchedMs < wallMs) found.push({ sha256, complete });
@@ -148,6 +156,32 @@ export class AttachmentStore {
     const present = status?.bytes ?? 0;
     if (from !== 0 && from !== present) return { kind: 'wrong-offset', bytes: present };
     if ((totalBytes ?? 0) > maxBytes) return { kind: 'too-large' };
+    const wantedBytes = totalBytes ?? maxBytes;
+    this.#expected.set(sha256, wantedBytes);
+    try {
+      const usedBytes = (await this.#usedBytes()) - wantedBytes;
+      const { maxTotalBytes } = this.#options;
+      if (usedBytes + wantedBytes > maxTotalBytes) return { kind: 'full', usedBytes, maxTotalBytes };
+      return await this.#receive(sha256, upload);
+    } finally {
+      this.#expected.delete(sha256);
+    }
+  }
+
+  /** With what uploads under way may come to. */
+  async #usedBytes(): Promise<number> {
+    const { directory } = this.#options;
+    let bytes = 0;
+    for (const name of await readdir(directory)) {
+      if (this.#expected.has(hashOf(name))) continue;
+      bytes += (await this.#stat(join(directory, name)))?.size ?? 0;
+    }
+    for (const expected of this.#expected.values()) bytes += expected;
+    return bytes;
+  }
+
+  async #receive(sha256: string, upload: Upload): Promise<UploadOutcome> {
+    const { from, totalBytes } = upload;
     const hash = from === 0 ? createHash('sha256') : await this.#hashPartial(sha256);
     const file = await open(this.#partial(sha256), from === 0 ? 'w' : 'a', 0o600);
     let taken: { bytes: number; end: 'whole' | 'broken-off' | 'too-large' };
@@ -244,6 +278,11 @@ export class AttachmentStore {
   #partial(sha256: string): string {
     return `${this.#path(sha256)}${partialSuffix}`;
   }
+}
+
+/** The attachment's, by the name of its file or of a part of it. */
+function hashOf(name: string): string {
+  return name.endsWith(partialSuffix) ? name.slice(0, -partialSuffix.length) : name;
 }
 
 async function writeWhole(file: FileHandle, piece: Buffer): Promise<void> {

@@ -10,6 +10,7 @@ import { createPrivateKey, createPublicKey, ECDH, type KeyObject, sign } from 'n
 import { keyFingerprint, publicKeyText, type SealedPayload } from '@pogo/protocol';
 import ssh2 from 'ssh2';
 import type { IdentityKey, KeyAgent, SignatureHash } from './key-agent.js';
+import { openSshRounds, pkcs8Rounds } from './key-rounds.js';
 import { integer, strings } from './ssh-strings.js';
 
 export type SealedIdentity = NonNullable<SealedPayload['identities']>[number];
@@ -58,17 +59,17 @@ function identityKey(label: string, privateKey: KeyObject, { blob, ownHash }: Pu
 }
 
 /** Of an OpenSSH key's KDF; some ten seconds. `ssh-keygen` takes 16 or 24 unless it is told otherwise. */
-const maxKdfRounds = 1024;
+const maxOpenSshRounds = 1024;
+/** Of a PKCS#8 key's; some ten seconds. `openssl` takes 2048 unless it is told otherwise. */
+const maxPkcs8Rounds = 10_000_000;
 
 const damaged = 'it is not a private key, or damaged';
 const noPassphrase = 'it is encrypted and no passphrase came with it';
 const wrongPassphrase = 'the passphrase is wrong, or the file is damaged';
 
 function readOpenSsh(text: string, passphrase: string | undefined): KeyObject | string {
-  // A damaged count could keep this process busy for weeks.
-  if (passphrase !== undefined && kdfRounds(text) > maxKdfRounds) {
-    return `its passphrase takes more than ${maxKdfRounds} rounds; encrypt it anew with \`ssh-keygen -p -a 64\``;
-  }
+  if (passphrase !== undefined && openSshRounds(text) > maxOpenSshRounds)
+    return tooManyRounds(maxOpenSshRounds);
   const parsed = parseOpenSsh(text, passphrase);
   if (parsed instanceof Error) {
     if (/no passphrase/i.test(parsed.message)) return noPassphrase;
@@ -96,18 +97,16 @@ function parseOpenSsh(text: string, passphrase: string | undefined): ReturnType<
   }
 }
 
-/** Rounds of the KDF that an OpenSSH key names, 0 when it names none (openssh-portable, PROTOCOL.key). */
-function kdfRounds(text: string): number {
-  const bytes = Buffer.from(text.slice(text.indexOf('\n'), text.lastIndexOf('\n')), 'base64');
-  const numberAt = (at: number) => (at + 4 <= bytes.length ? bytes.readUInt32BE(at) : 0);
-  const cipherAt = 'openssh-key-v1\0'.length;
-  const kdfAt = cipherAt + 4 + numberAt(cipherAt);
-  const optionsAt = kdfAt + 4 + numberAt(kdfAt);
-  const saltAt = optionsAt + 4;
-  return numberAt(optionsAt) === 0 ? 0 : numberAt(saltAt + 4 + numberAt(saltAt));
+function tooManyRounds(most: number): string {
+  return `its passphrase takes more than ${most} rounds; encrypt it anew with \`ssh-keygen -p -a 64\``;
 }
 
 function readPem(text: string, passphrase: string | undefined): KeyObject | string {
+  if (passphrase !== undefined) {
+    const rounds = pkcs8Rounds(text);
+    if (rounds === undefined) return wrongPassphrase;
+    if (rounds > maxPkcs8Rounds) return tooManyRounds(maxPkcs8Rounds);
+  }
   try {
     return createPrivateKey({
       key: text,

@@ -110,6 +110,7 @@ export class DispatcherMachine {
         directory: '/attachments',
         clock: process.clock,
         maxBytes: 1,
+        maxTotalBytes: 1,
         idleMs: 1,
       }),
       limits: {
