@@ -24,4 +24,5 @@ export {
   type NamespaceDifference,
   type OrderChange,
 } from './diff.js';
+export { membersOf } from './members-of.js';
 export { compileNamespace, type CompiledNamespace } from './compile.js';

@@ -1,7 +1,7 @@
 /**
- * What folding of hosts is made of. A host is cut into tokens, texts and numbers in turn (`web`, `12`, `.east`); a box
- * is a row of dimensions, one per token, each with one value or several, and stands for every combination, the
- * leftmost dimension varying slowest: what the grammar means by `rack[1-2]n[1-4]`.
+ * What folding of hosts is made of: a box is a row of dimensions, one per token of a host (host-tokens.ts), each with one
+ * value or several, and stands for every combination, the leftmost dimension varying slowest: what the grammar means by
+ * `rack[1-2]n[1-4]`.
  */
 
 /** Values of one dimension, in order. */
@@ -13,36 +13,8 @@ export interface Values {
 export type Dimension = string | Values;
 export type Box = readonly Dimension[];
 
-/** Longest number that a range may have (see the parser), in digits. */
-const maxDigits = 15;
 /** Fewest numbers that are written with a step: `[1-7/2]`. */
 const minStepped = 4;
-
-/** Tokens of a host: texts at even places, numbers at odd ones; joined they are the host again. */
-export function tokensOf(host: string): string[] {
-  const tokens: string[] = [];
-  let textAt = 0;
-  for (let at = 0; at < host.length;) {
-    if (!isDigit(host, at)) {
-      at++;
-      continue;
-    }
-    let end = at + 1;
-    while (end < host.length && isDigit(host, end)) end++;
-    if (end - at <= maxDigits) {
-      tokens.push(host.slice(textAt, at), host.slice(at, end));
-      textAt = end;
-    }
-    at = end;
-  }
-  tokens.push(host.slice(textAt));
-  return tokens;
-}
-
-function isDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code >= 48 && code <= 57;
-}
 
 /** Whether the dimension at this place holds numbers. */
 export function isNumeric(dimension: number): boolean {

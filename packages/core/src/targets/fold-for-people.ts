@@ -5,10 +5,10 @@ import {
   isNumeric,
   patternsOf,
   textOf,
-  tokensOf,
   type Box,
   type Dimension,
 } from './fold-boxes.js';
+import { tokensOf } from './host-tokens.js';
 import { hostKey } from './target.js';
 
 /** The set of hosts, without accounts and ports, as short as it goes: `web[1-40,42]`. Order isn't kept. */

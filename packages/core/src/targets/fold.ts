@@ -6,7 +6,16 @@
  *    expansion does.)
  * 3. Time is linear in the list, but for the number of tokens of a host.
  */
-import { canBeChoice, dimensionOf, isNumeric, patternsOf, textOf, tokensOf, type Box } from './fold-boxes.js';
+import {
+  canBeChoice,
+  dimensionOf,
+  isNumeric,
+  patternsOf,
+  textOf,
+  type Box,
+  type Dimension,
+} from './fold-boxes.js';
+import { differingPlace, tokenAt, tokenCount, tokensOf } from './host-tokens.js';
 import { wrapHost, type Target } from './target.js';
 
 /**
@@ -16,37 +25,69 @@ export function foldTargets(targets: readonly Target[]): string {
   const patterns: string[] = [];
   for (let start = 0; start < targets.length;) {
     const first = targets[start]!;
-    const rows: string[][] = [tokensOf(first.host)];
-    while (start + rows.length < targets.length) {
-      const next = targets[start + rows.length]!;
-      if (!isWrappedAlike(first, next)) break;
-      const tokens = tokensOf(next.host);
-      if (tokens.length !== rows[0]!.length) break;
-      rows.push(tokens);
-    }
+    const hosts = hostsAlike(targets, start);
     const extraLength = wrapHost('', first).length + 1;
-    for (const box of foldRows(rows)) {
+    for (const box of foldHosts(hosts)) {
       for (const pattern of patternsOf(box, extraLength)) patterns.push(wrapHost(pattern, first));
     }
-    start += rows.length;
+    start += hosts.length;
   }
   return patterns.join(',');
 }
 
-function isWrappedAlike(one: Target, other: Target): boolean {
-  return (
-    one.user === other.user && one.port === other.port && one.host.includes(':') === other.host.includes(':')
-  );
+/** The hosts from a place on that are wrapped as the first of them is, and have as many tokens. */
+function hostsAlike(targets: readonly Target[], start: number): string[] {
+  const first = targets[start]!;
+  const tokens = tokenCount(first.host);
+  const isAddress = first.host.includes(':');
+  const hosts: string[] = [];
+  for (let at = start; at < targets.length; at++) {
+    const { host, user, port } = targets[at]!;
+    if (user !== first.user || port !== first.port || tokenCount(host) !== tokens) break;
+    if (host.includes(':') !== isAddress) break;
+    hosts.push(host);
+  }
+  return hosts;
 }
 
 /**
  * Joins neighbours, dimension by dimension from the fastest to the slowest. While a dimension is being joined, those
  * before it have one value each, so that the joined box names its hosts in the order of the list.
+ *
+ * The first dimension in which anything can be joined is the fastest in which some neighbours differ, and in no other: what
+ * is joined there are the runs of such neighbours.
  */
-function foldRows(rows: readonly string[][]): readonly Box[] {
-  let boxes: readonly Box[] = rows;
-  for (let dimension = rows[0]!.length - 1; dimension >= 0 && boxes.length > 1; dimension--) {
+function foldHosts(hosts: readonly string[]): readonly Box[] {
+  const places = hosts.map((host, at) => (at === 0 ? -1 : differingPlace(hosts[at - 1]!, host)));
+  let fastest = -1;
+  for (const place of places) fastest = Math.max(fastest, place);
+  if (fastest < 0) return hosts.map(tokensOf);
+  let boxes: readonly Box[] = joinRuns(hosts, places, fastest);
+  for (let dimension = fastest - 1; dimension >= 0 && boxes.length > 1; dimension--) {
     boxes = joinNeighbours(boxes, dimension);
+  }
+  return boxes;
+}
+
+/** @param places By host: in which dimension it differs from the one before. */
+function joinRuns(hosts: readonly string[], places: readonly number[], dimension: number): Box[] {
+  const boxes: Box[] = [];
+  for (let start = 0; start < hosts.length;) {
+    let end = start + 1;
+    while (end < hosts.length && places[end] === dimension) end++;
+    const run = hosts.slice(start, end);
+    if (run.length === 1) boxes.push(tokensOf(run[0]!));
+    else {
+      const values = run.map((host) => tokenAt(host, dimension));
+      if (isNumeric(dimension) || values.every(canBeChoice)) {
+        const box: Dimension[] = tokensOf(run[0]!);
+        box[dimension] = dimensionOf(values, isNumeric(dimension));
+        boxes.push(box);
+      } else {
+        for (const box of joinNeighbours(run.map(tokensOf), dimension)) boxes.push(box);
+      }
+    }
+    start = end;
   }
   return boxes;
 }

@@ -7,6 +7,7 @@ import {
   decideAccept,
   foldTargets,
   type JobLimits,
+  membersOf,
   type Namespace,
   resolveTargets,
   type TargetError,
@@ -171,17 +172,15 @@ function strangersTo(
   { hosts }: HostList,
 ): SubmitOutcome | undefined {
   if (namespace === undefined) return undefined;
-  const members = new Map<number, string>();
+  const members = membersOf(namespace, hosts);
+  const isNamed = new Uint8Array(namespace.hosts.length);
   const unknown: string[] = [];
-  for (const host of hosts) {
-    const member = namespace.memberOf(host);
-    if (member === undefined) {
-      unknown.push(host);
-      continue;
-    }
-    const same = members.get(member);
-    if (same !== undefined) return { kind: 'same-host', hosts: [same, host] };
-    members.set(member, host);
+  for (const [index, host] of hosts.entries()) {
+    const member = members[index]!;
+    if (member < 0) unknown.push(host);
+    else if (isNamed[member] === 1)
+      return { kind: 'same-host', hosts: [hosts[members.indexOf(member)]!, host] };
+    else isNamed[member] = 1;
   }
   if (unknown.length === 0 || allowUnknown === true || !isConstrained(namespace)) return undefined;
   return { kind: 'unknown-hosts', hosts: foldTargets(unknown.map((host) => ({ host }))) };

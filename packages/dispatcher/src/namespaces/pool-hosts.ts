@@ -1,5 +1,5 @@
 /** Which pools of workers the hosts of a job need. Pure. */
-import { foldTargets, type Namespace } from '@pogo/core';
+import { foldTargets, membersOf, type Namespace } from '@pogo/core';
 
 /** Names of hosts by their pool; `undefined` stands for those that any worker reaches. */
 export type PoolHosts = ReadonlyMap<string | undefined, readonly string[]>;
@@ -8,13 +8,12 @@ export function poolHosts(namespace: Namespace | undefined, hosts: readonly stri
   if (namespace === undefined || Object.keys(namespace.definition.pools ?? {}).length === 0)
     return new Map([[undefined, hosts]]);
   const byPool = new Map<string | undefined, string[]>();
-  for (const host of hosts) {
-    const member = namespace.memberOf(host);
-    const pool = member === undefined ? undefined : namespace.poolOf(member);
+  membersOf(namespace, hosts).forEach((member, index) => {
+    const pool = member < 0 ? undefined : namespace.poolOf(member);
     const others = byPool.get(pool);
-    if (others === undefined) byPool.set(pool, [host]);
-    else others.push(host);
-  }
+    if (others === undefined) byPool.set(pool, [hosts[index]!]);
+    else others.push(hosts[index]!);
+  });
   return byPool;
 }
 

@@ -1,5 +1,5 @@
 /** What of the namespace concerns a job's hosts: slots, limits, steps. Pure. */
-import { type Namespace, toHostSet } from '@pogo/core';
+import { membersOf, type Namespace, toHostSet } from '@pogo/core';
 import type { PlanBasis } from '@pogo/protocol';
 import type { HostList } from '../jobs/host-names.js';
 
@@ -10,16 +10,13 @@ export function planBasis(
   if (namespace === undefined)
     return { namespaceVersion: version, holdFailures: 'until-well', groups: [], slots: [], stages: [] };
   const groups = new Map<string, { hosts: number[]; slots: readonly number[]; stages: readonly number[] }>();
-  names.hosts.forEach((host, index) => {
-    const member = namespace.memberOf(host);
-    if (member === undefined) return;
+  // Hosts of the same apps and environments have one list of slots between them, and one of stages.
+  const known = new Map<readonly number[], { hosts: number[] } | undefined>();
+  membersOf(namespace, names.hosts).forEach((member, index) => {
+    if (member < 0) return;
     const slots = namespace.slotsOf(member);
-    const stages = namespace.stagesOf(member);
-    if (slots.length + stages.length === 0) return;
-    const key = `${slots.join()};${stages.join()}`;
-    const alike = groups.get(key);
-    if (alike === undefined) groups.set(key, { hosts: [index], slots, stages });
-    else alike.hosts.push(index);
+    if (!known.has(slots)) known.set(slots, groupFor(groups, slots, namespace.stagesOf(member)));
+    known.get(slots)?.hosts.push(index);
   });
   const all = [...groups.values()];
   const slots = ascending(all.flatMap((group) => group.slots));
@@ -43,6 +40,19 @@ export function planBasis(
       after: namespace.stages[stage]!.after.filter((earlier) => stages.includes(earlier)).map(stageName),
     })),
   };
+}
+
+/** The group with these slots and stages; undefined where there are none. */
+function groupFor(
+  groups: Map<string, { hosts: number[]; slots: readonly number[]; stages: readonly number[] }>,
+  slots: readonly number[],
+  stages: readonly number[],
+): { hosts: number[] } | undefined {
+  if (slots.length + stages.length === 0) return undefined;
+  const key = `${slots.join()};${stages.join()}`;
+  let group = groups.get(key);
+  if (group === undefined) groups.set(key, (group = { hosts: [], slots, stages }));
+  return group;
 }
 
 function ascending(indexes: readonly number[]): number[] {

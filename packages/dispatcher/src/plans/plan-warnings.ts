@@ -1,5 +1,5 @@
 /** What is worth a look before a job is run: sentences for people. Pure. */
-import { foldTargets, type Namespace } from '@pogo/core';
+import { foldTargets, membersOf, type Namespace } from '@pogo/core';
 import type { EstimateDocument, ForecastDocument, PlanBasis } from '@pogo/protocol';
 import type { HostList } from '../jobs/host-names.js';
 import { isConstrained } from '../namespaces/place-targets.js';
@@ -21,7 +21,8 @@ export function namespaceWarnings(
   }
   for (const { code, message } of namespace.warnings) if (code === 'empty-group') warnings.push(message);
   if (!isConstrained(namespace)) return warnings;
-  const unknown = hosts.filter((host) => namespace.memberOf(host) === undefined);
+  const members = membersOf(namespace, hosts);
+  const unknown = hosts.filter((_host, index) => members[index]! < 0);
   if (unknown.length > 0)
     warnings.push(
       `no limit protects ${foldTargets(unknown.map((host) => ({ host })))}: the namespace doesn't know ${unknown.length === 1 ? 'it' : 'them'}`,
