@@ -145,6 +145,26 @@ describe('a report', () => {
     });
   });
 
+  it('says so, too, where a version of the namespace is kept no longer', async () => {
+    const store = new MemoryBacking().openHandle();
+    const { dispatcher, api } = await cluster.dispatcher({ store });
+    await applyFile(api, file('5%'));
+    await cluster.worker(dispatcher, { script: succeed });
+    const job = await submit(api, jobRequest('foo[1-6].east'));
+    await finished(api, job.id);
+    const first = await store.documents.list('namespaces/');
+    await applyFile(api, file('10%'));
+    expect(await reportOf(api, job.id)).toMatchObject({ verdict: 'kept', complete: true });
+    for (const { key } of first) await store.documents.delete(key, 'any');
+    expect(await reportOf(api, job.id)).toMatchObject({
+      verdict: 'unproven',
+      complete: false,
+      missing: [expect.stringMatching(/^version 1 of the namespace, .* is kept no longer/) as string],
+      counts: { succeeded: 6 },
+      slots: [],
+    });
+  });
+
   it('costs no history: what can not be kept is not pruned', async () => {
     const store = withoutHistory(new MemoryBacking().openHandle());
     const { dispatcher, api, logged } = await cluster.dispatcher({

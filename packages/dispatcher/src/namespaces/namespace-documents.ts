@@ -8,6 +8,10 @@ export interface NamespaceVersion {
   readonly definition: NamespaceDefinition;
 }
 
+export interface CompiledVersion extends NamespaceVersion {
+  readonly namespace: Namespace;
+}
+
 interface StoredVersion extends NamespaceVersion {
   readonly format: 1;
 }
@@ -38,24 +42,29 @@ export class NamespaceDocuments {
 
   /** The file and what it says; rejects with a StoreError when it can't be had, or means nothing to this release. */
   async read(ref: string): Promise<NamespaceVersion> {
-    const bytes = await getLarge(this.#documents, referenceOf(ref));
-    if (bytes === undefined) {
-      throw new StoreError(
-        'store-corrupt',
-        `the namespace ${ref} is missing: restore the store from a backup`,
-      );
-    }
-    const { format, text, definition } = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredVersion;
-    if (format !== 1) throw newerRelease(ref);
-    return { text, definition };
+    return (await this.#read(ref)) ?? missing(ref);
   }
 
   /** The same, compiled: not for every request, since a hundred thousand hosts take a while. */
-  async get(ref: string): Promise<NamespaceVersion & { namespace: Namespace }> {
-    const version = await this.read(ref);
+  async get(ref: string): Promise<CompiledVersion> {
+    return (await this.find(ref)) ?? missing(ref);
+  }
+
+  /** The same; undefined when nothing is stored for it: it may be kept no longer. */
+  async find(ref: string): Promise<CompiledVersion | undefined> {
+    const version = await this.#read(ref);
+    if (version === undefined) return undefined;
     const compiled = compileNamespace(version.definition);
     if (!compiled.ok) throw newerRelease(ref);
     return { ...version, namespace: compiled.namespace };
+  }
+
+  async #read(ref: string): Promise<NamespaceVersion | undefined> {
+    const bytes = await getLarge(this.#documents, referenceOf(ref));
+    if (bytes === undefined) return undefined;
+    const { format, text, definition } = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredVersion;
+    if (format !== 1) throw newerRelease(ref);
+    return { text, definition };
   }
 
   /** Keys of all that is stored for versions, by the folder that a reference to one begins with. */
@@ -76,6 +85,10 @@ export class NamespaceDocuments {
     for (const key of [...keys].sort((one, other) => isChunk(one) - isChunk(other)))
       await this.#documents.delete(key, 'any');
   }
+}
+
+function missing(ref: string): never {
+  throw new StoreError('store-corrupt', `the namespace ${ref} is missing: restore the store from a backup`);
 }
 
 function newerRelease(ref: string): StoreError {

@@ -19,7 +19,9 @@ export interface RecountContext {
 export type Recounted =
   | { kind: 'recounted'; report: JobReport }
   /** Nothing is kept of the log before this index, where the job was accepted earlier. */
-  | { kind: 'missing'; from: number };
+  | { kind: 'log-missing'; from: number }
+  /** The log is there, but this version of the namespace, whose limits held in that time, is kept no longer. */
+  | { kind: 'version-missing'; version: number };
 
 /** @param first index of its acceptance; @param last index of its last entry. Rejects with a StoreError. */
 export async function recountJob(
@@ -28,9 +30,10 @@ export async function recountJob(
 ): Promise<Recounted> {
   for (;;) {
     const past = await openPast(context, first);
-    if (past.from > first) return { kind: 'missing', from: past.from };
+    if (past.from > first) return { kind: 'log-missing', from: past.from };
     const referred = new RecountDocuments(context);
-    await referred.readFor(past.counts);
+    const missing = await referred.readFor(past.counts);
+    if (missing !== undefined) return { kind: 'version-missing', version: missing };
     const reporter = new JobReporter(job, referred, past.counts);
     const batches = past.batches(last);
     for (;;) {
@@ -42,7 +45,8 @@ export async function recountJob(
         return { kind: 'recounted', report };
       }
       for (const batch of read.value) {
-        await referred.readForBatch(batch);
+        const unread = await referred.readForBatch(batch);
+        if (unread !== undefined) return { kind: 'version-missing', version: unread };
         reporter.apply(batch);
       }
     }
@@ -67,21 +71,29 @@ class RecountDocuments {
     return this.#hosts.get(specRef);
   }
 
-  async readFor({ namespace, jobs }: CountsBefore): Promise<void> {
-    if (namespace !== null) await this.#readNamespace(namespace.ref);
+  /** The number of a version of the namespace that isn't kept any more; undefined when everything is at hand. */
+  async readFor({ namespace, jobs }: CountsBefore): Promise<number | undefined> {
+    if (namespace !== null && !(await this.#readNamespace(namespace.ref))) return namespace.version;
     for (const { specRef } of jobs) await this.#readHosts(specRef);
+    return undefined;
   }
 
-  async readForBatch({ entries }: FoldedBatch): Promise<void> {
+  /** As {@link readFor}. */
+  async readForBatch({ entries }: FoldedBatch): Promise<number | undefined> {
     for (const entry of entries) {
-      if (entry.type === 'namespace-applied') await this.#readNamespace(entry.ref);
-      else if (entry.type === 'job-accepted') await this.#readHosts(entry.specRef);
+      if (entry.type === 'job-accepted') await this.#readHosts(entry.specRef);
+      else if (entry.type === 'namespace-applied' && !(await this.#readNamespace(entry.ref)))
+        return entry.version;
     }
+    return undefined;
   }
 
-  async #readNamespace(ref: string): Promise<void> {
-    if (!this.#namespaces.has(ref))
-      this.#namespaces.set(ref, (await this.#context.namespaces.get(ref)).namespace);
+  /** Whether it could be had. */
+  async #readNamespace(ref: string): Promise<boolean> {
+    if (this.#namespaces.has(ref)) return true;
+    const found = await this.#context.namespaces.find(ref);
+    if (found !== undefined) this.#namespaces.set(ref, found.namespace);
+    return found !== undefined;
   }
 
   async #readHosts(specRef: string): Promise<void> {

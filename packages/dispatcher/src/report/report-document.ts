@@ -15,7 +15,7 @@ export function reportDocument(
 ): JobReportDocument {
   const { id, state, title, submitter } = document;
   const about = { job: id, state, title, submitter };
-  if (recounted.kind === 'missing') return { ...about, ...unproven(document, recounted.from, nowMs) };
+  if (recounted.kind !== 'recounted') return { ...about, ...unproven(document, recounted, nowMs) };
   const { report } = recounted;
   const own = report.own.map(({ limit, peak, at, violated }) => ({
     ...(limit !== undefined && { limit }),
@@ -73,15 +73,13 @@ export function reportDocument(
 /** What the job's document says, where nothing can be recounted: it proves nothing about limits. */
 function unproven(
   { hosts, counts, acceptedAtMs, endedAtMs }: JobDocument,
-  from: number,
+  missing: Exclude<Recounted, { kind: 'recounted' }>,
   nowMs: number,
 ): Omit<JobReportDocument, 'job' | 'state' | 'title' | 'submitter'> {
   return {
     verdict: 'unproven',
     complete: false,
-    missing: [
-      `the log is kept from entry ${from} on, and the job was accepted before: nothing can be said about limits, sequences and attempts`,
-    ],
+    missing: [`${reasonOf(missing)}: nothing can be said about limits, sequences and attempts`],
     hosts,
     counts,
     unconstrained: false,
@@ -93,6 +91,12 @@ function unproven(
     slots: [],
     sequences: [],
   };
+}
+
+function reasonOf(missing: Exclude<Recounted, { kind: 'recounted' }>): string {
+  return missing.kind === 'log-missing'
+    ? `the log is kept from entry ${missing.from} on, and the job was accepted before`
+    : `version ${missing.version} of the namespace, whose limits held in that time, is kept no longer`;
 }
 
 function missingFrom({ namelessJobs }: JobReport): string[] {
