@@ -3,7 +3,7 @@
  * No log, no documents, no workers; what the dispatcher adds to this is everything else.
  */
 import {
-  applyEntry,
+  applyEntries,
   type ClusterState,
   createState,
   decideReports,
@@ -100,10 +100,8 @@ export class BarePlanner {
   }
 
   #fold(entries: readonly LogEntry[]): void {
-    for (const entry of entries) {
-      applyEntry(this.#state, entry, this.#index);
-      this.transitions += countTransitions(entry);
-    }
+    applyEntries(this.#state, entries, this.#index);
+    for (const entry of entries) this.transitions += countTransitions(entry);
     this.#state.nextIndex = ++this.#index;
   }
 }

@@ -26,6 +26,7 @@ const workerNames = ['worker-1', 'worker-2', 'worker-3'];
 
 interface Ask {
   params?: object;
+  query?: object;
   body?: unknown;
   headers?: Record<string, string>;
 }
@@ -127,7 +128,8 @@ export class BenchDispatcher {
     await this.#ask('PUT', '/v1/namespaces/:name', 200, { params, body: { file: 'bench.yaml', text } });
   }
 
-  plan(targets: string, unconstrained: boolean): Promise<PlanResponse> {
+  /** @param isForecast whether it is asked for what every host would do, and not only for how long all of it takes */
+  plan(targets: string, unconstrained: boolean, isForecast = false): Promise<PlanResponse> {
     const body = {
       version: 1,
       namespace: 'default',
@@ -142,7 +144,7 @@ export class BenchDispatcher {
       limits: { concurrent: null, maxFailures: null, jobTimeoutMs: 3_600_000 },
       ...(unconstrained && { unconstrained: true }),
     };
-    return this.#ask('POST', '/v1/plans', 200, { body });
+    return this.#ask('POST', '/v1/plans', 200, { body, query: isForecast ? { forecast: '' } : {} });
   }
 
   /** Resolves to its number once the dispatcher has accepted it, and decided about its first hosts. */
@@ -170,10 +172,15 @@ export class BenchDispatcher {
     this.#awaited.delete(entry.job);
   }
 
-  async #ask<T>(method: string, url: string, status: number, { params, body, headers }: Ask): Promise<T> {
+  async #ask<T>(
+    method: string,
+    url: string,
+    status: number,
+    { params, query, body, headers }: Ask,
+  ): Promise<T> {
     const found = this.#routes.find((route) => route.method === method && route.url === url)!;
     const answer = await found.serve(
-      { params: params ?? {}, query: {}, body, headers: headers ?? {} },
+      { params: params ?? {}, query: query ?? {}, body, headers: headers ?? {} },
       new AbortController().signal,
     );
     if (answer.kind === 'document' && answer.status === status) return answer.body as T;

@@ -5,6 +5,7 @@ import { holdHost, letGoOfMember } from './constraints/hold.js';
 import type { LogEntry } from './entries.js';
 import { moveHost } from './fold-host.js';
 import type { Outcome } from './outcome.js';
+import { finishEvents } from './states.js';
 
 /** Outcomes that prove that the command began, and so that the host accepted the credentials. */
 const begunOutcomes: readonly Outcome['state'][] = ['succeeded', 'failed', 'timed-out'];
@@ -18,7 +19,7 @@ export function finishHost(
 ): void {
   const host = job.hosts[index];
   if (host?.attempt !== attempt) throw new Error(`job ${job.job} host ${index}: not at attempt ${attempt}`);
-  moveHost(state, job, index, `finish-${outcome.state}`);
+  moveHost(state, job, index, finishEvents[outcome.state]);
   host.outcome = outcome;
   // Evidence about a host of the step: it is to be looked at again.
   if (job.ramp?.started.has(index) === true) job.ramp.pause = undefined;

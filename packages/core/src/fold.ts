@@ -8,15 +8,16 @@
 import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
 import type { FoldedBatch, JobAccepted, JobLimits, LogEntry } from './entries.js';
 import { applyNamespace } from './constraints/apply-namespace.js';
-import { changeHost, fillQueues } from './constraints/change-host.js';
+import { changeHost, fillQueues, settleGroups } from './constraints/change-host.js';
 import { freeze, thaw } from './constraints/freeze.js';
 import { releaseHost } from './constraints/hold.js';
-import { membersOf, placeJob, unplaceJob } from './constraints/placement.js';
+import { placeJob, unplaceJob } from './constraints/placement.js';
 import { ReadyGroups } from './constraints/ready-groups.js';
 import { ReturnedHosts } from './constraints/returned-hosts.js';
 import { forgetAsking, moveHost } from './fold-host.js';
 import { confirmUnknown, finishHost, settleEarlier } from './fold-outcome.js';
 import { hostIndexes } from './host-set.js';
+import { membersOf } from './namespace/members-of.js';
 import { beginRamp, confirmedStep, nextStep, startedHosts } from './ramp.js';
 import { IllegalTransition, isEnded, type JobEvent, nextJobState } from './states.js';
 
@@ -25,12 +26,17 @@ export function applyBatch(state: ClusterState, batch: FoldedBatch): void {
     throw new Error(`fold expects batch ${state.nextIndex}, got ${batch.index}`);
   }
   state.atMs = Math.max(state.atMs, batch.atMs);
-  for (const entry of batch.entries) applyEntry(state, entry, batch.index);
+  applyEntries(state, batch.entries, batch.index);
   state.nextIndex = batch.index + 1;
 }
 
-/** Folds one entry of the batch at `index`; for a leader, which folds what it decides while it decides (see plan.ts). */
-export function applyEntry(state: ClusterState, entry: LogEntry, index: number): void {
+/** Folds entries of the batch at `index`; for a leader, which folds what it decides while it decides (see plan.ts). */
+export function applyEntries(state: ClusterState, entries: readonly LogEntry[], index: number): void {
+  for (const entry of entries) applyEntry(state, entry, index);
+  settleGroups(state);
+}
+
+function applyEntry(state: ClusterState, entry: LogEntry, index: number): void {
   if (entry.type === 'leadership-taken') {
     state.term = index;
     return;

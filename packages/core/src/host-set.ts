@@ -6,7 +6,8 @@ export type HostSet = readonly (number | readonly [from: number, to: number])[];
 
 /** Folds ascending or unordered indexes into a {@link HostSet}; duplicates vanish. */
 export function toHostSet(indexes: Iterable<number>): HostSet {
-  const sorted = [...new Set(indexes)].sort((a, b) => a - b);
+  const given = Array.isArray(indexes) ? (indexes as readonly number[]) : [...indexes];
+  const sorted = isAscending(given) ? given : [...new Set(given)].sort((a, b) => a - b);
   const set: (number | [number, number])[] = [];
   for (let start = 0; start < sorted.length;) {
     let end = start;
@@ -15,6 +16,11 @@ export function toHostSet(indexes: Iterable<number>): HostSet {
     start = end + 1;
   }
   return set;
+}
+
+function isAscending(indexes: readonly number[]): boolean {
+  for (let at = 1; at < indexes.length; at++) if (indexes[at]! <= indexes[at - 1]!) return false;
+  return true;
 }
 
 /** The indexes of a {@link HostSet}, ascending. */

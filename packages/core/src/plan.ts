@@ -162,6 +162,8 @@ interface Progress {
   first: number;
   waiting: WaitingHosts;
   returned: ReturnedInOrder;
+  /** Workers that can open its credentials, by the pool whose hosts they reach; those pools that were asked for. */
+  eligible: Map<string | undefined, readonly WorkerCapacity[]>;
   permitted: number[];
   byWorker: Map<string, number[]>;
 }
@@ -209,6 +211,7 @@ function progressOf({ job, first }: Startable, room: Room): Progress {
     first,
     waiting: new WaitingHosts(job, room),
     returned: new ReturnedInOrder(job),
+    eligible: new Map(),
     permitted: [],
     byWorker: new Map(),
   };
@@ -256,20 +259,32 @@ function chooseWorker(
   workers: readonly WorkerCapacity[],
   free: ReadonlyMap<string, number>,
 ): string | undefined {
-  const { job } = progress;
+  const { job, eligible } = progress;
+  let among = eligible.get(pool);
+  if (among === undefined) eligible.set(pool, (among = eligibleWorkers(job, pool, workers)));
   const only = job.accepted.provesPassword && !job.proven ? proverOf(progress) : undefined;
   let best: string | undefined;
   let bestFree = 0;
-  for (const worker of workers) {
-    const left = free.get(worker.name) ?? 0;
-    if (left <= bestFree || (only !== undefined && worker.name !== only)) continue;
-    if (pool !== undefined && worker.pools?.includes(pool) !== true) continue;
-    if (worker.declined?.has(job.job) === true) continue;
-    if (!worker.keyIds.some((kid) => job.recipients.includes(kid))) continue;
-    best = worker.name;
+  for (const { name } of among) {
+    const left = free.get(name) ?? 0;
+    if (left <= bestFree || (only !== undefined && name !== only)) continue;
+    best = name;
     bestFree = left;
   }
   return best;
+}
+
+function eligibleWorkers(
+  { job, recipients }: JobRecord,
+  pool: string | undefined,
+  workers: readonly WorkerCapacity[],
+): WorkerCapacity[] {
+  return workers.filter(
+    ({ pools, keyIds, declined }) =>
+      (pool === undefined || pools?.includes(pool) === true) &&
+      declined?.has(job) !== true &&
+      keyIds.some((kid) => recipients.includes(kid)),
+  );
 }
 
 /** While no host has accepted the password, all hosts go to the worker that has some already (security.md). */

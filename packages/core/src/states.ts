@@ -50,8 +50,13 @@ export type HostEvent =
   | 'retry-permitted'
   | `finish-${OutcomeState}`;
 
+/** What happens to a host whose attempt ends as this. */
+export const finishEvents = Object.fromEntries(
+  outcomeStates.map((state) => [state, `finish-${state}`]),
+) as Readonly<Record<OutcomeState, HostEvent>>;
+
 const finishes = (states: readonly OutcomeState[]): Partial<Record<HostEvent, HostState>> =>
-  Object.fromEntries(states.map((state) => [`finish-${state}`, state]));
+  Object.fromEntries(states.map((state) => [finishEvents[state], state]));
 
 /** `retry-permitted` is for a host that still counts: it needs no second permit (S3). */
 const retries = { retry: 'waiting', 'retry-permitted': 'permitted' } as const;

@@ -3,6 +3,9 @@
  * that looks at every host anew each time: no sums, no queues.
  */
 import {
+  applyBatch,
+  type ClusterState,
+  createState,
   decideAlter,
   decideFreeze,
   decideHalt,
@@ -17,6 +20,7 @@ import {
   type Outcome,
   outcomeStates,
   type OutcomeState,
+  plan,
   type Ramp,
   restoreState,
   snapshotState,
@@ -84,7 +88,7 @@ type Step =
       goesOn: boolean;
       ramp: Ramp | null;
     }
-  | { kind: 'finish'; pick: number; state: OutcomeState }
+  | { kind: 'finish'; pick: number; more: number; state: OutcomeState }
   | { kind: 'refuse'; pick: number }
   | {
       kind: 'verb';
@@ -118,6 +122,7 @@ const steps = fc.array(
       arbitrary: fc.record({
         kind: fc.constant('finish' as const),
         pick: fc.nat(50),
+        more: fc.constantFrom(0, 0, 1, 3),
         state: fc.constantFrom(...outcomeStates, 'succeeded' as const, 'succeeded' as const),
       }),
     },
@@ -197,6 +202,28 @@ const outcomeOf = (state: OutcomeState): Outcome => {
   }
 };
 
+/** The same history in a state of its own, the entries of each step folded together instead of one by one. */
+class Gathered {
+  readonly #leader: Leader;
+  readonly #state: ClusterState;
+  #batches = 0;
+
+  constructor(leader: Leader) {
+    this.#leader = leader;
+    this.#state = createState(leader.documents);
+  }
+
+  expectSame(): void {
+    const { state, history } = this.#leader;
+    if (this.#batches === history.length) return;
+    const entries = history.slice(this.#batches).flatMap((batch) => batch.entries);
+    this.#batches = history.length;
+    applyBatch(this.#state, { index: this.#state.nextIndex, atMs: state.atMs, entries });
+    const input = { nowMs: state.atMs, workers: [{ ...workerA, pools: ['p', 'q'] }] };
+    expect(plan(this.#state, input)).toEqual(plan(state, input));
+  }
+}
+
 function take(leader: Leader, reference: Reference, step: Step): void {
   const { state } = leader;
   const ordered = () =>
@@ -216,18 +243,17 @@ function take(leader: Leader, reference: Reference, step: Step): void {
       return;
     case 'finish': {
       const all = ordered();
-      const one = all[step.pick % all.length];
-      if (one === undefined) return;
-      const { record, index, host } = one;
-      reference.append([
-        {
+      const ending = all.slice(step.pick % all.length).slice(0, 1 + step.more);
+      if (ending.length === 0) return;
+      reference.append(
+        ending.map(({ record, index, host }) => ({
           type: 'host-finished',
           job: record.job,
           host: index,
           attempt: host.attempt,
           outcome: outcomeOf(step.state),
-        },
-      ]);
+        })),
+      );
       return;
     }
     case 'refuse': {
@@ -303,11 +329,13 @@ describe('constraints', () => {
         const leader = new Leader();
         const reference = new Reference(leader);
         const recounted = new Recounted(leader);
+        const gathered = new Gathered(leader);
         leader.constrain(first);
         for (const step of history) {
           take(leader, reference, step);
           reference.expectSums();
           recounted.expectSame();
+          gathered.expectSame();
           if (step.kind === 'restart') recounted.restart();
         }
         recounted.expectKept();

@@ -1,6 +1,6 @@
 import {
   applyBatch,
-  applyEntry,
+  applyEntries,
   createState,
   type CredentialsAtHand,
   decideHalt,
@@ -346,7 +346,7 @@ describe('the fold', () => {
     expect(() => applyBatch(state, { index: 3, atMs: 0, entries: [] })).toThrow('expects batch 0');
     const leader = new Leader();
     const job = leader.accept({ hosts: 1 });
-    expect(() => applyEntry(leader.state, { type: 'hosts-started', job, hosts: [0] }, 1)).toThrow(
+    expect(() => applyEntries(leader.state, [{ type: 'hosts-started', job, hosts: [0] }], 1)).toThrow(
       IllegalTransition,
     );
   });

@@ -6,12 +6,13 @@
  * 2. A host counts by what the new version says of it, also one that the earlier version didn't know.
  */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
+import { membersOf } from '../namespace/members-of.js';
 import type { Namespace } from '../namespace/namespace.js';
 import { isEnded } from '../states.js';
 import { type AppliedVersion, keptNamespaceVersions } from './constraint-state.js';
 import { fillQueues } from './change-host.js';
-import { hostBits } from './host-bits.js';
-import { membersOf, placeJob, unplaceJob } from './placement.js';
+import { hostBit, hostBits } from './host-bits.js';
+import { placeJob, unplaceJob } from './placement.js';
 
 export function applyNamespace(
   state: ClusterState,
@@ -54,7 +55,8 @@ function countHosts({ constraints }: ClusterState, job: JobRecord, members: Int3
   job.hosts.forEach((host, index) => {
     const member = members[index]!;
     if (member < 0) return;
-    const { live, held } = hostBits(job, host, index);
+    const bits = hostBits(job, host, index);
+    const [live, held] = [(bits & hostBit.live) !== 0, (bits & hostBit.held) !== 0];
     if (!live && !held) return;
     let use = constraints.members.get(member);
     if (use === undefined) {
@@ -62,6 +64,6 @@ function countHosts({ constraints }: ClusterState, job: JobRecord, members: Int3
       for (const slot of constraints.namespace!.slotsOf(member)) constraints.use[slot]!++;
     }
     if (live) use.live++;
-    if (held) use.held.push({ job: job.job, host: index });
+    if (held) use.held = [...use.held, { job: job.job, host: index }];
   });
 }

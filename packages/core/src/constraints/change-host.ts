@@ -3,10 +3,12 @@
  *
  * 1. What a change costs doesn't depend on how many hosts a job or a namespace has: it touches the host's own slots and
  *    stages, and the groups that these begin or cease to hold up.
+ * 2. Which groups can go on is worked out once for all the changes that are folded together ({@link settleGroups}), however
+ *    often a slot becomes full and has room again meanwhile. Nobody reads it in between.
  */
 import type { ClusterState, HostRecord, JobRecord } from '../cluster-state.js';
-import { isFull, type MemberMode, type MemberUse, modeOf } from './constraint-state.js';
-import { type HostBits, hostBits } from './host-bits.js';
+import { isFull, type MemberMode, modeOf, modeOfUse } from './constraint-state.js';
+import { bitDifference, hostBit, hostBits } from './host-bits.js';
 import type { HostGroup, StageProgress } from './host-group.js';
 import { addFixed } from './placement.js';
 
@@ -21,54 +23,54 @@ export function changeHost(
   const before = hostBits(job, host, index);
   change(host);
   const after = hostBits(job, host, index);
-  job.disturbed += Number(after.live) - Number(before.live);
+  if (before === after) return;
+  job.disturbed += bitDifference(before, after, hostBit.live);
   const member = job.placement?.members[index] ?? -1;
-  if (member >= 0) changeMember(state, job, index, member, before, after);
-  if (after.waiting && !before.waiting) enqueue(state, job, index);
-  if (before.waiting && !after.waiting) refresh(state, groupOf(job, index));
+  if (member >= 0) {
+    changeSums(state, job, index, before, after);
+    const live = bitDifference(before, after, hostBit.live);
+    const held = bitDifference(before, after, hostBit.held);
+    if (live !== 0 || held !== 0) changeUse(state, job, index, { live, held });
+  }
+  const waiting = bitDifference(before, after, hostBit.waiting);
+  if (waiting > 0) enqueue(state, job, index);
+  else if (waiting < 0) touch(state, groupOf(job, index));
 }
 
-function changeMember(
+/** What the job itself keeps of the slots and stages of its hosts. */
+function changeSums(state: ClusterState, job: JobRecord, index: number, before: number, after: number): void {
+  const placement = job.placement!;
+  const fixed = bitDifference(before, after, hostBit.fixed);
+  if (fixed !== 0)
+    addFixed(placement, state.constraints.namespace!.slotsOf(placement.members[index]!), fixed);
+  const waiting = bitDifference(before, after, hostBit.waiting);
+  const pending = -bitDifference(before, after, hostBit.done);
+  if (waiting === 0 && pending === 0) return;
+  for (const progress of groupOf(job, index).own) {
+    progress.waiting += waiting;
+    movePending(state, progress, pending);
+  }
+}
+
+/** Changes who counts on the host's member; in its slots that counts once (constraint-state.ts, 1). */
+function changeUse(
   state: ClusterState,
   job: JobRecord,
   index: number,
-  member: number,
-  before: HostBits,
-  after: HostBits,
+  difference: { live: number; held: number },
 ): void {
-  const { namespace } = state.constraints;
-  const placement = job.placement!;
-  if (before.fixed !== after.fixed) {
-    addFixed(placement, namespace!.slotsOf(member), Number(after.fixed) - Number(before.fixed));
-  }
-  if (placement.stages.size > 0 && (before.done !== after.done || before.waiting !== after.waiting)) {
-    for (const stage of namespace!.stagesOf(member)) {
-      const progress = placement.stages.get(stage)!;
-      progress.waiting += Number(after.waiting) - Number(before.waiting);
-      movePending(state, progress, Number(before.done) - Number(after.done));
-    }
-  }
-  if (before.live === after.live && before.held === after.held) return;
-  changeUse(state, member, (use) => {
-    use.live += Number(after.live) - Number(before.live);
-    if (after.held && !before.held) use.held.push({ job: job.job, host: index });
-    if (before.held && !after.held) {
-      use.held = use.held.filter((one) => one.job !== job.job || one.host !== index);
-    }
-  });
-}
-
-/** Changes who counts on a member; in its slots it counts once (constraint-state.ts, 1). */
-export function changeUse(state: ClusterState, member: number, change: (use: MemberUse) => void): void {
   const { constraints } = state;
+  const member = job.placement!.members[index]!;
   const present = constraints.members.get(member);
-  const use = present ?? { live: 0, held: [] };
-  const before = modeOf(constraints, member);
-  change(use);
+  const before = modeOfUse(present);
+  const use = present ?? { live: 0, held: nobody };
+  use.live += difference.live;
+  if (difference.held > 0) use.held = [...use.held, { job: job.job, host: index }];
+  if (difference.held < 0) use.held = use.held.filter((one) => one.job !== job.job || one.host !== index);
   const counts = use.live > 0 || use.held.length > 0;
-  if (counts && present === undefined) constraints.members.set(member, use);
-  if (!counts) constraints.members.delete(member);
   if (counts !== (present !== undefined)) {
+    if (counts) constraints.members.set(member, use);
+    else constraints.members.delete(member);
     for (const slot of constraints.namespace!.slotsOf(member)) {
       const wasFull = isFull(constraints, slot);
       constraints.use[slot]! += counts ? 1 : -1;
@@ -76,20 +78,25 @@ export function changeUse(state: ClusterState, member: number, change: (use: Mem
       if (wasFull === nowFull) continue;
       for (const group of constraints.groups[slot]!) {
         group.fullSlots += nowFull ? 1 : -1;
-        refresh(state, group);
+        touch(state, group);
       }
     }
   }
-  if (modeOf(constraints, member) !== before) requeue(state, member);
+  if (modeOfUse(counts ? use : undefined) !== before) requeue(state, job, index);
 }
 
-/** What a member's waiting hosts need has changed: they stand in another queue from here on. */
-function requeue(state: ClusterState, member: number): void {
+const nobody: readonly never[] = [];
+
+/** What waiting hosts of the same member need has changed, of all jobs: they stand in another queue from here on. */
+function requeue(state: ClusterState, job: JobRecord, index: number): void {
+  const member = job.placement!.members[index]!;
   for (const number of state.open) {
-    const job = state.jobs.get(number)!;
-    const index = job.placement?.hostOf.get(member);
-    if (index === undefined || job.hosts[index]!.state !== 'waiting') continue;
-    enqueue(state, job, index);
+    const other = state.jobs.get(number)!;
+    const enqueueWaiting = (host: number) => {
+      if (other.hosts[host]!.state === 'waiting') enqueue(state, other, host);
+    };
+    if (other === job && job.placement!.byMember.isAscending) enqueueWaiting(index);
+    else other.placement?.byMember.forEach(member, enqueueWaiting);
   }
 }
 
@@ -100,7 +107,7 @@ function movePending(state: ClusterState, progress: StageProgress, difference: n
   if (wasPending === isPending) return;
   for (const group of progress.followers) {
     group.pendingStages += isPending ? 1 : -1;
-    refresh(state, group);
+    touch(state, group);
   }
 }
 
@@ -114,11 +121,30 @@ function enqueue(state: ClusterState, job: JobRecord, index: number): void {
   const group = groupOf(job, index);
   const mode = modeOfHost(state, job, index);
   if (mode !== 'busy') queueOf(group, mode).push(index);
-  refresh(state, group);
+  touch(state, group);
+}
+
+/** Its queues, or what holds it up, have changed. */
+export function touch({ constraints }: ClusterState, group: HostGroup): void {
+  if (group.isTouched) return;
+  group.isTouched = true;
+  constraints.touched.push(group);
+}
+
+/** Brings what jobs know of their groups up to date; called after the last of the entries that are folded together. */
+export function settleGroups(state: ClusterState): void {
+  const { constraints } = state;
+  if (constraints.touched.length === 0) return;
+  const touched = constraints.touched;
+  constraints.touched = [];
+  for (const group of touched) {
+    group.isTouched = false;
+    refresh(state, group);
+  }
 }
 
 /** Drops from the heads of its queues what stands there no more, and notes whether any of the group can go on. */
-export function refresh(state: ClusterState, group: HostGroup): void {
+function refresh(state: ClusterState, group: HostGroup): void {
   const job = state.jobs.get(group.job)!;
   trim(state, job, group);
   const { waiting, counted, fullSlots, pendingStages, frozenSlots } = group;

@@ -14,7 +14,7 @@ export interface MemberUse {
   /** Attempts that may be under way on it, over all jobs: permitted, ordered, or of an outcome that nobody knows (E1). */
   live: number;
   /** Hosts of jobs whose command was over and not well (S3), until a later attempt succeeds or somebody releases them. */
-  held: { readonly job: number; readonly host: number }[];
+  held: readonly { readonly job: number; readonly host: number }[];
 }
 
 /** A version of the namespace's file that was applied. */
@@ -54,6 +54,8 @@ export interface ConstraintState {
   readonly members: Map<number, MemberUse>;
   /** Groups of hosts of open jobs that a slot limits, by slot. */
   groups: Set<HostGroup>[];
+  /** Groups that have changed since what their jobs know of them was brought up to date; none between two batches. */
+  touched: HostGroup[];
   /** What is frozen: the namespace as a whole, and slots by name. */
   readonly frozen: { all: Freeze | undefined; readonly slots: Map<string, Freeze> };
 }
@@ -67,6 +69,7 @@ export function createConstraints(): ConstraintState {
     use: [],
     members: new Map(),
     groups: [],
+    touched: [],
     frozen: { all: undefined, slots: new Map() },
   };
 }
@@ -81,7 +84,10 @@ export type MemberMode =
   | 'busy';
 
 export function modeOf(constraints: ConstraintState, member: number): MemberMode {
-  const use = constraints.members.get(member);
+  return modeOfUse(constraints.members.get(member));
+}
+
+export function modeOfUse(use: MemberUse | undefined): MemberMode {
   if (use === undefined) return 'free';
   return use.live > 0 ? 'busy' : 'counted';
 }

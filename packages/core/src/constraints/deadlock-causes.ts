@@ -3,7 +3,7 @@ import type { ClusterState, JobRecord } from '../cluster-state.js';
 import type { DeadlockCause } from '../deadlock-cause.js';
 import { groupOf, modeOfHost } from './change-host.js';
 import { isFull } from './constraint-state.js';
-import { hostBits } from './host-bits.js';
+import { hostBit, hostBits } from './host-bits.js';
 import type { HostGroup, StageProgress } from './host-group.js';
 import { MemberNames, slotHolders } from './slot-holders.js';
 
@@ -86,7 +86,7 @@ function stageCause(
   const members = [...job.placement!.members].filter((member, index) => {
     if (member < 0 || !namespace.stagesOf(member).includes(stage)) return false;
     const bits = hostBits(job, job.hosts[index]!, index);
-    return !bits.done && bits.waiting === isAllWaiting;
+    return (bits & hostBit.done) === 0 && ((bits & hostBit.waiting) !== 0) === isAllWaiting;
   });
   const { name } = namespace.stages[stage]!;
   return { kind: 'stage', stage: name, waiting, count: members.length, ...names.of(members) };

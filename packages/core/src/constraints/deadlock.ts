@@ -82,14 +82,12 @@ function mayBeMadeWell({ open, jobs }: ClusterState, stuck: ReadonlySet<JobRecor
     if (stuck.has(other) || other.placement === undefined) continue;
     for (const { held, placement } of stuck) {
       for (const index of held) {
-        const host = other.placement.hostOf.get(placement?.members[index] ?? -1);
-        const state = host === undefined ? undefined : other.hosts[host]!.state;
-        if (
-          state === 'waiting'
-            ? mayStart(other) || isHeldByPerson(other)
-            : state !== undefined && !isTerminal(state)
-        )
-          return true;
+        let may = false;
+        other.placement.byMember.forEach(placement?.members[index] ?? -1, (host) => {
+          const { state } = other.hosts[host]!;
+          may ||= state === 'waiting' ? mayStart(other) || isHeldByPerson(other) : !isTerminal(state);
+        });
+        if (may) return true;
       }
     }
   }
@@ -98,9 +96,11 @@ function mayBeMadeWell({ open, jobs }: ClusterState, stuck: ReadonlySet<JobRecor
 
 /** A host of it waits until another job has done with that host (S6). */
 function waitsForBusy({ constraints }: ClusterState, job: JobRecord): boolean {
+  let waits = false;
   for (const [member, { live }] of constraints.members) {
-    const host = live > 0 ? job.placement?.hostOf.get(member) : undefined;
-    if (host !== undefined && job.hosts[host]!.state === 'waiting') return true;
+    if (live === 0) continue;
+    job.placement?.byMember.forEach(member, (host) => (waits ||= job.hosts[host]!.state === 'waiting'));
+    if (waits) break;
   }
-  return false;
+  return waits;
 }

@@ -129,11 +129,11 @@ function movingIn({ constraints }: ClusterState, job: JobRecord, stage: number):
   let moving = 0;
   for (const [member, { live }] of constraints.members) {
     if (live === 0 || !constraints.namespace!.stagesOf(member).includes(stage)) continue;
-    const host = job.placement?.hostOf.get(member);
-    if (host === undefined) continue;
-    const { state } = job.hosts[host]!;
-    if (state === 'permitted' || state === 'assigned' || state === 'connecting' || state === 'running')
-      moving++;
+    job.placement?.byMember.forEach(member, (host) => {
+      const { state } = job.hosts[host]!;
+      if (state === 'permitted' || state === 'assigned' || state === 'connecting' || state === 'running')
+        moving++;
+    });
   }
   return moving;
 }

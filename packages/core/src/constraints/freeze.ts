@@ -5,7 +5,7 @@
  * 1. A slot's freeze goes by its name: it outlives versions of the namespace, also one that doesn't have the slot.
  */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
-import { groupOf, refresh } from './change-host.js';
+import { groupOf, touch } from './change-host.js';
 import { type Freeze, frozenAmong } from './constraint-state.js';
 
 /** @param slot name of one; undefined is the whole namespace. */
@@ -41,7 +41,7 @@ function recountGroups(state: ClusterState): void {
       const frozenSlots = frozenAmong(state.constraints, group.within).length;
       if (frozenSlots === group.frozenSlots) continue;
       group.frozenSlots = frozenSlots;
-      refresh(state, group);
+      touch(state, group);
     }
   }
 }

@@ -21,7 +21,7 @@ export function letGoOfMember(state: ClusterState, job: JobRecord, index: number
   // Also where the namespace doesn't know the host any more.
   releaseHost(state, job, index);
   const member = job.placement?.members[index] ?? -1;
-  for (const held of [...(state.constraints.members.get(member)?.held ?? [])]) {
+  for (const held of state.constraints.members.get(member)?.held ?? []) {
     const holder = state.jobs.get(held.job);
     if (holder !== undefined) releaseHost(state, holder, held.host);
   }

@@ -24,6 +24,8 @@ export interface HostGroup {
   readonly slots: readonly number[];
   /** Slots that its hosts are in, whether or not these limit it: what a freeze of theirs holds up. */
   readonly within: readonly number[];
+  /** Steps of sequences that its hosts are. */
+  readonly own: readonly StageProgress[];
   /** What has to be done before. */
   readonly after: readonly StageProgress[];
   /** Its waiting hosts that need room in each slot; others may be among them, which readers pass over. */
@@ -34,27 +36,32 @@ export interface HostGroup {
   pendingStages: number;
   /** Of `within`. */
   frozenSlots: number;
+  /** It is among those to be brought up to date (change-host.ts, 2). */
+  isTouched: boolean;
 }
 
 export function newGroup(
   job: number,
   {
     slots = [],
+    own = [],
     after = [],
     within = slots,
     pool,
-  }: Partial<Pick<HostGroup, 'slots' | 'after' | 'within'>> & { pool?: string | undefined } = {},
+  }: Partial<Pick<HostGroup, 'slots' | 'own' | 'after' | 'within'>> & { pool?: string | undefined } = {},
 ): HostGroup {
   return {
     job,
     pool,
     slots,
     within,
+    own,
     after,
     waiting: new IndexHeap(),
     counted: new IndexHeap(),
     fullSlots: 0,
     pendingStages: 0,
     frozenSlots: 0,
+    isTouched: false,
   };
 }

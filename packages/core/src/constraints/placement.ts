@@ -3,10 +3,10 @@
  * or opened again, and anew when another version of the namespace is applied.
  */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
-import type { Namespace } from '../namespace/namespace.js';
 import { frozenAmong, isFull } from './constraint-state.js';
 import { type HostGroup, newGroup, type StageProgress } from './host-group.js';
-import { hostBits } from './host-bits.js';
+import { hostBit, hostBits } from './host-bits.js';
+import { HostsByMember } from './hosts-by-member.js';
 
 /** A job that has hosts of the namespace. */
 export interface Placement {
@@ -15,23 +15,17 @@ export interface Placement {
   /** Index into the job's groups, by host; empty once the job has ended, and has one group. */
   readonly groupOf: Int32Array;
   readonly stages: ReadonlyMap<number, StageProgress>;
-  /** Hosts by member, while the job is open. */
-  readonly hostOf: ReadonlyMap<number, number>;
+  /** While the job is open; empty once it has ended. */
+  readonly byMember: HostsByMember;
   /** Hosts of this job that count in a slot and that no passing of time frees, by slot. */
   readonly fixed: Map<number, number>;
-}
-
-/** Member numbers of a job's hosts; undefined when none of them is known. */
-export function membersOf(namespace: Namespace, hosts: readonly string[]): Int32Array | undefined {
-  const members = Int32Array.from(hosts, (host) => namespace.memberOf(host) ?? -1);
-  return members.some((member) => member >= 0) ? members : undefined;
 }
 
 /** Divides the hosts of an open job into groups, and counts what holds each of these up. The queues stay empty. */
 export function placeJob(state: ClusterState, job: JobRecord, members: Int32Array | undefined): void {
   const { namespace } = state.constraints;
-  job.ready.clear();
-  if (namespace === undefined || members === undefined) {
+  leaveGroups(state, job);
+  if (namespace === undefined || members === undefined || members.every((member) => member < 0)) {
     job.placement = undefined;
     job.groups = [newGroup(job.job)];
     return;
@@ -43,7 +37,6 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
   const byList = new Map<string | undefined, Map<readonly number[], number>>();
   const groups: HostGroup[] = [];
   const groupOf = new Int32Array(members.length);
-  const hostOf = new Map<number, number>();
   const stageOf = (stage: number) => {
     let progress = stages.get(stage);
     if (progress === undefined)
@@ -61,13 +54,13 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
     // Only the stages in which the job has hosts keep anyone waiting.
     const after = [...before].sort((a, b) => a - b).flatMap((stage) => stages.get(stage) ?? []);
     const slots = lifted ? none : within;
-    const group = groups.push(newGroup(job.job, { slots, within, after, pool })) - 1;
+    const steps = own.flatMap((stage) => stages.get(stage) ?? []);
+    const group = groups.push(newGroup(job.job, { slots, within, own: steps, after, pool })) - 1;
     byKey.set(key, group);
     for (const progress of after) progress.followers.push(groups[group]!);
     return group;
   };
   members.forEach((member, host) => {
-    if (member >= 0) hostOf.set(member, host);
     const within = member < 0 ? none : namespace.slotsOf(member);
     const pool = member < 0 ? undefined : namespace.poolOf(member);
     let lists = byList.get(pool);
@@ -80,17 +73,16 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
     groupOf[host] = group;
   });
   job.groups = groups;
-  job.placement = { members, groupOf, stages, hostOf, fixed: new Map() };
+  job.placement = { members, groupOf, stages, byMember: new HostsByMember(members), fixed: new Map() };
   job.hosts.forEach((host, index) => {
     const member = members[index]!;
     if (member < 0) return;
     const bits = hostBits(job, host, index);
-    for (const stage of lifted ? none : namespace.stagesOf(member)) {
-      const progress = stages.get(stage)!;
-      if (!bits.done) progress.pending++;
-      if (bits.waiting) progress.waiting++;
+    for (const progress of groups[groupOf[index]!]!.own) {
+      if ((bits & hostBit.done) === 0) progress.pending++;
+      if ((bits & hostBit.waiting) !== 0) progress.waiting++;
     }
-    if (bits.fixed) addFixed(job.placement!, namespace.slotsOf(member), 1);
+    if ((bits & hostBit.fixed) !== 0) addFixed(job.placement!, namespace.slotsOf(member), 1);
   });
   for (const group of groups) {
     group.frozenSlots = frozenAmong(state.constraints, group.within).length;
@@ -107,8 +99,8 @@ export function unplaceJob(state: ClusterState, job: JobRecord): void {
   for (const group of job.groups) {
     for (const slot of group.slots) state.constraints.groups[slot]!.delete(group);
   }
+  leaveGroups(state, job);
   job.groups = [newGroup(job.job)];
-  job.ready.clear();
   const { placement } = job;
   if (placement === undefined) return;
   const { members, fixed } = placement;
@@ -117,8 +109,15 @@ export function unplaceJob(state: ClusterState, job: JobRecord): void {
     fixed,
     groupOf: noGroups,
     stages: new Map(),
-    hostOf: new Map(),
+    byMember: new HostsByMember(noHosts),
   };
+}
+
+/** Nothing is to be worked out any more of the groups that the job had. */
+function leaveGroups({ constraints }: ClusterState, job: JobRecord): void {
+  job.ready.clear();
+  if (constraints.touched.length === 0) return;
+  constraints.touched = constraints.touched.filter((group) => group.job !== job.job);
 }
 
 export function addFixed({ fixed }: Placement, slots: readonly number[], difference: number): void {
@@ -131,3 +130,4 @@ export function addFixed({ fixed }: Placement, slots: readonly number[], differe
 
 const none: readonly number[] = [];
 const noGroups = new Int32Array(0);
+const noHosts = new Int32Array(0);

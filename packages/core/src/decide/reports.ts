@@ -17,7 +17,7 @@ import {
 import type { LogEntry } from '../entries.js';
 import { toHostSet } from '../host-set.js';
 import type { Outcome } from '../outcome.js';
-import { type HostEvent, type HostState, nextHostState } from '../states.js';
+import { finishEvents, type HostEvent, type HostState, nextHostState } from '../states.js';
 
 interface AttemptKey {
   job: number;
@@ -181,7 +181,7 @@ function eventOf(report: Exclude<ReportedEvent, { event: 'unsettled' }>): HostEv
     case 'refused':
       return 'refuse';
     case 'finished':
-      return `finish-${report.outcome.state}`;
+      return finishEvents[report.outcome.state];
   }
 }
 

@@ -5,6 +5,8 @@ export class Agenda {
   /** The times that have anything, each once. */
   readonly #times = new IndexHeap();
   readonly #ends = new Map<number, Map<number, number[]>>();
+  /** Where the last host was added: the next one, as a rule, is of the same job and ends with it. */
+  #last: { atMs: number; job: number; hosts: number[] } | undefined;
 
   /** Undefined when nothing is under way. */
   get nextMs(): number | undefined {
@@ -12,14 +14,19 @@ export class Agenda {
   }
 
   add(atMs: number, job: number, host: number): void {
+    if (this.#last?.atMs === atMs && this.#last.job === job) {
+      this.#last.hosts.push(host);
+      return;
+    }
     let jobs = this.#ends.get(atMs);
     if (jobs === undefined) {
       this.#ends.set(atMs, (jobs = new Map<number, number[]>()));
       this.#times.push(atMs);
     }
-    const hosts = jobs.get(job);
-    if (hosts === undefined) jobs.set(job, [host]);
-    else hosts.push(host);
+    let hosts = jobs.get(job);
+    if (hosts === undefined) jobs.set(job, (hosts = []));
+    hosts.push(host);
+    this.#last = { atMs, job, hosts };
   }
 
   /** Takes what ends at the next time: hosts by job, in the order in which they came. */
@@ -28,6 +35,7 @@ export class Agenda {
     this.#times.trim((time) => time === atMs);
     const jobs = this.#ends.get(atMs)!;
     this.#ends.delete(atMs);
+    this.#last = undefined;
     return jobs;
   }
 }

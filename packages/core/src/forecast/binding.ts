@@ -30,8 +30,12 @@ export class Before {
   readonly #state: ClusterState;
   readonly #slots = new Map<number, number>();
   readonly #stages = new Map<number, number>();
+  /** Members on which a command of another job ends. */
   readonly #busy = new Set<number>();
+  /** Groups of which a host ends, of any job. */
+  readonly #ending = new Set<HostGroup>();
   readonly #byGroup = new Map<HostGroup, readonly Binding[]>();
+  readonly #byBusyGroup = new Map<HostGroup, readonly Binding[]>();
   readonly #cap: Binding | undefined;
   /** Workers that had room. */
   readonly #free: readonly WorkerCapacity[];
@@ -48,23 +52,20 @@ export class Before {
       this.#ramp = { kind: 'ramp', step: job.ramp.step };
   }
 
-  /** To be told of each host whose command is about to end. */
+  /** To be told of each host whose command is about to end, before any of these ends is folded. */
   ends(job: JobRecord, host: number): void {
     const member = job.placement?.members[host] ?? -1;
     if (member < 0) return;
+    if (job !== this.#job) this.#busy.add(member);
+    const group = groupOf(job, host);
+    if (this.#ending.has(group)) return;
+    this.#ending.add(group);
     const { constraints } = this.#state;
-    const namespace = constraints.namespace!;
-    for (const slot of namespace.slotsOf(member)) {
-      if (!this.#slots.has(slot) && isFull(constraints, slot)) this.#slots.set(slot, constraints.use[slot]!);
+    for (const slot of group.within) {
+      if (isFull(constraints, slot)) this.#slots.set(slot, constraints.use[slot]!);
     }
-    if (job !== this.#job) {
-      this.#busy.add(member);
-      return;
-    }
-    for (const stage of namespace.stagesOf(member)) {
-      const pending = job.placement!.stages.get(stage)?.pending ?? 0;
-      if (pending > 0 && !this.#stages.has(stage)) this.#stages.set(stage, pending);
-    }
+    if (job !== this.#job) return;
+    for (const { stage, pending } of group.own) if (pending > 0) this.#stages.set(stage, pending);
   }
 
   /** Something that isn't the end of a host is about to free slots. */
@@ -75,17 +76,25 @@ export class Before {
     });
   }
 
-  /** What held this host of the job back, which starts now. */
+  /** What held this host of the job back, which starts now; one list for all hosts of which the same is true. */
   bindingOf(host: number): readonly Binding[] {
     const group = groupOf(this.#job, host);
-    const { pool } = group;
-    let bindings = this.#byGroup.get(group);
-    if (bindings === undefined) this.#byGroup.set(group, (bindings = this.#bindingsOf(group)));
-    const member = this.#job.placement?.members[host] ?? -1;
-    if (member >= 0 && this.#busy.has(member)) return [{ kind: 'busy' }, ...bindings.filter(isOfTheJob)];
-    if (bindings.length > 0) return bindings;
+    const isBusy = this.#busy.size > 0 && this.#busy.has(this.#job.placement?.members[host] ?? -1);
+    const known = isBusy ? this.#byBusyGroup : this.#byGroup;
+    let bindings = known.get(group);
+    if (bindings === undefined) {
+      const common = this.#bindingsOf(group);
+      if (isBusy) bindings = [{ kind: 'busy' }, ...common.filter(isOfTheJob)];
+      else bindings = common.length > 0 ? common : [this.#outside(group)];
+      known.set(group, bindings);
+    }
+    return bindings;
+  }
+
+  /** Nothing of the job, and nothing that the namespace limits. */
+  #outside({ pool }: HostGroup): Binding {
     const hadRoom = this.#free.some(({ pools }) => pool === undefined || pools?.includes(pool) === true);
-    return [{ kind: hadRoom ? 'other' : 'worker' }];
+    return { kind: hadRoom ? 'other' : 'worker' };
   }
 
   #bindingsOf({ after, slots }: HostGroup): Binding[] {

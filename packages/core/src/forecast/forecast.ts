@@ -9,7 +9,10 @@
  *    hosts, and says so.
  */
 import type { ClusterState, JobRecord } from '../cluster-state.js';
+import { groupOf } from '../constraints/change-host.js';
+import { isFull } from '../constraints/constraint-state.js';
 import { explainJob, type WaitingHosts } from '../constraints/explain.js';
+import type { HostGroup } from '../constraints/host-group.js';
 import type { LogEntry } from '../entries.js';
 import { applyBatch } from '../fold.js';
 import { hostIndexes, type HostSet, toHostSet } from '../host-set.js';
@@ -269,21 +272,13 @@ export class Forecast {
   /** Notes how much of each slot is in use now that these have started, and gives those that are full. */
   #measure(hosts: readonly number[]): { slot: number; use: number }[] {
     const { constraints } = this.#options.state;
-    const { placement } = this.#record;
-    if (placement === undefined) return [];
-    const { slots, slotsOf } = constraints.namespace!;
     const full: { slot: number; use: number }[] = [];
-    const seen = new Set<number>();
-    for (const host of hosts) {
-      const member = placement.members[host]!;
-      if (member < 0) continue;
-      for (const slot of slotsOf(member)) {
-        if (seen.has(slot)) continue;
-        seen.add(slot);
-        const use = constraints.use[slot]!;
-        this.#peaks.set(slot, Math.max(use, this.#peaks.get(slot) ?? 0));
-        if (use >= slots[slot]!.limit) full.push({ slot, use });
-      }
+    const groups = new Set<HostGroup>();
+    for (const host of hosts) groups.add(groupOf(this.#record, host));
+    for (const slot of new Set([...groups].flatMap(({ within }) => within))) {
+      const use = constraints.use[slot]!;
+      this.#peaks.set(slot, Math.max(use, this.#peaks.get(slot) ?? 0));
+      if (isFull(constraints, slot)) full.push({ slot, use });
     }
     return full;
   }

@@ -1,4 +1,4 @@
-import { applyEntry, type ClusterState, type HostSet, type JobLimits, type LogEntry } from '@pogo/core';
+import { applyEntries, type ClusterState, type HostSet, type JobLimits, type LogEntry } from '@pogo/core';
 import { maxBatchBytes } from '@pogo/store';
 
 export interface PendingBatch {
@@ -27,19 +27,25 @@ export class BatchBuilder {
   }
 
   add(entries: readonly LogEntry[]): void {
+    let batch = this.batches.at(-1);
+    let folded = batch?.entries.length ?? 0;
+    const fold = () => {
+      if (batch !== undefined) applyEntries(this.#state, batch.entries.slice(folded), batch.index);
+    };
     for (const entry of entries) {
       const bytes = estimateBytes(entry);
-      let batch = this.batches.at(-1);
       if (batch === undefined || (this.#bytes + bytes > targetBytes && batch.entries.length > 0)) {
+        fold();
         batch = { index: this.#state.nextIndex, atMs: this.#atMs, entries: [] };
+        folded = 0;
         this.batches.push(batch);
         this.#state.nextIndex = batch.index + 1;
         this.#bytes = 0;
       }
       batch.entries.push(entry);
       this.#bytes += bytes;
-      applyEntry(this.#state, entry, batch.index);
     }
+    fold();
   }
 }
 
