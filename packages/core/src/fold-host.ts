@@ -1,7 +1,28 @@
 /** How one host of a job changes, with the sums that its job and the state keep over hosts (cluster-state.ts, 1). */
 import { type ClusterState, isOrdered, type JobRecord, type Resolution } from './cluster-state.js';
 import { changeHost, groupOf } from './constraints/change-host.js';
+import type { HostSet } from './host-set.js';
 import { type HostEvent, IllegalTransition, nextHostState } from './states.js';
+
+/** An order that hosts get: whose it is, and the index of its batch. */
+export interface HostOrder {
+  worker: string;
+  index: number;
+}
+
+/** @throws IllegalTransition when the table doesn't have the event for one of them. */
+export function moveHosts(
+  state: ClusterState,
+  job: JobRecord,
+  hosts: HostSet,
+  event: HostEvent,
+  order?: HostOrder,
+): void {
+  for (const item of hosts) {
+    if (typeof item === 'number') moveHost(state, job, item, event, order);
+    else for (let index = item[0]; index <= item[1]; index++) moveHost(state, job, index, event, order);
+  }
+}
 
 /** @throws IllegalTransition when the table doesn't have the event. */
 export function moveHost(
@@ -9,7 +30,7 @@ export function moveHost(
   job: JobRecord,
   index: number,
   event: HostEvent,
-  order?: { worker: string; index: number },
+  order?: HostOrder,
 ): void {
   const host = job.hosts[index];
   if (host === undefined) throw new Error(`job ${job.job} has no host ${index}`);

@@ -5,16 +5,14 @@
  * 2. It trusts the log: an entry that the tables don't allow is a bug of who appended it, and throws.
  * 3. It owns the state that it is given and changes it in place; a batch is folded whole.
  */
-import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
+import { type ClusterState, failureCount, type JobRecord, newHost, newJob } from './cluster-state.js';
 import type { FoldedBatch, JobAccepted, JobLimits, LogEntry } from './entries.js';
 import { applyNamespace } from './constraints/apply-namespace.js';
 import { changeHost, fillQueues, settleGroups } from './constraints/change-host.js';
 import { freeze, thaw } from './constraints/freeze.js';
 import { releaseHost } from './constraints/hold.js';
 import { placeJob, unplaceJob } from './constraints/placement.js';
-import { ReadyGroups } from './constraints/ready-groups.js';
-import { ReturnedHosts } from './constraints/returned-hosts.js';
-import { forgetAsking, moveHost } from './fold-host.js';
+import { forgetAsking, moveHost, moveHosts } from './fold-host.js';
 import { confirmUnknown, finishHost, settleEarlier } from './fold-outcome.js';
 import { hostIndexes } from './host-set.js';
 import { membersOf } from './namespace/members-of.js';
@@ -80,30 +78,29 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
   switch (entry.type) {
     case 'hosts-permitted':
       if (job.state === 'accepted') moveJob(job, 'run');
+      moveHosts(state, job, entry.hosts, 'permit');
+      if (job.ramp === undefined) return;
       for (const host of hostIndexes(entry.hosts)) {
-        moveHost(state, job, host, 'permit');
-        job.ramp?.started.add(host);
-        job.ramp?.again.delete(host);
+        job.ramp.started.add(host);
+        job.ramp.again.delete(host);
       }
       return;
     case 'hosts-assigned':
       job.everAssignedTo.add(entry.worker);
-      for (const host of hostIndexes(entry.hosts)) {
-        moveHost(state, job, host, 'assign', { worker: entry.worker, index });
-      }
+      moveHosts(state, job, entry.hosts, 'assign', { worker: entry.worker, index });
       return;
     case 'hosts-begun':
-      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'begin');
+      moveHosts(state, job, entry.hosts, 'begin');
       return;
     case 'hosts-started':
-      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'start');
+      moveHosts(state, job, entry.hosts, 'start');
       job.proven = true;
       return;
     case 'host-finished':
       finishHost(state, job, entry.host, entry.attempt, entry.outcome);
       return;
     case 'hosts-refused':
-      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'refuse');
+      moveHosts(state, job, entry.hosts, 'refuse');
       return;
     case 'unknown-confirmed':
       confirmUnknown(job, entry.host, entry.attempt, entry.outcome);
@@ -112,13 +109,12 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
       settleEarlier(state, job, entry);
       return;
     case 'hosts-halted':
-      for (const host of hostIndexes(entry.hosts)) moveHost(state, job, host, 'halt');
+      moveHosts(state, job, entry.hosts, 'halt');
       return;
     case 'hosts-skipped':
-      for (const host of hostIndexes(entry.hosts)) {
-        moveHost(state, job, host, 'skip');
-        job.ramp?.again.delete(host);
-      }
+      moveHosts(state, job, entry.hosts, 'skip');
+      if (job.ramp === undefined) return;
+      for (const host of hostIndexes(entry.hosts)) job.ramp.again.delete(host);
       return;
     case 'hosts-retried':
       retryHosts(state, job, entry);
@@ -187,41 +183,10 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
 }
 
 function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): void {
-  const counts = emptyCounts();
-  counts.waiting = accepted.hosts;
-  const job: JobRecord = {
-    job: accepted.job,
-    accepted,
-    acceptedIndex: index,
-    acceptedAtMs: state.atMs,
-    state: 'accepted',
-    limits: accepted.limits,
-    hold: undefined,
-    ramp: beginRamp(accepted.limits, new Set()),
-    recipients: accepted.recipients,
-    credentialsAtMs: state.atMs,
-    hosts: Array.from({ length: accepted.hosts }, newHost),
-    counts,
-    disturbed: 0,
-    resolutions: new Map(),
-    asking: 0,
-    assignedTo: new Map(),
-    everAssignedTo: new Set(),
-    held: new Set(),
-    groups: [],
-    ready: new ReadyGroups(),
-    placement: undefined,
-    returned: new ReturnedHosts(),
-    halt: undefined,
-    proven: false,
-    usedMs: 0,
-    clockSinceMs: state.atMs,
-    endedAtMs: undefined,
-    deadlock: undefined,
-    looking: undefined,
-    excusedFailures: 0,
-    lastIndex: index,
-  };
+  const hosts = Array.from({ length: accepted.hosts }, newHost);
+  const job = newJob(accepted, { index, atMs: state.atMs }, hosts);
+  job.counts.waiting = accepted.hosts;
+  job.ramp = beginRamp(accepted.limits, new Set());
   state.jobs.set(accepted.job, job);
   state.open.add(accepted.job);
   state.jobByIdempotencyKey.set(accepted.idempotencyKey, accepted.job);

@@ -162,6 +162,8 @@ interface Progress {
   first: number;
   waiting: WaitingHosts;
   returned: ReturnedInOrder;
+  /** No host has accepted its password yet. */
+  needsProof: boolean;
   /** Workers that can open its credentials, by the pool whose hosts they reach; those pools that were asked for. */
   eligible: Map<string | undefined, readonly WorkerCapacity[]>;
   permitted: number[];
@@ -211,6 +213,7 @@ function progressOf({ job, first }: Startable, room: Room): Progress {
     first,
     waiting: new WaitingHosts(job, room),
     returned: new ReturnedInOrder(job),
+    needsProof: job.accepted.provesPassword && !job.proven,
     eligible: new Map(),
     permitted: [],
     byWorker: new Map(),
@@ -262,7 +265,7 @@ function chooseWorker(
   const { job, eligible } = progress;
   let among = eligible.get(pool);
   if (among === undefined) eligible.set(pool, (among = eligibleWorkers(job, pool, workers)));
-  const only = job.accepted.provesPassword && !job.proven ? proverOf(progress) : undefined;
+  const only = progress.needsProof ? proverOf(progress) : undefined;
   let best: string | undefined;
   let bestFree = 0;
   for (const { name } of among) {

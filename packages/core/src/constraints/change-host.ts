@@ -183,23 +183,21 @@ export function modeOfHost(state: ClusterState, job: JobRecord, index: number): 
 
 /** Fills the queues of all groups anew, and that of hosts that wait for a worker alone. */
 export function fillQueues(state: ClusterState, job: JobRecord): void {
-  const waiting = new Map<HostGroup, number[]>();
-  const counted = new Map<HostGroup, number[]>();
+  const { groups, placement } = job;
+  const waiting = groups.map((): number[] => []);
+  const counted = groups.map((): number[] => []);
   job.returned.clear();
   job.hosts.forEach((host, index) => {
     if (host.state === 'permitted') job.returned.push(groupOf(job, index).pool, index);
     if (host.state !== 'waiting') return;
     const mode = modeOfHost(state, job, index);
     if (mode === 'busy') return;
-    const by = mode === 'free' ? waiting : counted;
-    const group = groupOf(job, index);
-    const indexes = by.get(group);
-    if (indexes === undefined) by.set(group, [index]);
-    else indexes.push(index);
+    const group = groups.length === 1 ? 0 : placement!.groupOf[index]!;
+    (mode === 'free' ? waiting : counted)[group]!.push(index);
   });
-  for (const group of job.groups) {
-    group.waiting.reset(waiting.get(group) ?? []);
-    group.counted.reset(counted.get(group) ?? []);
+  for (const [number, group] of groups.entries()) {
+    group.waiting.reset(waiting[number]!);
+    group.counted.reset(counted[number]!);
     refresh(state, group);
   }
 }

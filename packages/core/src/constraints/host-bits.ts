@@ -39,5 +39,5 @@ export function bitDifference(before: number, after: number, bit: number): -1 | 
  */
 function isDone(job: JobRecord, host: HostRecord, live: boolean): boolean {
   if (host.state === 'succeeded' || host.state === 'skipped') return true;
-  return job.accepted.onPredecessorFailure === 'continue' && isTerminal(host.state) && !live;
+  return job.goesOnAfterFailure && isTerminal(host.state) && !live;
 }

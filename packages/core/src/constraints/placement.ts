@@ -43,8 +43,12 @@ export function placeJob(state: ClusterState, job: JobRecord, members: Int32Arra
       stages.set(stage, (progress = { stage, pending: 0, waiting: 0, followers: [] }));
     return progress;
   };
-  if (!lifted) {
-    for (const member of members) if (member >= 0) namespace.stagesOf(member).forEach(stageOf);
+  const seen = new Set<readonly number[]>();
+  for (const member of lifted ? noHosts : members) {
+    const own = member < 0 ? none : namespace.stagesOf(member);
+    if (seen.has(own)) continue;
+    seen.add(own);
+    own.forEach(stageOf);
   }
   const groupFor = (pool: string | undefined, within: readonly number[], own: readonly number[]): number => {
     const key = `${within.join()};${own.join()};${pool ?? ''}`;

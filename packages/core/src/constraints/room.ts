@@ -9,7 +9,8 @@ import type { ReadyGroup } from './ready-groups.js';
 /** Room in slots, and members that are free, over all jobs of one round of decisions. */
 export class Room {
   readonly state: ClusterState;
-  readonly #used = new Map<number, number>();
+  /** Hosts that were decided about, by slot; made with the first of them. */
+  #used: Int32Array | undefined;
   readonly #members = new Set<number>();
 
   constructor(state: ClusterState) {
@@ -19,7 +20,10 @@ export class Room {
   /** Whether one more host has room in each of these (S1, S2). */
   has(slots: readonly number[]): boolean {
     const { namespace, use } = this.state.constraints;
-    return slots.every((slot) => use[slot]! + (this.#used.get(slot) ?? 0) < namespace!.slots[slot]!.limit);
+    for (const slot of slots) {
+      if (use[slot]! + (this.#used?.[slot] ?? 0) >= namespace!.slots[slot]!.limit) return false;
+    }
+    return true;
   }
 
   isTaken(member: number): boolean {
@@ -30,9 +34,9 @@ export class Room {
   take(member: number, mode: 'free' | 'counted'): void {
     this.#members.add(member);
     if (mode === 'counted') return;
-    for (const slot of this.state.constraints.namespace!.slotsOf(member)) {
-      this.#used.set(slot, (this.#used.get(slot) ?? 0) + 1);
-    }
+    const { namespace, use } = this.state.constraints;
+    const used = (this.#used ??= new Int32Array(use.length));
+    for (const slot of namespace!.slotsOf(member)) used[slot]!++;
   }
 }
 

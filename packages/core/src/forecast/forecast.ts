@@ -81,7 +81,7 @@ export interface ForecastResult {
 export class Forecast {
   readonly #options: ForecastOptions;
   readonly #record: JobRecord;
-  readonly #agenda = new Agenda();
+  readonly #agenda: Agenda;
   readonly #waves: Wave[] = [];
   readonly #peaks = new Map<number, number>();
   #nowMs: number;
@@ -96,6 +96,7 @@ export class Forecast {
 
   constructor(options: ForecastOptions) {
     this.#options = options;
+    this.#agenda = new Agenda(options.nowMs);
     this.#nowMs = options.nowMs;
     this.#lastMs = options.nowMs;
     this.#record = options.state.jobs.get(options.job)!;

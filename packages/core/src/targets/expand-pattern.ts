@@ -38,7 +38,10 @@ function valuesOf(part: PatternPart): string[] {
 function numbers(items: readonly RangeItem[]): string[] {
   const texts: string[] = [];
   for (const { first, last, step, width } of items) {
-    for (let number = first; number <= last; number += step) texts.push(String(number).padStart(width, '0'));
+    for (let number = first; number <= last; number += step) {
+      const text = String(number);
+      texts.push(text.length < width ? text.padStart(width, '0') : text);
+    }
   }
   return texts;
 }

@@ -15,6 +15,7 @@ import { poolHosts, unreachedPools } from '../namespaces/pool-hosts.js';
 import { estimatePlan, forecastPlan } from '../plans/forecast-plan.js';
 import { planBasis } from '../plans/plan-basis.js';
 import { forecastWarnings, namespaceWarnings, timeoutWarnings } from '../plans/plan-warnings.js';
+import { restBetween } from '../plans/run-forecast.js';
 import { type Answer, document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
@@ -76,6 +77,8 @@ export function planRoutes(context: ApiContext): Route[] {
             break;
         }
         const { spec, limits, hosts, warnings } = outcome.resolution;
+        const rest = () => restBetween(hosts.hosts.length, context.clock, signal);
+        await rest();
         await firstWorker(context, signal);
         const pools = poolHosts(present.answer.namespace, hosts.hosts);
         const isAnyHere = registry.recipients().length > 0;
@@ -91,6 +94,7 @@ export function planRoutes(context: ApiContext): Route[] {
           basis: planBasis(present.answer, hosts),
           recipients,
         };
+        await rest();
         const job = { spec, limits, hosts };
         if (!query.forecast) {
           const estimate = await estimatePlan(context, job, signal);

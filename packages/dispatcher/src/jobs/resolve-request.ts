@@ -57,7 +57,7 @@ export function resolveRequest(
     targets: foldTargets(targets),
     lifetimeMs: context.lifetimeMs,
   };
-  const hosts = new HostList(targets.map(({ host }) => host));
+  const hosts = new HostList(placed.hosts);
   return { kind: 'resolved', resolution: { spec, limits, hosts, warnings } };
 }
 

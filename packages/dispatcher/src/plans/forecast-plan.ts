@@ -15,7 +15,7 @@ import type { Leader } from '../leader/leader.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { DurationHistory, KnownDurations } from './duration-history.js';
 import { forecastDocument } from './forecast-view.js';
-import { forecastHosts, runForecast } from './run-forecast.js';
+import { forecastHosts, restBetween, runForecast } from './run-forecast.js';
 
 export interface ForecastContext {
   leader: Leader;
@@ -54,6 +54,7 @@ export async function forecastPlan(
   if (run === undefined) return undefined;
   const { forecast, state } = run;
   const { result } = forecast;
+  await restBetween(job.hosts.hosts.length, context.clock, signal);
   return {
     result,
     estimate: estimateOf(from, known, result),
@@ -136,6 +137,7 @@ async function runPlanned(
   });
   if (copied.kind === 'lost') return undefined;
   const { nowMs, state, job } = copied.answer;
+  await restBetween(hosts.hosts.length, clock, signal);
   const end = { durationMs, outcome: succeeded };
   const forecast = new Forecast({ state, job, nowMs, workers, endOf: () => end, maxHosts: forecastHosts });
   return (await runForecast(forecast, clock, signal)) ? { forecast, state } : undefined;

@@ -14,3 +14,8 @@ export async function runForecast(forecast: Forecast, clock: Clock, signal: Abor
   }
   return true;
 }
+
+/** Lets the dispatcher go on with its work between two things that are done for each of so many hosts; at once where these are few. */
+export async function restBetween(hosts: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  if (hosts > hostsPerPiece) await delay(clock, 0, signal);
+}
