@@ -166,7 +166,21 @@ describe('what a host waits for', () => {
       'w1 waits for room in ^[]0;x^G: 1 of 1 in use',
     ],
   ])('%j', (obstacle, says) => {
-    expect(said(obstacle)).toEqual([says]);
+    expect(said(obstacle)[0]).toBe(says);
+  });
+
+  it.each([
+    [[1], 'p0000000001', 'p0000000001'],
+    [[1, 2], 'JOB', 'JOB'],
+  ])('says how places come free that hosts hold which are not well, of jobs %j', (jobs, retry, release) => {
+    const holder = (notWell: number) => (job: number) => {
+      return { job: p(job), running: 1 - notWell, notWell, hosts: 'w2', more: 0 };
+    };
+    const slot = { kind: 'slot' as const, slot: 'db@x=y', use: 1, limit: 1 };
+    expect(said({ ...slot, holders: jobs.map(holder(0)) })).toHaveLength(1);
+    expect(said({ ...slot, holders: jobs.map(holder(1)) })[1]).toBe(
+      `what is not well keeps its place until \`pogo retry ${retry}\` succeeds there, or \`pogo release ${release} EXPR\` says that it is well; what waits for it waits until then, or until its own job timeout`,
+    );
   });
 
   it('is nothing any more in a job that was deadlocked: what held it up is said, and what to do', () => {

@@ -284,6 +284,11 @@ describe("a worker's reports", () => {
       halt: { cause: 'job-timeout' },
       counts: { succeeded: 1, halted: 1 },
     });
+    const events: string[] = [];
+    for await (const line of api.lines(`/v1/jobs/${job.id}/events?follow`)) events.push(line);
+    expect(events.join()).toContain(
+      'halt: job-timeout, by planner, with kill: the time of the whole job is over (--job-timeout)',
+    );
     const asked = worker.assigned.filter(({ host }) => host === 0).map(({ attempt }) => attempt);
     expect(asked.length).toBeGreaterThan(1);
     expect(asked).toEqual(asked.map((_, index) => index + 1));

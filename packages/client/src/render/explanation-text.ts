@@ -34,7 +34,19 @@ export function explanationText(
   if (state === 'held') lines.push(`\`pogo resume ${id}\` lets it go on`);
   else if (isPersonsTurn)
     lines.push(`\`pogo resume ${id}\` begins the next step, \`pogo halt ${id}\` ends the job`);
+  lines.push(...heldAdvice(obstacles));
   return `${lines.map(neutralise).join('\n')}\n`;
+}
+
+/** A host that is not well gives its place back to nobody before somebody has looked at it (S3). */
+function heldAdvice(obstacles: readonly ObstacleDocument[]): string[] {
+  const holders = obstacles.flatMap((one) => (one.kind === 'slot' ? one.holders : []));
+  const jobs = [...new Set(holders.flatMap(({ job, notWell }) => (notWell > 0 ? [job] : [])))];
+  if (jobs.length === 0) return [];
+  const job = jobs.length === 1 ? jobs[0]! : 'JOB';
+  return [
+    `what is not well keeps its place until \`pogo retry ${job}\` succeeds there, or \`pogo release ${job} EXPR\` says that it is well; what waits for it waits until then, or until its own job timeout`,
+  ];
 }
 
 type Holder = Extract<ObstacleDocument, { kind: 'slot' }>['holders'][number];

@@ -22,6 +22,7 @@ import {
 } from '@pogo/core';
 import type { DeadlockDocument, HostCounts, JobEventDocument, RampState } from '@pogo/protocol';
 import { deadlockDocument } from '../jobs/deadlock-document.js';
+import { haltText } from '../jobs/halt-text.js';
 import { needsCredentials } from '../jobs/needs-credentials.js';
 
 /** Names of hosts by index, and of a set of them, folded. */
@@ -147,11 +148,7 @@ export class JobTracker {
         emit(this.#finished(entry.host, entry.attempt, entry.outcome));
         break;
       case 'halt-requested':
-        this.#jobMoved(
-          this.#jobState,
-          emit,
-          `halt: ${entry.cause}, by ${entry.by}${entry.kill ? ', with kill' : ''}`,
-        );
+        this.#jobMoved(this.#jobState, emit, haltText(entry));
         break;
       case 'hosts-skipped':
         this.#hostsMoved(entry.hosts, 'skipped', emit);
