@@ -72,6 +72,15 @@ it.each([
   expect(given.submitted!.spec.targets).toBe('ada@foo2.east:22');
 });
 
+it('are said to stay where a name to be left out is none of theirs, since somebody relies on it', async () => {
+  const { given } = await dispatcher();
+  const { code, stderr } = await run('-h', 'bar[1-2].east', '-x', 'bar2', '-x', 'bar1.east');
+  expect(stderr).toContain('pogo: nothing-excluded: -x bar2 leaves out none of the hosts');
+  expect(stderr).not.toContain('-x bar1.east');
+  expect(code).toBe(0);
+  expect(given.submitted!.spec.targets).toBe('ada@bar2.east:22');
+});
+
 describe('other names of hosts', () => {
   /** As the dispatcher's: whatever the client calls a host, the plan has its own name. */
   const underOwnNames = (plan: PlanResponse) => {

@@ -88,7 +88,7 @@ async function chosenDrift(
   const unreadable = ({ failure }: { failure: { message: string } }) => [
     `the targets can't be read any more: ${failure.message}`,
   ];
-  const read = await readTargets(selection, environment, namespace);
+  const read = await readTargets({ ...selection, mayMiss: true }, environment, namespace);
   if (!read.ok) return unreadable(read);
   const drift = (chosen: readonly Target[]) => targetDrift(planned, canonicalTargets(chosen, spec));
   const asGiven = drift(read.value);

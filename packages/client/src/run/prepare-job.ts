@@ -111,7 +111,11 @@ export async function describeJob(
   }
   const wanted = { expressions: hosts, hostFiles, excluded: exclude };
   const namespace = new NamespaceGroups(load);
-  const read = await readTargets(wanted, environment, namespace);
+  const read = await readTargets(
+    { ...wanted, mayMiss: options.recipe !== undefined },
+    environment,
+    namespace,
+  );
   if (!read.ok) return read;
   if (read.value.length === 0)
     return usageFailure('no-targets', 'the hosts that were given come to none: see `pogo targets EXPR`');

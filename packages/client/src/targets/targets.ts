@@ -23,6 +23,8 @@ export interface TargetOptions {
   /** Files with one expression a line; `-` is standard input. */
   readonly hostFiles: readonly string[];
   readonly excluded: readonly string[];
+  /** What is left out need not be among the others: a recipe is used on many hosts. */
+  readonly mayMiss?: boolean;
 }
 
 /**
@@ -37,25 +39,48 @@ export async function readTargets(
   namespace = new NamespaceGroups(),
 ): Promise<Result<readonly Target[]>> {
   const sources = { files: new HostFileReader(environment), namespace };
-  const chosen = await choose(options, sources);
-  if (!chosen.ok || !comparesHosts(options, sources.files)) return chosen;
+  let chosen = await choose(options, sources);
+  if (!chosen.ok || !comparesHosts(options, sources.files)) return asTargets(chosen);
   const loaded = await namespace.load();
   if (!loaded.ok) return loaded;
-  return namespace.groups === undefined ? chosen : choose(options, sources);
+  if (namespace.groups !== undefined) chosen = await choose(options, sources);
+  // Whoever leaves out a host relies on its staying untouched: a name that means nothing here must not pass in silence.
+  for (const expression of chosen.ok && options.mayMiss !== true ? chosen.value.idle : []) {
+    environment.stderr.write(
+      `pogo: nothing-excluded: -x ${expression} leaves out none of the hosts; names are compared whole: \`pogo targets EXPR\` lists them\n`,
+    );
+  }
+  return asTargets(chosen);
+}
+
+interface Selection {
+  readonly targets: readonly Target[];
+  /** What was to be left out, and isn't among the others anyway. */
+  readonly idle: readonly string[];
+}
+
+function asTargets(chosen: Result<Selection>): Result<readonly Target[]> {
+  return chosen.ok ? success(chosen.value.targets) : chosen;
 }
 
 async function choose(
   { expressions, hostFiles, excluded }: TargetOptions,
   sources: Sources,
-): Promise<Result<readonly Target[]>> {
+): Promise<Result<Selection>> {
+  const { namespace } = sources;
   const wanted = await expand([...expressions, ...hostFiles.map(fileOperand)], sources);
   if (!wanted.ok) return wanted;
-  const without = excluded.length === 0 ? success([]) : await expand(excluded, sources);
-  if (!without.ok) return without;
-  const { namespace } = sources;
-  return success(
-    excludeTargets(underOwnNames(wanted.value, namespace), underOwnNames(without.value, namespace)),
-  );
+  const all = underOwnNames(wanted.value, namespace);
+  const left: Target[] = [];
+  const idle: string[] = [];
+  for (const expression of excluded) {
+    const without = await expand([expression], sources);
+    if (!without.ok) return without;
+    const targets = underOwnNames(without.value, namespace);
+    if (all.length > 0 && excludeTargets(all, targets).length === all.length) idle.push(expression);
+    left.push(...targets);
+  }
+  return success({ targets: excludeTargets(all, left), idle });
 }
 
 /** Whether names of hosts are looked for among others, so that it matters when a host has two. */
