@@ -1,6 +1,6 @@
 /** Pools over the API: plans say who can't be reached, orders go to the right worker, and explanations name the pool. */
 import { explanationSchema, jobSpecSchema, pingResponseSchema, verbResponseSchema } from '@pogo/protocol';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import {
   Cluster,
@@ -122,6 +122,38 @@ describe('a worker that comes after the submission', () => {
     expect((await api.call('/v1/jobs/last/resume', { body: {} })).json()).toMatchObject({
       type: 'urn:pogo:problem:job-running',
     });
+  });
+});
+
+describe('what became of an attempt', () => {
+  it('is asked of a worker that reaches the host', async () => {
+    const { api, dispatcher } = running;
+    const west = await cluster.worker(dispatcher, { pools: ['west'] });
+    const east = await cluster.worker(dispatcher, {
+      pools: ['east'],
+      papers: issuePapers(cluster.instance, 'worker-2'),
+      script: (attempt) => [
+        { ...attempt, event: 'finished', outcome: { state: 'unknown', reason: 'rexec-lost' } },
+      ],
+    });
+    const { id } = await submit(api, jobRequest('web[1-2].east,web1.west'));
+    expect((await finished(api, id)).counts).toMatchObject({ unknown: 2, succeeded: 1 });
+    await east.stop();
+    const resolve = async () => {
+      const credentials = sealFor(jobSpecSchema.parse((await api.call('/v1/jobs/last/spec')).json()));
+      return api.call('/v1/jobs/last/resolve', { body: { credentials } });
+    };
+    await vi.waitFor(async () => {
+      const { workers } = pingResponseSchema.parse((await api.call('/v1/ping')).json());
+      expect(workers.find(({ name }) => name === 'worker-2')?.connected).toBe(false);
+    });
+    expect((await resolve()).json()).toMatchObject({ type: 'urn:pogo:problem:no-worker' });
+    const papers = issuePapers(cluster.instance, 'worker-3');
+    const other = await cluster.worker(dispatcher, { pools: ['east'], papers });
+    expect((await resolve()).status).toBe(202);
+    await other.until(() => other.asked.length === 1);
+    expect(other.asked[0]!.attempts.map(({ host }) => host)).toEqual([0, 1]);
+    expect(west.asked).toEqual([]);
   });
 });
 

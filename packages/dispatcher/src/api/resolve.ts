@@ -45,21 +45,35 @@ export function resolveRoutes(context: ApiContext): Route[] {
   ];
 }
 
-/** Who asks about a host: the worker that had the order, if it still has its journal, or else whoever can (E2). */
+/**
+ * Who asks about a host: the worker that had the order, if it still has its journal, or else whoever reaches the host and can
+ * open the credentials (E2), taking turns.
+ */
 function askers(
   registry: WorkerRegistry,
   state: ClusterState,
   job: JobRecord,
   kids: readonly string[],
 ): (host: number) => string | undefined {
-  const others = registry
-    .all()
-    .map(({ name }) => name)
-    .filter((name) => registry.canOpen(name, kids));
+  const able = registry.all().filter(({ name }) => registry.canOpen(name, kids));
+  const byPool = new Map<string | undefined, string[]>();
   let turn = 0;
   return (host) => {
     const { worker, index } = job.hosts[host]!;
-    if (worker !== undefined && others.includes(worker) && hasJournalOf(state, worker, index)) return worker;
+    const isAble = able.some(({ name }) => name === worker);
+    if (worker !== undefined && isAble && hasJournalOf(state, worker, index)) return worker;
+    const pool = poolOf(state, job, host);
+    let others = byPool.get(pool);
+    if (others === undefined) {
+      const reaching = able.filter(({ pools }) => pool === undefined || pools.includes(pool));
+      byPool.set(pool, (others = reaching.map(({ name }) => name)));
+    }
     return others.length === 0 ? undefined : others[turn++ % others.length];
   };
+}
+
+/** Undefined where any worker reaches the host. */
+function poolOf({ constraints }: ClusterState, { placement }: JobRecord, host: number): string | undefined {
+  const member = placement?.members[host] ?? -1;
+  return member < 0 ? undefined : constraints.namespace?.poolOf(member);
 }

@@ -108,7 +108,7 @@ function refusalAnswer(refusal: Refusal, names: HostList): Answer {
     case 'no-worker':
       return problem(
         'no-worker',
-        'No worker that could open the credentials is connected: start one, or wait.',
+        'No worker is connected that reaches the hosts and can open the credentials: start one, or wait.',
         {
           headers: { 'retry-after': '2' },
         },
