@@ -62,9 +62,7 @@ export class InstantWorker {
       pools: [],
       capacity,
       recipient: recipientOf(name),
-      held: [],
       journal: `${name}-journal`,
-      credentials: [],
     };
     await this.#call(dispatcherMethods.hello, hello);
   }
@@ -75,7 +73,7 @@ export class InstantWorker {
       const { job, attempts } = params as { job: number; attempts: readonly OrderedAttempt[] };
       this.#add(attempts.map(({ host, attempt }) => ({ job, host, attempt, event: 'begun' })));
     }
-    return { kind: 'ok', value: result.parse({ kind: 'taken' }) };
+    return { kind: 'ok', value: result.parse({ kind: 'taken', held: [], credentials: [] }) };
   }
 
   #add(reports: readonly AttemptReport[]): void {

@@ -4,7 +4,6 @@
  * Start: store → API and worker listener → leadership. Stop: the other way round, so that nobody is answered by parts
  * that are gone.
  */
-import { defaultNamespace } from '@pogo/core';
 import { X509Certificate } from 'node:crypto';
 import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
 import { type Secret, specLimits } from '@pogo/protocol';
@@ -13,8 +12,9 @@ import { PeerListener, type PeerListenerOptions } from '@pogo/wire';
 import type { Logger } from 'pino';
 import { ApiServer, type ApiServerOptions } from './api/api-server.js';
 import { BearerToken } from './api/bearer-token.js';
+import { instanceRoutes } from './api/instance-routes.js';
 import { openApiRoute } from './api/openapi.js';
-import { apiRoutes } from './api/routes.js';
+import { routesByNamespace } from './api/by-namespace.js';
 import { dialHost, formatAddress, type ListenAddress } from './configuration/listen-address.js';
 import { AttachmentStore } from './attachments/attachment-store.js';
 import { AttachmentSweeper } from './attachments/attachment-sweeper.js';
@@ -23,8 +23,11 @@ import { defaultLimits, type DispatcherLimits } from './dispatcher-limits.js';
 import { HostLists } from './jobs/host-names.js';
 import type { Leader } from './leader/leader.js';
 import { Metrics } from './metrics.js';
+import { HostOwners } from './namespaces/host-owners.js';
 import { checkHere, type NamespaceCheck } from './namespaces/namespace-check.js';
-import { ServedNamespace } from './namespaces/served-namespace.js';
+import { type NamespaceIdentity, NamespaceRegistry } from './namespaces/namespace-registry.js';
+import { ServedNamespace, type SharedServices } from './namespaces/served-namespace.js';
+import { ServedNamespaces } from './namespaces/served-namespaces.js';
 import { MemoryVault } from './vault/memory-vault.js';
 import { WorkerLinks } from './workers/worker-links.js';
 import { WorkerRegistry } from './workers/worker-registry.js';
@@ -66,7 +69,7 @@ export interface Listener extends Service {
 
 export class Dispatcher implements Service {
   readonly #state = new ServiceState();
-  readonly #served: ServedNamespace;
+  readonly #served: ServedNamespaces;
   readonly #vault: MemoryVault;
   readonly #links: WorkerLinks;
   readonly #listener: Listener;
@@ -77,9 +80,10 @@ export class Dispatcher implements Service {
   constructor(options: DispatcherOptions) {
     const limits = { ...defaultLimits, ...options.limits };
     const { name, clock, random, uniqueId, logger, store, tls } = options;
-    const wake = () => this.#served.leader.wake();
+    const wake = () => {
+      for (const { leader } of this.#served.all) leader.wake();
+    };
     this.#vault = new MemoryVault({ clock, expired: wake });
-    const vault = this.#vault;
     const registry = new WorkerRegistry({
       clock,
       random,
@@ -96,10 +100,7 @@ export class Dispatcher implements Service {
         idleMs: limits.uploadIdleMs,
       });
     const attachments = this.#attachments;
-    let links: WorkerLinks | undefined;
-    this.#served = new ServedNamespace({
-      identity: defaultNamespace,
-      documents: store.documents,
+    const shared: SharedServices = {
       name,
       principal: options.principal,
       store,
@@ -112,27 +113,37 @@ export class Dispatcher implements Service {
       logger,
       metrics: new Metrics(),
       registry,
-      vault,
+      vault: this.#vault,
       hostLists: new HostLists({ maxHosts: limits.namedHosts }),
       attachments,
       checkNamespace: options.checkNamespace ?? checkHere,
+      owners: new HostOwners({ namespaces: () => this.#served.known() }),
+      loadsBeside: (identity) => this.#beside(identity).flatMap(({ leader }) => leader.load ?? []),
+      roomFreed: (identity) => {
+        for (const { leader } of this.#beside(identity)) leader.wake();
+      },
+      lost: () => this.#lost(),
       fatal: options.fatal,
-      orders: (source) =>
-        (links = new WorkerLinks({
-          ...source,
-          name,
-          registry,
-          vault,
-          sealingRoot: new X509Certificate(tls.sealingRoot),
-          clock,
-          logger,
-          lostAfterMs: limits.workerLostAfterMs,
-        })),
+    };
+    this.#served = new ServedNamespaces({
+      registry: new NamespaceRegistry(store.documents),
+      make: (identity) => new ServedNamespace({ ...shared, identity }),
+      clock,
+      random,
+      logger,
     });
-    this.#links = links!;
+    const served = this.#served;
+    this.#links = new WorkerLinks({
+      name,
+      namespaces: served,
+      registry,
+      sealingRoot: new X509Certificate(tls.sealingRoot),
+      clock,
+      logger,
+    });
     this.#sweeper = new AttachmentSweeper({
       store: attachments,
-      referring: () => [this.#served],
+      referring: () => (served.isComplete ? served.all : undefined),
       clock,
       logger,
       everyMs: limits.sweepEveryMs,
@@ -140,7 +151,7 @@ export class Dispatcher implements Service {
     });
     this.leader.observe(this.#sweeper);
 
-    const routes = apiRoutes(this.#served.context);
+    const routes = [...routesByNamespace(served), ...instanceRoutes({ ...shared, served })];
     const serveApi = options.serveApi ?? ((given) => new ApiServer(given));
     this.#api = serveApi({
       listen: options.listen,
@@ -165,7 +176,7 @@ export class Dispatcher implements Service {
 
   /** Who leads the namespace `default`. */
   get leader(): Leader {
-    return this.#served.leader;
+    return this.#served.default.leader;
   }
 
   /** Resolves when both listeners are up and campaigning has begun; {@link Leader.leading} tells of the rest. */
@@ -187,6 +198,16 @@ export class Dispatcher implements Service {
       await this.#served.stop();
       this.#vault.close();
     });
+  }
+
+  #beside({ number }: NamespaceIdentity): readonly ServedNamespace[] {
+    return this.#served.all.filter(({ identity }) => identity.number !== number);
+  }
+
+  /** While nothing is led here, workers look for a dispatcher that leads. */
+  #lost(): void {
+    if (this.#served.all.every(({ leader }) => leader.term === undefined))
+      this.#links.closeAll('leadership has ended');
   }
 
   /** `https://HOST:PORT` as a client on this machine dials it; after `start`. */

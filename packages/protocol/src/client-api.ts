@@ -100,8 +100,9 @@ export const jobSchema = z.object({
 });
 export type JobDocument = z.infer<typeof jobSchema>;
 
-/** `GET /v1/jobs?state=&limit=&cursor=`: newest first. */
+/** `GET /v1/jobs?namespace=&state=&limit=&cursor=`: newest first, of all namespaces unless one is named. */
 export const jobListSchema = z.object({ jobs: z.array(jobSchema), nextCursor: z.string().optional() });
+export type JobList = z.infer<typeof jobListSchema>;
 
 /** One host of `GET /v1/jobs/:id/hosts?state=&limit=&cursor=`. */
 export const jobHostSchema = z.object({

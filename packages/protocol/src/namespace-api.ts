@@ -4,7 +4,10 @@ import * as z from 'zod';
 import { maxNamespaceFileBytes } from './namespace-document/index.js';
 import { deadlockSchema, freezeSchema, jobIdSchema, rampStateSchema } from './client-api.js';
 
-/** `PUT /v1/namespaces/:name`; with `If-Match: "VERSION"` only if that is the one in force, `"0"` being none. */
+/**
+ * `PUT /v1/namespaces/:name`; with `If-Match: "VERSION"` only if that is the one in force, `"0"` being none; with
+ * `If-None-Match: *` only if there is no such namespace, which is made.
+ */
 export const applyNamespaceRequestSchema = z.strictObject({
   /** Name of the file, for messages. */
   file: z.string().min(1).max(4096),
@@ -51,6 +54,24 @@ export const namespaceSchema = z.object({
   text: z.string().optional(),
 });
 export type NamespaceDocument = z.infer<typeof namespaceSchema>;
+
+/** `GET /v1/namespaces`: in the order in which they were made, `default` first. */
+export const namespaceListSchema = z.object({
+  namespaces: z.array(
+    z.object({
+      name: z.string(),
+      /** Whether this dispatcher leads it; the rest is absent otherwise. */
+      isLed: z.boolean(),
+      version: z.int().optional(),
+      hosts: z.int().optional(),
+      /** Jobs that haven't ended. */
+      openJobs: z.int().optional(),
+      /** Nothing new starts in any job. */
+      frozen: freezeSchema.optional(),
+    }),
+  ),
+});
+export type NamespaceList = z.infer<typeof namespaceListSchema>;
 
 const appliedVersion = {
   version: z.int(),

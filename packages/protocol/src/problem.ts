@@ -12,6 +12,7 @@ export const problemCodes = [
   'invalid-target',
   'too-many-targets',
   'hosts-not-in-namespace',
+  'host-of-another-namespace',
   'namespace-invalid',
   'namespace-changed',
   'unknown-namespace',

@@ -2,4 +2,4 @@
 export const productVersion = '0.1.0';
 
 /** Version of the links between the parts. A part refuses a peer that speaks another one, and says so. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;

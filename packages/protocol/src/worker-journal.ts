@@ -23,8 +23,8 @@ export const journalHeadSchema = z.object({
 export type JournalHead = z.infer<typeof journalHeadSchema>;
 
 export const journalRecordSchema = z.discriminatedUnion('type', [
-  /** An order of this term was taken: older ones are refused (A2). */
-  z.object({ type: z.literal('term'), term: z.int() }),
+  /** An order of this term was taken: older ones of the same namespace are refused (A2). Once there was one, number 0. */
+  z.object({ type: z.literal('term'), term: z.int(), namespace: z.int().default(0) }),
   z.object({ type: z.literal('received'), job, attempts }),
   z.object({ type: z.literal('begun'), job, attempts }),
   z.object({ type: z.literal('refused'), job, attempts, reason: z.string() }),

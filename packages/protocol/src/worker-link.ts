@@ -1,6 +1,7 @@
 /**
  * JSON-RPC between worker and dispatcher, over one WebSocket that the worker dials (TLS 1.3, both certificates of the
- * instance). Batches everywhere: one frame carries many hosts. Orders carry the term (A2) and durations (T2).
+ * instance). Batches everywhere: one frame carries many hosts. Orders carry the term of their job's namespace (A2), and
+ * durations (T2). Which namespace a job belongs to is in its number.
  */
 import * as z from 'zod';
 import { outcomeSchema } from './client-api.js';
@@ -29,22 +30,34 @@ export const helloParamsSchema = z.object({
   /** Attempts that it takes at once: no more than it can begin soon. */
   capacity: z.int(),
   recipient: recipientSchema,
-  /** Every attempt that it holds, from order to acknowledged report; what is missing it never got. */
-  held: z.array(z.object(attemptKey)),
   /** Id of its durable journal: a worker that has lost its journal comes with another (A4). */
   journal: z.string().min(1).max(64),
-  /** Jobs whose sealed credentials it holds (V2). */
-  credentials: z.array(z.int()),
 });
 export type HelloParams = z.infer<typeof helloParamsSchema>;
-export const helloResultSchema = z.object({
-  dispatcher: z.string(),
-  version: z.string(),
-  term: z.int(),
-  /** Jobs whose sealed credentials the dispatcher has lost and asks for (V2). */
-  wanted: z.array(z.int()),
-});
+export const helloResultSchema = z.object({ dispatcher: z.string(), version: z.string() });
 export type HelloResult = z.infer<typeof helloResultSchema>;
+
+/**
+ * dispatcher → worker: it leads the namespace of this number, under this term (A2). Said of each namespace behind the hello,
+ * and whenever it begins to lead one; orders and reports of the namespace come after it.
+ */
+export const leadParamsSchema = z.object({ namespace: z.int(), term: z.int() });
+export type LeadParams = z.infer<typeof leadParamsSchema>;
+export const leadResultSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('taken'),
+    /** Every attempt of the namespace that it holds, from order to acknowledged report; what is missing it never got. */
+    held: z.array(z.object(attemptKey)),
+    /** Jobs of the namespace whose sealed credentials it holds (V2). */
+    credentials: z.array(z.int()),
+  }),
+  /** Another dispatcher has led the namespace since, under this term. */
+  z.object({ kind: z.literal('stale-term'), term: z.int() }),
+]);
+export type LeadResult = z.infer<typeof leadResultSchema>;
+
+/** dispatcher → worker, as a notification: it has lost the sealed credentials of these jobs, and asks for them (V2). */
+export const wantCredentialsParamsSchema = z.object({ jobs: z.array(z.int()) });
 
 /** What a worker says of an attempt. Idempotent by (job, host, attempt, event) (A6). */
 export const attemptReportSchema = z.discriminatedUnion('event', [
@@ -66,7 +79,7 @@ export const reportParamsSchema = z.object({
 });
 export type ReportParams = z.infer<typeof reportParamsSchema>;
 
-/** worker → dispatcher: sealed credentials that the dispatcher asked for in its answer to hello (V2). */
+/** worker → dispatcher: sealed credentials that the dispatcher asked for (V2). */
 export const returnCredentialsParamsSchema = z.object({
   job: z.int(),
   digest: digestSchema,
@@ -160,6 +173,8 @@ export const dispatcherMethods = {
   returnCredentials: 'worker.credentials',
 } as const;
 export const workerMethods = {
+  lead: 'namespace.lead',
+  wantCredentials: 'credentials.want',
   openJob: 'job.open',
   assign: 'job.assign',
   settle: 'job.settle',

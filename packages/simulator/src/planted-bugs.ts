@@ -119,12 +119,8 @@ export const plantedBugs = {
     };
     return {
       tampering: async (call, serve) => {
-        const { method, caller, callee } = call;
-        if (method === 'worker.hello') {
-          const result = await serve(call.params);
-          note(caller, (result as { term: number }).term);
-          return result;
-        }
+        const { method, callee } = call;
+        if (method === 'namespace.lead') note(callee, (call.params as { term: number }).term);
         if (!method.startsWith('job.')) return serve(call.params);
         const params = call.params as { term: number };
         return serve({ ...params, term: note(callee, params.term) });

@@ -2,9 +2,10 @@
  * What became of every attempt that was ordered here.
  *
  * 1. An attempt is taken once, whatever is sent twice (A6): also after its report was acknowledged, also after a restart,
- *    until an order of a later term than the acknowledging one has come (A4).
+ *    until an order of a later term of its namespace than the acknowledging one has come (A4).
  * 2. `held` is every attempt between order and acknowledged report; nothing else.
  */
+import { namespaceNumberOf } from '@pogo/core';
 import { type Attempt, attemptNumber, attemptOfNumber, type JobAttempt } from './attempt.js';
 import { HostRanges } from './host-ranges.js';
 import type { JournalState } from './journal/journal-state.js';
@@ -60,17 +61,20 @@ export class AttemptBook {
     return this.#heldCount;
   }
 
-  held(): JobAttempt[] {
+  /** Those of the namespace of that number. */
+  heldIn(namespace: number): JobAttempt[] {
     const held: JobAttempt[] = [];
     for (const [job, page] of this.#pages) {
+      if (namespaceNumberOf(job) !== namespace) continue;
       for (const number of page.held) held.push({ job, ...attemptOfNumber(number) });
     }
     return held;
   }
 
-  /** A later term protects from older orders: what was acknowledged under an earlier one is forgotten (1). */
-  forgetBefore(term: number): void {
+  /** A later term of the namespace protects from its older orders: what was acknowledged under an earlier one is forgotten (1). */
+  forgetBefore(term: number, namespace: number): void {
     for (const [job, page] of this.#pages) {
+      if (namespaceNumberOf(job) !== namespace) continue;
       if (page.settledTerm < term) page.settled.clear();
       if (page.held.size === 0 && page.settled.size === 0) this.#pages.delete(job);
     }

@@ -1,7 +1,8 @@
 /**
- * The link to one dispatcher: dials it, greets it with everything that is held here, serves its orders, and is a way
- * for reports while it is up. Sealed credentials that the dispatcher has lost go back to it here (V2).
+ * The link to one dispatcher: dials it, greets it, and serves its orders. For each namespace that the dispatcher leads it
+ * hears what is held here, and is a way for reports. Sealed credentials that it has lost go back to it here (V2).
  */
+import { namespaceNumberOf } from '@pogo/core';
 import { type Clock, type Service } from '@pogo/lifecycle';
 import {
   assignParamsSchema,
@@ -10,8 +11,10 @@ import {
   dispatcherMethods,
   haltJobParamsSchema,
   type HelloParams,
-  type HelloResult,
   helloResultSchema,
+  type LeadParams,
+  leadParamsSchema,
+  type LeadResult,
   openJobParamsSchema,
   openOutputParamsSchema,
   outputCreditParamsSchema,
@@ -20,6 +23,7 @@ import {
   type ReportParams,
   type ReturnCredentialsParams,
   settleParamsSchema,
+  wantCredentialsParamsSchema,
   workerMethods,
 } from '@pogo/protocol';
 import {
@@ -65,15 +69,23 @@ export interface DispatcherLinkOptions {
   /** Made anew for each connection: what is held changes. */
   hello(): HelloParams;
   /** The dispatcher has answered the greeting. */
-  onLinked(link: ReportLink, dispatcher: HelloResult): void;
-  onUnlinked(link: ReportLink): void;
+  onLinked(): void;
+  onUnlinked(): void;
+  /** The dispatcher leads a namespace; it may say so again. */
+  onLed(namespace: number, link: ReportLink): void;
+  /** The connection to a dispatcher that leads a namespace is over. */
+  onUnled(namespace: number, link: ReportLink): void;
 }
 
 export class DispatcherLink implements Service {
   readonly #options: DispatcherLinkOptions;
   readonly #dialer: Service;
-  /** Highest term that this dispatcher has named on the present connection; it takes its term anew while it leads. */
-  #term = -1;
+  /**
+   * By namespace: the highest term that this dispatcher has named on the present connection; it takes its term anew while
+   * it leads.
+   */
+  #terms = new Map<number, number>();
+  readonly #closed = new WeakSet<Peer>();
   #lastFailure = '';
 
   constructor(options: DispatcherLinkOptions) {
@@ -106,7 +118,7 @@ export class DispatcherLink implements Service {
   }
 
   async #greet(peer: Peer): Promise<void> {
-    const { url, log, hello, desk, onLinked, onUnlinked } = this.#options;
+    const { url, log, hello, onLinked, onUnlinked } = this.#options;
     const greeting = await peer.call(dispatcherMethods.hello, hello(), helloResultSchema, {
       timeoutMs: helloLimitMs,
     });
@@ -117,18 +129,47 @@ export class DispatcherLink implements Service {
       return;
     }
     this.#lastFailure = '';
-    for (const job of greeting.value.wanted) void this.#returnCredentials(peer, job);
-    this.#term = Math.max(this.#term, greeting.value.term);
-    if (!(await desk.noteTerm(greeting.value.term))) return;
+    log.info({ url, ...greeting.value }, 'linked to a dispatcher');
+    onLinked();
+    await peer.closed;
+    onUnlinked();
+  }
+
+  /** A namespace that this dispatcher leads: what is held of it, and from then on a way for its reports. */
+  async #lead(peer: Peer, links: Map<number, ReportLink>, params: LeadParams): Promise<LeadResult> {
+    const { url, desk, clock, log, onLed } = this.#options;
+    const { namespace, term } = params;
+    this.#hear(namespace, term);
+    const result = await desk.lead(params);
+    if (result.kind !== 'taken') return result;
+    const link = links.get(namespace) ?? this.#reportLink(peer, namespace);
+    links.set(namespace, link);
+    log.info({ url, namespace, term, held: result.held.length }, 'a dispatcher leads a namespace');
+    // What is held is said before anything is reported of it.
+    clock.setTimer(0, () => {
+      if (!this.#closed.has(peer)) onLed(namespace, link);
+    });
+    return result;
+  }
+
+  #reportLink(peer: Peer, namespace: number): ReportLink {
+    const { desk, onUnled } = this.#options;
     const link: ReportLink = {
       // What a later leader has ordered is unknown to this one, and the unknown it would take for settled (L7).
-      report: (params) =>
-        this.#term < desk.term ? Promise.resolve('a later term has come') : report(peer, params),
+      report: (reports) =>
+        (this.#terms.get(namespace) ?? -1) < desk.termOf(namespace)
+          ? Promise.resolve('a later term has come')
+          : report(peer, reports),
     };
-    log.info({ url, ...greeting.value }, 'linked to a dispatcher');
-    onLinked(link, greeting.value);
-    await peer.closed;
-    onUnlinked(link);
+    void peer.closed.then(() => {
+      this.#closed.add(peer);
+      onUnled(namespace, link);
+    });
+    return link;
+  }
+
+  #hear(namespace: number, term: number): void {
+    this.#terms.set(namespace, Math.max(this.#terms.get(namespace) ?? -1, term));
   }
 
   /** (V2) */
@@ -148,13 +189,18 @@ export class DispatcherLink implements Service {
   #handlers(peer: Peer): PeerHandlers {
     const { desk, spool, log } = this.#options;
     const output = new OutputDesk({ peer, spool, log });
-    this.#term = -1;
-    const heard = <Order extends { term: number }>(order: Order): Order => {
-      this.#term = Math.max(this.#term, order.term);
+    this.#terms = new Map();
+    const links = new Map<number, ReportLink>();
+    const heard = <Order extends { term: number; job: number }>(order: Order): Order => {
+      this.#hear(namespaceNumberOf(order.job), order.term);
       return order;
     };
     return {
       methods: {
+        [workerMethods.lead]: method(leadParamsSchema, (params) => this.#lead(peer, links, params)),
+        [workerMethods.wantCredentials]: method(wantCredentialsParamsSchema, ({ jobs }) => {
+          for (const job of jobs) void this.#returnCredentials(peer, job);
+        }),
         [workerMethods.openJob]: method(openJobParamsSchema, (order) => desk.openJob(heard(order))),
         [workerMethods.assign]: method(assignParamsSchema, (order) => desk.assign(heard(order))),
         [workerMethods.settle]: method(settleParamsSchema, (order) => desk.settle(heard(order))),

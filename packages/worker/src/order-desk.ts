@@ -1,7 +1,8 @@
 /**
  * Takes orders from dispatchers.
  *
- * 1. An order of an older term than the highest seen is refused, and that says nothing about its attempts (A2).
+ * 1. An order of an older term than the highest seen of its namespace is refused, and that says nothing about its attempts
+ *    (A2).
  * 2. Orders are worked off one by one, in the order in which they came: an assignment never overtakes the opening of
  *    its job.
  * 3. Orders are idempotent: what was taken before is answered as taken, and done once (A6).
@@ -11,10 +12,13 @@ import type {
   AssignParams,
   CloseJobParams,
   HaltJobParams,
+  LeadParams,
+  LeadResult,
   OpenJobParams,
   OrderResult,
   SettleParams,
 } from '@pogo/protocol';
+import { namespaceNumberOf } from '@pogo/core';
 import type { AttemptBook } from './attempt-book.js';
 import { JobRunner, type JobRunnerOptions } from './job-runner.js';
 import type { Log } from './log.js';
@@ -32,22 +36,27 @@ export class OrderDesk {
   /** Jobs that were closed and aren't over yet, until they are. */
   readonly #closing = new Map<number, { runner: JobRunner; closed: Promise<void> }>();
   readonly #uses = new Map<JobRunner, SpoolUse>();
-  #term: number;
+  /** By the number of the namespace; one that isn't here is as the journal has it. */
+  readonly #terms = new Map<number, number>();
   #turn: Promise<unknown> = Promise.resolve();
   #refusal: string | undefined;
 
   constructor(options: OrderDeskOptions) {
     this.#options = options;
-    this.#term = options.journal.state.term;
   }
 
-  get term(): number {
-    return this.#term;
+  /** The highest term seen of the namespace of that number. */
+  termOf(namespace: number): number {
+    return this.#terms.get(namespace) ?? this.#options.journal.state.termOf(namespace);
   }
 
-  /** Jobs whose sealed credentials are held (V2). */
-  jobsWithCredentials(): number[] {
-    return [...this.#open.values()].filter(({ order }) => order !== undefined).map(({ job }) => job);
+  /** What a dispatcher that leads a namespace hears: everything that is held here of it, once its term is journaled (A2). */
+  lead({ namespace, term }: LeadParams): Promise<LeadResult> {
+    return this.#inTurn<LeadResult>(namespace, term, async () => ({
+      kind: 'taken',
+      held: this.#options.book.heldIn(namespace),
+      credentials: this.#jobsWithCredentials(namespace),
+    }));
   }
 
   /** What came with the opening of the job, while it is open. */
@@ -56,7 +65,7 @@ export class OrderDesk {
   }
 
   openJob(order: OpenJobParams): Promise<OrderResult> {
-    return this.#inTurn(order.term, async () => {
+    return this.#inTurn<OrderResult>(namespaceNumberOf(order.job), order.term, async () => {
       const open = this.#open.get(order.job);
       open?.renew(order);
       if (open !== undefined) return { kind: 'taken' };
@@ -74,7 +83,7 @@ export class OrderDesk {
   async assign(order: AssignParams): Promise<OrderResult> {
     const { book, journal } = this.#options;
     let journaled: Promise<boolean> = Promise.resolve(true);
-    const result = await this.#inTurn(order.term, async () => {
+    const result = await this.#inTurn<OrderResult>(namespaceNumberOf(order.job), order.term, async () => {
       const runner = this.#open.get(order.job);
       if (runner === undefined) return { kind: 'unknown-job' };
       const fresh = book.take(order.job, order.attempts);
@@ -90,7 +99,7 @@ export class OrderDesk {
   }
 
   settle(order: SettleParams): Promise<OrderResult> {
-    return this.#inTurn(order.term, async () => {
+    return this.#inTurn<OrderResult>(namespaceNumberOf(order.job), order.term, async () => {
       const runner = this.#open.get(order.job);
       if (runner === undefined) return { kind: 'unknown-job' };
       runner.ask(order.attempts);
@@ -99,7 +108,7 @@ export class OrderDesk {
   }
 
   haltJob(order: HaltJobParams): Promise<OrderResult> {
-    return this.#inTurn(order.term, async () => {
+    return this.#inTurn<OrderResult>(namespaceNumberOf(order.job), order.term, async () => {
       const runner = this.#open.get(order.job);
       if (runner === undefined) return { kind: 'unknown-job' };
       runner.halt(order.kill);
@@ -108,7 +117,7 @@ export class OrderDesk {
   }
 
   closeJob(order: CloseJobParams): Promise<OrderResult> {
-    return this.#inTurn(order.term, async () => {
+    return this.#inTurn<OrderResult>(namespaceNumberOf(order.job), order.term, async () => {
       const runner = this.#open.get(order.job);
       if (runner === undefined) return { kind: 'unknown-job' };
       this.#open.delete(order.job);
@@ -116,14 +125,6 @@ export class OrderDesk {
       this.#closing.set(order.job, { runner, closed });
       return { kind: 'taken' };
     });
-  }
-
-  /** The term that a dispatcher names in its greeting (A2). Resolves to whether it is journaled. */
-  noteTerm(term: number): Promise<boolean> {
-    return this.#inTurn(term, async () => ({ kind: 'taken' })).then(
-      () => true,
-      () => false,
-    );
   }
 
   /** Resolves once the orders that came so far are worked off. */
@@ -171,15 +172,28 @@ export class OrderDesk {
     return [...this.#open.values(), ...[...this.#closing.values()].map(({ runner }) => runner)];
   }
 
+  /** (V2) */
+  #jobsWithCredentials(namespace: number): number[] {
+    return [...this.#open.values()]
+      .filter(({ job, order }) => order !== undefined && namespaceNumberOf(job) === namespace)
+      .map(({ job }) => job);
+  }
+
   /** (1) and (2) */
-  #inTurn(term: number, act: () => Promise<OrderResult>): Promise<OrderResult> {
-    const acted = this.#turn.then(async (): Promise<OrderResult> => {
-      if (term < this.#term) return { kind: 'stale-term', term: this.#term };
-      if (term > this.#term) {
-        if (!(await this.#options.journal.term(term)))
+  #inTurn<Result>(
+    namespace: number,
+    term: number,
+    act: () => Promise<Result>,
+  ): Promise<Result | { kind: 'stale-term'; term: number }> {
+    const { journal, book } = this.#options;
+    const acted = this.#turn.then(async () => {
+      const highest = this.termOf(namespace);
+      if (term < highest) return { kind: 'stale-term' as const, term: highest };
+      if (term > highest) {
+        if (!(await journal.term(term, namespace)))
           throw new Error('the worker stopped before the term was journaled');
-        this.#term = term;
-        this.#options.book.forgetBefore(term);
+        this.#terms.set(namespace, term);
+        book.forgetBefore(term, namespace);
       }
       return act();
     });

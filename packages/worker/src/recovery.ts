@@ -44,7 +44,7 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   const begun = state.begun();
   if (outgoing.length + received.length + begun.length > 0) {
     const counts = { unacknowledged: outgoing.length, notBegun: received.length, unknown: begun.length };
-    log.info({ ...counts, term: state.term }, 'the journal was read: what it holds is reported');
+    log.info(counts, 'the journal was read: what it holds is reported');
   }
   outbox.add(outgoing);
   for (const [, attempts] of groupByJob(received)) void refuse(attempts, options);

@@ -13,7 +13,7 @@ import { type Dial, DispatcherLink } from './dispatcher-link.js';
 import type { Journal } from './journal/journal.js';
 import type { Log } from './log.js';
 import { OrderDesk } from './order-desk.js';
-import { Outbox, type ReportLink } from './outbox.js';
+import { Outbox } from './outbox.js';
 import { recover } from './recovery.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { RexecPool } from './rexec-pool.js';
@@ -185,17 +185,15 @@ export class Worker implements Service {
       random,
       log,
       hello: () => this.#hello(),
-      onLinked: (link) => this.#linked(link),
-      onUnlinked: (link) => {
-        this.#contact.lost();
-        this.#outbox.detach(link);
-      },
+      onLinked: () => this.#linked(),
+      onUnlinked: () => this.#contact.lost(),
+      onLed: (namespace, link) => this.#outbox.attach(namespace, link),
+      onUnled: (namespace, link) => this.#outbox.detach(namespace, link),
     });
   }
 
-  #linked(link: ReportLink): void {
+  #linked(): void {
     this.#contact.gained();
-    this.#outbox.attach(link);
     this.#slots.distribute();
     if (this.#wasLinked) return;
     this.#wasLinked = true;
@@ -213,9 +211,7 @@ export class Worker implements Service {
       pools: [...pools],
       capacity: maxConnections,
       recipient,
-      held: this.#book.held(),
       journal: journal.id,
-      credentials: this.#desk.jobsWithCredentials(),
     };
   }
 

@@ -8,6 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defaultNamespace } from '@pogo/core';
 import { type Clock, systemClock } from '@pogo/lifecycle';
 import {
   type AttemptReport,
@@ -15,6 +16,8 @@ import {
   decodeOutputFrame,
   helloParamsSchema,
   type HelloParams,
+  leadResultSchema,
+  type LeadResult,
   openOutputResultSchema,
   orderResultSchema,
   type OrderResult,
@@ -102,16 +105,18 @@ export class KeptLog {
   }
 }
 
+type Held = Omit<LeadResult & { kind: 'taken' }, 'kind'>;
 export type ReportAnswer = 'acknowledge' | 'fail' | 'hang';
 
 /** One scripted dispatcher. */
 export class Dispatcher {
-  readonly hellos: HelloParams[] = [];
+  /** Each with what is held of `default`, once this dispatcher's lead was taken. */
+  readonly hellos: (HelloParams & Held)[] = [];
   readonly reports: AttemptReport[] = [];
   readonly calls: ReportParams[] = [];
   readonly frames: OutputFrame[] = [];
   readonly returned: ReturnCredentialsParams[] = [];
-  /** Jobs whose credentials it asks for in its answer to a greeting. */
+  /** Jobs whose credentials it asks for when it begins to lead. */
   wanted: number[] = [];
   term = 1;
   answer: ReportAnswer = 'acknowledge';
@@ -129,10 +134,8 @@ export class Dispatcher {
       onPeer: (peer) => ({
         methods: {
           'worker.hello': method(helloParamsSchema, (hello) => {
-            this.peer = peer;
-            this.hellos.push(hello);
-            this.#tell();
-            return { dispatcher: 'd1', version: '0', term: this.term, wanted: this.wanted };
+            systemClock.setTimer(0, () => void this.#begin(peer, hello));
+            return { dispatcher: 'd1', version: '0' };
           }),
           'worker.report': method(reportParamsSchema, (params) => this.#take(params)),
           'worker.credentials': method(returnCredentialsParamsSchema, (params) => {
@@ -230,6 +233,25 @@ export class Dispatcher {
 
   eventsOf(host: number): string[] {
     return this.reports.filter((report) => report.host === host).map(({ event }) => event);
+  }
+
+  /** It leads another namespace as well, or `default` once more. */
+  async lead(namespace: number, term = this.term): Promise<LeadResult> {
+    const answer = await this.peer!.call('namespace.lead', { namespace, term }, leadResultSchema, options);
+    if (answer.kind !== 'ok') throw new Error(JSON.stringify(answer));
+    return answer.value;
+  }
+
+  async #begin(peer: Peer, hello: HelloParams): Promise<void> {
+    const params = { namespace: defaultNamespace.number, term: this.term };
+    const answer = await peer.call('namespace.lead', params, leadResultSchema, options);
+    // Whoever is killed in the middle of it connects anew.
+    if (answer.kind !== 'ok') return;
+    const led = answer.value;
+    this.peer = peer;
+    this.hellos.push({ ...hello, ...(led.kind === 'taken' ? led : { held: [], credentials: [] }) });
+    if (this.wanted.length > 0) peer.notify('credentials.want', { jobs: this.wanted });
+    this.#tell();
   }
 
   #take(params: ReportParams): unknown {

@@ -30,8 +30,8 @@ class CrashingJournal implements Journal {
     return this.#inner.state;
   }
 
-  term(term: number): Promise<boolean> {
-    return this.#passing('term', () => this.#inner.term(term));
+  term(term: number, namespace: number): Promise<boolean> {
+    return this.#passing('term', () => this.#inner.term(term, namespace));
   }
 
   received(attempts: readonly JobAttempt[]): Promise<boolean> {

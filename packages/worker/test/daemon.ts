@@ -68,6 +68,7 @@ export async function startOn(
   options: { program?: string; extra?: readonly string[]; environment?: Record<string, string> } = {},
 ): Promise<Daemon> {
   const { program: source = '../src/main.ts', extra = [], environment = {} } = options;
+  const before = dispatcher.hellos.length;
   const [program, rexec] = await Promise.all([programOf(source), programOf('scripted-rexec.ts')]);
   const argv = [process.execPath, program, 'run', '--config', config, '--dispatcher', dispatcher.url];
   // Core dumps are allowed as far as this machine lets them, so that it shows whether rexec forbids its own.
@@ -89,5 +90,6 @@ export async function startOn(
   const line = await Promise.race([ready, exited]);
   if (Array.isArray(line)) daemonReadySchema.parse(JSON.parse(line[0]));
   else void ready.catch(() => undefined);
+  await Promise.race([exited, dispatcher.until(() => dispatcher.hellos.length > before)]);
   return { child, dispatcher, log: () => log.join(''), exited, rexecs: () => childrenOf(child.pid!, rexec) };
 }

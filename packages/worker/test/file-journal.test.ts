@@ -50,7 +50,7 @@ test('directory and files are private', async () => {
   const fixture = await fixtureOf();
   await mkdir(fixture.directory, { mode: 0o755 });
   const journal = await fixture.open();
-  await journal.term(1);
+  await journal.term(1, 0);
   expect((await stat(fixture.directory)).mode & 0o777).toBe(0o700);
   for (const name of await readdir(fixture.directory)) {
     expect((await stat(join(fixture.directory, name))).mode & 0o777).toBe(0o600);
@@ -334,7 +334,7 @@ test('a journal that is closed while the disk is full answers that nothing came 
 test('100,000 attempts through all their states leave a small journal, and a restart knows each of them', async () => {
   const fixture = await fixtureOf({ growthBytes: 1024 * 1024 });
   let journal = await fixture.open();
-  await journal.term(3);
+  await journal.term(3, 0);
   let largest = 0;
   for (const part of range(100)) {
     const batch = range(1000).map((host) => ({ job: 1, host: part * 1000 + host, attempt: 1 }));
@@ -361,10 +361,10 @@ test('100,000 attempts through all their states leave a small journal, and a res
   // Every one of them was in it once; at any time there was room for what mattered, twice, and the growth.
   expect(largest).toBeLessThan(6 * 1024 * 1024);
   journal.acknowledged(journal.state.outgoing());
-  await journal.term(4);
+  await journal.term(4, 0);
   journal = await fixture.open({ growthBytes: 1 });
-  await journal.term(5);
-  await journal.term(6);
+  await journal.term(5, 0);
+  await journal.term(6, 0);
   expect(journal.bytes).toBeLessThan(1000);
 });
 

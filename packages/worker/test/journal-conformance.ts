@@ -7,7 +7,7 @@ import { attempts, finished, type JournalFixture } from './journal-fixture.js';
 /** What can be asked of a journal. */
 function view({ state }: Journal) {
   return {
-    term: state.term,
+    term: state.termOf(0),
     held: sorted(state.held()),
     received: sorted(state.received()),
     begun: sorted(state.begun()),
@@ -52,7 +52,7 @@ export function describeJournal(name: string, make: () => Promise<JournalFixture
     test('tells after a restart what was received, begun, refused and finished', () =>
       onFixture(async (fixture) => {
         const journal = await fixture.open();
-        await journal.term(7);
+        await journal.term(7, 0);
         await journal.received(attempts(1, [0, 1, 2, 3, 4]));
         await journal.received(attempts(2, [0], 3));
         await journal.begun(attempts(1, [1, 2, 3]));
@@ -60,7 +60,7 @@ export function describeJournal(name: string, make: () => Promise<JournalFixture
         await journal.finished([finished({ job: 1, host: 2, attempt: 1 })]);
         await journal.rexecStarted({ pid: 12, startTime: 'boot/34' });
         const { state } = await fixture.open();
-        expect(state.term).toBe(7);
+        expect(state.termOf(0)).toBe(7);
         expect(sorted(state.held())).toEqual([...attempts(1, [0, 1, 2, 3, 4]), ...attempts(2, [0], 3)]);
         expect(sorted(state.received())).toEqual([...attempts(1, [0]), ...attempts(2, [0], 3)]);
         expect(state.begun()).toEqual(attempts(1, [1, 3]));
@@ -74,20 +74,20 @@ export function describeJournal(name: string, make: () => Promise<JournalFixture
     test('holds no longer what was acknowledged, and forgets it only with a later term', () =>
       onFixture(async (fixture) => {
         let journal = await fixture.open();
-        await journal.term(5);
+        await journal.term(5, 0);
         await journal.received(attempts(1, [0, 1]));
         await journal.begun(attempts(1, [0]));
         const end = finished({ job: 1, host: 0, attempt: 1 });
         await journal.finished([end]);
         journal.acknowledged([end]);
-        await journal.term(5);
+        await journal.term(5, 0);
         journal = await fixture.open();
         expect(journal.state.held()).toEqual(attempts(1, [1]));
         expect(journal.state.outgoing()).toEqual([]);
         expect([...journal.state.settled()]).toEqual([
           { job: 1, groups: [{ attempt: 1, hosts: [0] }], term: 5 },
         ]);
-        await journal.term(6);
+        await journal.term(6, 0);
         journal = await fixture.open();
         expect([...journal.state.settled()]).toEqual([]);
         expect(journal.state.held()).toEqual(attempts(1, [1]));
@@ -122,7 +122,7 @@ export function describeJournal(name: string, make: () => Promise<JournalFixture
         await journal.finished([unknown]);
         expect(journal.state.outgoing()).toEqual([evidence]);
         journal.acknowledged([evidence]);
-        await journal.term(1);
+        await journal.term(1, 0);
         journal = await fixture.open();
         expect(journal.state.outgoing()).toEqual([]);
         expect(journal.state.held()).toEqual([]);
@@ -134,7 +134,7 @@ export function describeJournal(name: string, make: () => Promise<JournalFixture
         await journal.rexecStarted({ pid: 12, startTime: 'boot/34' });
         await journal.rexecStarted({ pid: 13, startTime: 'boot/35' });
         journal.rexecEnded({ pid: 12, startTime: 'boot/34' });
-        await journal.term(1);
+        await journal.term(1, 0);
         expect((await fixture.open()).state.rexecs).toEqual([{ pid: 13, startTime: 'boot/35' }]);
       }));
 
@@ -193,7 +193,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.integer({ min: 1, max: 4 }).map(
     (term): Step =>
       (journal) =>
-        journal.term(term),
+        journal.term(term, 0),
   ),
   several.map(
     (of): Step =>

@@ -77,7 +77,7 @@ test('a former rexec that does not end is killed once its five seconds are over,
 
 test('a worker over a journal with everything in it says each thing once, and remembers what was acknowledged', async () => {
   const before = new MemoryJournal({ id: 'j1' });
-  await before.term(4);
+  await before.term(4, 0);
   await before.received(attempts(1, [0, 1, 2, 3, 4]));
   await before.begun(attempts(1, [1, 2, 3]));
   const result = finished({ job: 1, host: 2, attempt: 1 });

@@ -11,6 +11,7 @@ import type {
   JobRequest,
   JobSpec,
   NamespaceDocument,
+  NamespaceList,
   NamespaceVersionDocument,
   NamespaceVersions,
   PingResponse,
@@ -49,8 +50,7 @@ interface Schema<T> {
     | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } };
 }
 
-/** The namespace of jobs, the only one that a dispatcher has. */
-const namespacePath = '/v1/namespaces/default';
+const namespacePath = (name: string) => `/v1/namespaces/${encodeURIComponent(name)}`;
 
 /** Answers are documents of bounded size; streams are read by the piece. */
 const maxDocumentBytes = 256 * 1024 * 1024;
@@ -115,8 +115,9 @@ export class Dispatcher {
     return this.#call(get(`/v1/jobs/${id}`), (schemas) => schemas.jobSchema);
   }
 
-  /** Newest first. */
+  /** Newest first; of all namespaces unless one is named. */
   jobs(query: {
+    namespace?: string;
     state?: string;
     limit?: number;
     cursor?: string;
@@ -178,35 +179,44 @@ export class Dispatcher {
     );
   }
 
+  /** Which there are. */
+  namespaces(): Promise<Result<NamespaceList>> {
+    return this.#call(get('/v1/namespaces'), (schemas) => schemas.namespaceListSchema);
+  }
+
   /** The version in force, with the file's text. */
-  namespace(): Promise<Result<NamespaceDocument>> {
-    return this.#call(get(namespacePath), (schemas) => schemas.namespaceSchema);
+  namespace(name: string): Promise<Result<NamespaceDocument>> {
+    return this.#call(get(namespacePath(name)), (schemas) => schemas.namespaceSchema);
   }
 
   /** Versions that are kept, the newest first. */
-  namespaceVersions(): Promise<Result<NamespaceVersions>> {
-    return this.#call(get(`${namespacePath}/versions`), (schemas) => schemas.namespaceVersionsSchema);
+  namespaceVersions(name: string): Promise<Result<NamespaceVersions>> {
+    return this.#call(get(`${namespacePath(name)}/versions`), (schemas) => schemas.namespaceVersionsSchema);
   }
 
   /** One version, with the file's text. */
-  namespaceVersion(version: number): Promise<Result<NamespaceVersionDocument>> {
+  namespaceVersion(name: string, version: number): Promise<Result<NamespaceVersionDocument>> {
     return this.#call(
-      get(`${namespacePath}/versions/${version}`),
+      get(`${namespacePath(name)}/versions/${version}`),
       (schemas) => schemas.namespaceVersionSchema,
     );
   }
 
-  /** `ifVersion`: only if that is the version in force; 0 is none. */
+  /** `ifVersion`: only if that is the version in force; 0 is none. `create`: only if there is no such namespace. */
   applyNamespace(
+    name: string,
     request: ApplyNamespaceRequest,
-    ifVersion: number | undefined,
+    { ifVersion, create }: { readonly ifVersion: number | undefined; readonly create: boolean },
   ): Promise<Result<NamespaceDocument>> {
     return this.#call(
       {
         method: 'PUT',
-        path: namespacePath,
+        path: namespacePath(name),
         body: JSON.stringify(request),
-        headers: ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` },
+        headers: {
+          ...(ifVersion !== undefined && { 'if-match': `"${ifVersion}"` }),
+          ...(create && { 'if-none-match': '*' }),
+        },
         timeoutMs: requestTimeoutMs,
       },
       (schemas) => schemas.namespaceSchema,
@@ -214,19 +224,25 @@ export class Dispatcher {
   }
 
   /** Nothing new starts in the slot, or without one in any job. */
-  freeze(request: { slot?: string; note?: string }): Promise<Result<NamespaceDocument>> {
-    return this.#call(this.#post(`${namespacePath}/freeze`, request), (schemas) => schemas.namespaceSchema);
+  freeze(name: string, request: { slot?: string; note?: string }): Promise<Result<NamespaceDocument>> {
+    return this.#call(
+      this.#post(`${namespacePath(name)}/freeze`, request),
+      (schemas) => schemas.namespaceSchema,
+    );
   }
 
   /** Lifts a freeze. */
-  thaw(request: { slot?: string }): Promise<Result<NamespaceDocument>> {
-    return this.#call(this.#post(`${namespacePath}/thaw`, request), (schemas) => schemas.namespaceSchema);
+  thaw(name: string, request: { slot?: string }): Promise<Result<NamespaceDocument>> {
+    return this.#call(
+      this.#post(`${namespacePath(name)}/thaw`, request),
+      (schemas) => schemas.namespaceSchema,
+    );
   }
 
   /** What the namespace knows about hosts; at most so many of them. */
-  hostInformation(query: { targets: string; limit: number }): Promise<Result<HostInformation>> {
+  hostInformation(name: string, query: { targets: string; limit: number }): Promise<Result<HostInformation>> {
     return this.#call(
-      get(`${namespacePath}/hosts${queryText(query)}`),
+      get(`${namespacePath(name)}/hosts${queryText(query)}`),
       (schemas) => schemas.hostInformationSchema,
     );
   }

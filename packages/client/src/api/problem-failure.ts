@@ -7,6 +7,7 @@ const usageProblems = [
   'invalid-target',
   'too-many-targets',
   'hosts-not-in-namespace',
+  'host-of-another-namespace',
   'namespace-invalid',
   'unknown-namespace',
   'unknown-version',

@@ -9,6 +9,7 @@ export {
   jobReportSchema,
   jobSchema,
   jobSpecSchema,
+  namespaceListSchema,
   namespaceSchema,
   namespaceVersionSchema,
   namespaceVersionsSchema,

@@ -1,3 +1,4 @@
+import { defaultNamespace } from '@pogo/core';
 import type { NamespaceDocument } from '@pogo/protocol';
 import { command } from '../command-line/command.js';
 import { flag, one, text } from '../command-line/option.js';
@@ -6,7 +7,7 @@ import { neutralise } from '../render/escape.js';
 import { freezeText } from '../render/standing-text.js';
 import { contradiction } from '../run/contradiction.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
+import { namespaceOption, withNamespace } from './namespace-session.js';
 
 export default command({
   name: 'freeze',
@@ -23,20 +24,21 @@ export default command({
   options: {
     lift: flag('--lift', 'lift the freeze'),
     note: one('--note', 'why, for those whose jobs wait', { argument: 'TEXT', parse: text }),
+    namespace: namespaceOption,
     json: flag('--json', 'the namespace as a JSON document'),
   },
   run: ({ environment, options, operands }) => {
     const { lift = false, note, json = false } = options;
     if (lift && note !== undefined) return Promise.resolve(contradiction('--lift', '--note'));
     const [slot] = operands;
-    return withDispatcher(environment, async ({ dispatcher }) => {
+    return withNamespace(environment, options.namespace, async ({ dispatcher, namespace }) => {
       const named = slot === undefined ? {} : { slot };
       const answer = await (lift
-        ? dispatcher.thaw(named)
-        : dispatcher.freeze({ ...named, ...(note !== undefined && { note }) }));
+        ? dispatcher.thaw(namespace, named)
+        : dispatcher.freeze(namespace, { ...named, ...(note !== undefined && { note }) }));
       if (!answer.ok) return failed(explained(answer.failure));
       if (json) return printed(environment, `${JSON.stringify(answer.value, undefined, 2)}\n`);
-      const said = lift ? thawedText(slot) : frozenText(answer.value, slot);
+      const said = lift ? thawedText(answer.value, slot) : frozenText(answer.value, slot);
       environment.stderr.write(`${neutralise(said)}\n`);
       return success(exitCodes.success);
     });
@@ -52,11 +54,12 @@ function frozenText(namespace: NamespaceDocument, slot: string | undefined): str
         namespace.frozenElsewhere?.find((one) => one.slot === slot));
   const what = slot ?? `namespace ${namespace.name}`;
   const how = freeze === undefined ? 'frozen' : freezeText(freeze);
-  return `${what} is ${how}: nothing new starts there, what runs goes on; \`pogo freeze --lift${slot === undefined ? '' : ` ${slot}`}\` lifts it`;
+  const elsewhere = namespace.name === defaultNamespace.name ? '' : ` --namespace ${namespace.name}`;
+  return `${what} is ${how}: nothing new starts there, what runs goes on; \`pogo freeze --lift${elsewhere}${slot === undefined ? '' : ` ${slot}`}\` lifts it`;
 }
 
-function thawedText(slot: string | undefined): string {
-  return `${slot ?? 'the namespace'} is not frozen any more`;
+function thawedText({ name }: NamespaceDocument, slot: string | undefined): string {
+  return `${slot ?? `namespace ${name}`} is not frozen any more`;
 }
 
 function explained(failure: Failure): Failure {

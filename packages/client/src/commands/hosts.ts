@@ -6,7 +6,7 @@ import { type Result, success, usageFailure } from '../failure.js';
 import { hostInformationText } from '../render/host-text.js';
 import { readTargets } from '../targets/targets.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
+import { namespaceOption, withNamespace } from './namespace-session.js';
 
 /** What the dispatcher answers about at most, at once. */
 const maxHosts = 10_000;
@@ -25,12 +25,12 @@ export default command({
     "pogo hosts '@frontend&@coast:east'    # groups are those of the namespace",
     "pogo hosts 'web*' --json",
   ],
-  options: { json: flag('--json', 'as a JSON document') },
+  options: { namespace: namespaceOption, json: flag('--json', 'as a JSON document') },
   async run({ environment, options, operands }) {
     const targets = await askedHosts(operands, environment);
     if (!targets.ok) return targets;
-    return withDispatcher(environment, async ({ dispatcher }) => {
-      const found = await dispatcher.hostInformation({ targets: targets.value, limit: maxHosts });
+    return withNamespace(environment, options.namespace, async ({ dispatcher, namespace }) => {
+      const found = await dispatcher.hostInformation(namespace, { targets: targets.value, limit: maxHosts });
       if (!found.ok) return found;
       if (options.json === true)
         return printed(environment, `${JSON.stringify(found.value, undefined, 2)}\n`);

@@ -10,17 +10,29 @@ import { countsText } from '../render/summary.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
 import { printed } from './printed.js';
+import { settingOption } from '../configuration/setting-option.js';
 import { withDispatcher } from './session.js';
 
 const defaultLimit = 50;
 
 export default command({
   name: 'jobs',
-  summary: 'Lists jobs, newest first.',
+  summary: 'Lists jobs, newest first, of all namespaces unless one is named.',
   operands: '',
   operandCount: { min: 0, max: 0 },
-  examples: ['pogo jobs', 'pogo jobs --state running --limit 500', 'pogo jobs --json'],
+  examples: [
+    'pogo jobs',
+    'pogo jobs --state running --limit 500',
+    'pogo jobs --namespace east',
+    'pogo jobs --json',
+  ],
   options: {
+    namespace: settingOption(
+      '-n, --ns, --namespace',
+      'namespace',
+      'NAME',
+      'only jobs of this namespace (all)',
+    ),
     state: one('--state', 'only jobs in this state', {
       argument: 'STATE',
       parse: oneOf(jobStates),
@@ -34,19 +46,20 @@ export default command({
   },
   run: ({ environment, options }) =>
     withDispatcher(environment, async ({ dispatcher }) => {
-      const jobs = await listJobs(dispatcher, options.state, options.limit ?? defaultLimit);
+      const jobs = await listJobs(dispatcher, options, options.limit ?? defaultLimit);
       if (!jobs.ok) return jobs;
       if (options.json === true)
         return printed(environment, `${JSON.stringify({ jobs: jobs.value }, undefined, 2)}\n`);
       if (jobs.value.length === 0) return printed(environment, '');
-      return printed(environment, table(jobs.value.map(row)));
+      const inSeveral = new Set(jobs.value.map(({ namespace }) => namespace)).size > 1;
+      return printed(environment, table(jobs.value.map((job) => row(job, inSeveral))));
     }),
 });
 
 /** As many as asked for, over as many pages as that takes. */
 async function listJobs(
   dispatcher: Dispatcher,
-  state: string | undefined,
+  { state, namespace }: { readonly state?: string; readonly namespace?: string },
   limit: number,
 ): Promise<Result<JobDocument[]>> {
   const found: JobDocument[] = [];
@@ -55,6 +68,7 @@ async function listJobs(
     const page = await dispatcher.jobs({
       limit: Math.min(1000, limit - found.length),
       ...(state !== undefined && { state }),
+      ...(namespace !== undefined && { namespace }),
       ...(cursor !== undefined && { cursor }),
     });
     if (!page.ok) return page;
@@ -64,9 +78,11 @@ async function listJobs(
   return success(found);
 }
 
-function row(job: JobDocument): string[] {
+/** @param inSeveral the list has jobs of several namespaces, so that each says which is its own */
+function row(job: JobDocument, inSeveral: boolean): string[] {
   return [
     job.id,
+    ...(inSeveral ? [job.namespace] : []),
     stateText(job),
     timeText(job.acceptedAtMs),
     job.submitter,

@@ -7,20 +7,25 @@ import { reportWarnings } from '../render/file-problems.js';
 import { namespaceHeading, slotTable } from '../render/namespace-text.js';
 import { readNamespaceFile, reportWrongNamespace } from './ns-check.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
+import { withNamespace } from './namespace-session.js';
 
 export async function applyFile(
   environment: Environment,
   path: string,
-  options: { readonly ifVersion: number | undefined; readonly json: boolean },
+  options: {
+    readonly namespace: string | undefined;
+    readonly ifVersion: number | undefined;
+    readonly create: boolean;
+    readonly json: boolean;
+  },
 ): Promise<Result<ExitCode>> {
   const read = await readNamespaceFile(environment, path);
   if (!read.ok) return read;
   const { file, content, checked } = read.value;
   if (!checked.ok) return reportWrongNamespace(environment, file, checked.problems, options.json);
   const text = Buffer.from(content).toString('utf8');
-  return withDispatcher(environment, async ({ dispatcher }) => {
-    const applied = await dispatcher.applyNamespace({ file, text }, options.ifVersion);
+  return withNamespace(environment, options.namespace, async ({ dispatcher, namespace }) => {
+    const applied = await dispatcher.applyNamespace(namespace, { file, text }, options);
     if (!applied.ok) return failed(explained(applied.failure));
     if (options.json) return printed(environment, `${JSON.stringify(applied.value, undefined, 2)}\n`);
     reportWarnings(environment, checked.warnings);

@@ -7,7 +7,7 @@ import { namespaceDiffText } from '../render/namespace-diff-text.js';
 import { compiledVersion } from '../targets/namespace-groups.js';
 import { readNamespaceFile, reportWrongNamespace } from './ns-check.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
+import { withNamespace } from './namespace-session.js';
 
 /** What is compared. */
 export type Compared =
@@ -27,15 +27,15 @@ interface Side {
 export async function diffNamespace(
   environment: Environment,
   compared: Compared,
-  json: boolean,
+  { namespace: named, json }: { readonly namespace: string | undefined; readonly json: boolean },
 ): Promise<Result<ExitCode>> {
   if (compared.kind === 'versions')
-    return withDispatcher(environment, async ({ dispatcher }) => {
-      const to = await sideOf(dispatcher, compared.to);
+    return withNamespace(environment, named, async ({ dispatcher, namespace }) => {
+      const to = await sideOf(dispatcher, namespace, compared.to);
       if (!to.ok) return to;
       const { version } = to.value;
       if (version === null || to.value.namespace === undefined) return noFile(dispatcher);
-      const from = await sideOf(dispatcher, compared.from ?? version - 1);
+      const from = await sideOf(dispatcher, namespace, compared.from ?? version - 1);
       return from.ok ? answer(environment, from.value, to.value, json) : from;
     });
   const read = await readNamespaceFile(environment, compared.path);
@@ -43,16 +43,20 @@ export async function diffNamespace(
   const { file, checked } = read.value;
   if (!checked.ok) return reportWrongNamespace(environment, file, checked.problems, json);
   const to: Side = { label: file, version: null, namespace: checked.namespace };
-  return withDispatcher(environment, async ({ dispatcher }) => {
-    const from = await sideOf(dispatcher, compared.version);
+  return withNamespace(environment, named, async ({ dispatcher, namespace }) => {
+    const from = await sideOf(dispatcher, namespace, compared.version);
     return from.ok ? answer(environment, from.value, to, json) : from;
   });
 }
 
-async function sideOf(dispatcher: Dispatcher, wanted: number | undefined): Promise<Result<Side>> {
+async function sideOf(
+  dispatcher: Dispatcher,
+  name: string,
+  wanted: number | undefined,
+): Promise<Result<Side>> {
   if (wanted === 0) return success(nothing);
   const shown =
-    wanted === undefined ? await dispatcher.namespace() : await dispatcher.namespaceVersion(wanted);
+    wanted === undefined ? await dispatcher.namespace(name) : await dispatcher.namespaceVersion(name, wanted);
   if (!shown.ok) return shown;
   const { version, text } = shown.value;
   if (text === undefined) return success(nothing);

@@ -4,11 +4,14 @@ import type { ExitCode, Result } from '../failure.js';
 import { table } from '../render/table.js';
 import { timeText } from '../render/time.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
+import { withNamespace } from './namespace-session.js';
 
-export function listVersions(environment: Environment, json: boolean): Promise<Result<ExitCode>> {
-  return withDispatcher(environment, async ({ dispatcher }) => {
-    const found = await dispatcher.namespaceVersions();
+export function listVersions(
+  environment: Environment,
+  { namespace: named, json }: { readonly namespace: string | undefined; readonly json: boolean },
+): Promise<Result<ExitCode>> {
+  return withNamespace(environment, named, async ({ dispatcher, namespace }) => {
+    const found = await dispatcher.namespaceVersions(namespace);
     if (!found.ok) return found;
     if (json) return printed(environment, `${JSON.stringify(found.value, undefined, 2)}\n`);
     const { versions } = found.value;

@@ -4,16 +4,16 @@ import { type ExitCode, exitCodes, failed, type Result } from '../failure.js';
 import { neutralise } from '../render/escape.js';
 import { freezeLines, slotTable } from '../render/namespace-text.js';
 import { printed } from './printed.js';
-import { withDispatcher } from './session.js';
+import { withNamespace } from './namespace-session.js';
 
 /** The file of an earlier version, byte for byte. */
 export function showVersion(
   environment: Environment,
   version: number,
-  json: boolean,
+  { namespace: named, json }: { readonly namespace: string | undefined; readonly json: boolean },
 ): Promise<Result<ExitCode>> {
-  return withDispatcher(environment, async ({ dispatcher }) => {
-    const shown = await dispatcher.namespaceVersion(version);
+  return withNamespace(environment, named, async ({ dispatcher, namespace }) => {
+    const shown = await dispatcher.namespaceVersion(namespace, version);
     if (!shown.ok) return shown;
     if (json) return printed(environment, `${JSON.stringify(shown.value, undefined, 2)}\n`);
     const { text } = shown.value;
@@ -23,10 +23,10 @@ export function showVersion(
 
 export function showNamespace(
   environment: Environment,
-  options: { readonly slots: boolean; readonly json: boolean },
+  options: { readonly namespace: string | undefined; readonly slots: boolean; readonly json: boolean },
 ): Promise<Result<ExitCode>> {
-  return withDispatcher(environment, async ({ dispatcher }) => {
-    const shown = await dispatcher.namespace();
+  return withNamespace(environment, options.namespace, async ({ dispatcher, namespace }) => {
+    const shown = await dispatcher.namespace(namespace);
     if (!shown.ok) return shown;
     const { version, text, slots } = shown.value;
     if (options.json) return printed(environment, `${JSON.stringify(shown.value, undefined, 2)}\n`);

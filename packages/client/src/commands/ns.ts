@@ -6,12 +6,16 @@ import { contradiction } from '../run/contradiction.js';
 import { applyFile } from './ns-apply.js';
 import { checkFile } from './ns-check.js';
 import { type Compared, diffNamespace } from './ns-diff.js';
+import { namespaceOption } from './namespace-session.js';
+import { listNamespaces } from './ns-list.js';
 import { listVersions } from './ns-log.js';
 import { showNamespace, showVersion } from './ns-show.js';
 
 const version = integer({ min: 1, max: 999_999_999 });
 
 const options = {
+  namespace: namespaceOption,
+  create: flag('--create', 'apply the first file of a namespace that does not exist yet, which makes it'),
   ifVersion: one('--if-version', 'apply only if this version is in force; 0: none yet', {
     argument: 'N',
     parse: integer({ min: 0, max: 999_999_999 }),
@@ -28,13 +32,13 @@ const options = {
   json: flag('--json', 'as a JSON document'),
 } as const;
 
-const actions = ['check', 'apply', 'show', 'log', 'diff'] as const;
+const actions = ['check', 'apply', 'show', 'log', 'diff', 'list'] as const;
 
 export default command({
   name: 'ns',
   summary:
     'Checks, applies, shows or compares the namespace file: hosts, and how many of them may be disturbed at once.',
-  operands: 'check FILE  |  apply FILE  |  show  |  log  |  diff [FILE | A..B]',
+  operands: 'check FILE  |  apply FILE  |  show  |  log  |  diff [FILE | A..B]  |  list',
   operandCount: { min: 1 },
   completes: actions,
   examples: [
@@ -42,6 +46,8 @@ export default command({
     'pogo ns diff prod.yaml        # what it would change',
     'pogo ns apply prod.yaml       # checked first; holds for what is started from then on',
     'pogo ns apply prod.yaml --if-version 3',
+    'pogo ns apply east.yaml --namespace east --create',
+    'pogo ns list                  # the namespaces',
     'pogo ns show > prod.yaml      # the file that is in force',
     'pogo ns show --slots',
     'pogo ns log                   # versions, who applied them and when',
@@ -56,7 +62,14 @@ export default command({
 
 async function runAction(
   environment: Environment,
-  { ifVersion, slots = false, version: wanted, json = false }: ValuesOf<typeof options>,
+  {
+    namespace,
+    create = false,
+    ifVersion,
+    slots = false,
+    version: wanted,
+    json = false,
+  }: ValuesOf<typeof options>,
   [name, file, ...rest]: readonly string[],
 ): Promise<Result<ExitCode>> {
   const action = actions.find((one) => one === name);
@@ -65,9 +78,13 @@ async function runAction(
   if (action === undefined || !hasOperands || rest.length > 0)
     return usageFailure(
       'usage',
-      'pogo ns takes check FILE, apply FILE, show, log, or diff with a FILE or versions A..B; pogo ns --help shows examples',
+      'pogo ns takes check FILE, apply FILE, show, log, list, or diff with a FILE or versions A..B; pogo ns --help shows examples',
     );
   if (ifVersion !== undefined && action !== 'apply') return foreign('--if-version', 'apply');
+  if (create && action !== 'apply') return foreign('--create', 'apply');
+  if (create && ifVersion !== undefined) return contradiction('--create', '--if-version');
+  if (namespace !== undefined && action === 'list')
+    return usageFailure('usage', '--namespace is no option of pogo ns list, which shows all of them');
   if (slots && action !== 'show') return foreign('--slots', 'show');
   if (wanted !== undefined && action !== 'show' && action !== 'diff')
     return foreign('--version', 'show and pogo ns diff');
@@ -77,18 +94,20 @@ async function runAction(
     case 'check':
       return checkFile(environment, file!, json);
     case 'apply':
-      return applyFile(environment, file!, { ifVersion, json });
+      return applyFile(environment, file!, { namespace, ifVersion, create, json });
     case 'show':
       return wanted === undefined
-        ? showNamespace(environment, { slots, json })
-        : showVersion(environment, wanted, json);
+        ? showNamespace(environment, { namespace, slots, json })
+        : showVersion(environment, wanted, { namespace, json });
     case 'log':
-      return listVersions(environment, json);
+      return listVersions(environment, { namespace, json });
+    case 'list':
+      return listNamespaces(environment, json);
     case 'diff': {
       const compared = comparedBy(file, wanted);
       return compared === undefined
         ? contradiction('A..B', '--version')
-        : diffNamespace(environment, compared, json);
+        : diffNamespace(environment, compared, { namespace, json });
     }
   }
 }

@@ -48,8 +48,8 @@ export default command({
     const asked = await withRecipe(context.value, { options, operands }, jobOptions);
     if (!asked.ok) return asked;
     return showPlan(context.value, asked.value.options, () =>
-      describeJob(context.value, asked.value.options, asked.value.operands, () =>
-        withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher)),
+      describeJob(context.value, asked.value.options, asked.value.operands, (name) =>
+        withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher, name)),
       ),
     );
   },

@@ -52,7 +52,7 @@ export default command({
     if (options.dryRun === true) {
       const { showPlan } = await import('./plan.js');
       return showPlan(context.value, options, () =>
-        describe(() => withDispatcher(environment, (session) => loadNamespace(session.dispatcher))),
+        describe((name) => withDispatcher(environment, (session) => loadNamespace(session.dispatcher, name))),
       );
     }
     // The connection opens while hosts and keys are read; whether there is a dispatcher is said only after usage errors.
@@ -60,7 +60,7 @@ export default command({
     const dispatcher = access.ok ? new Dispatcher(access.value) : undefined;
     dispatcher?.warm();
     try {
-      const job = await describe(async () => (access.ok ? loadNamespace(dispatcher!) : access));
+      const job = await describe(async (name) => (access.ok ? loadNamespace(dispatcher!, name) : access));
       if (!job.ok) return job;
       if (!access.ok) return access;
       return await runJob({

@@ -84,7 +84,7 @@ async function chosenDrift(
   load: LoadNamespace,
 ): Promise<string[]> {
   if (selection === undefined) return [];
-  const namespace = new NamespaceGroups(load);
+  const namespace = new NamespaceGroups(() => load(spec.namespace));
   const unreadable = ({ failure }: { failure: { message: string } }) => [
     `the targets can't be read any more: ${failure.message}`,
   ];

@@ -1,5 +1,5 @@
 /** From options and configuration to a request: hosts, command or script, accounts, host keys, limits, credentials. */
-import type { Target } from '@pogo/core';
+import { defaultNamespace, type Target } from '@pogo/core';
 import type { HomeLayout, JobRequest } from '@pogo/protocol';
 import { join } from 'node:path';
 import type { PlanAnswer } from '../api/plan-answer.js';
@@ -110,7 +110,8 @@ export async function describeJob(
     );
   }
   const wanted = { expressions: hosts, hostFiles, excluded: exclude };
-  const namespace = new NamespaceGroups(load);
+  const namespaceName = configuration.get('namespace', options.namespace) ?? defaultNamespace.name;
+  const namespace = new NamespaceGroups(load && (() => load(namespaceName)));
   const read = await readTargets(
     { ...wanted, mayMiss: options.recipe !== undefined },
     environment,
@@ -126,7 +127,7 @@ export async function describeJob(
     methods: readonly string[],
   ): JobRequest => ({
     version: 1,
-    namespace: configuration.get('namespace', options.namespace) ?? 'default',
+    namespace: namespaceName,
     targets: expressionOf(targets),
     command: command.value.command,
     user,

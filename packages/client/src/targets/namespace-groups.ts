@@ -8,12 +8,15 @@ export interface LoadedNamespace {
   readonly namespace: Namespace;
 }
 
-/** The namespace in force; undefined when none was ever applied. */
-export type LoadNamespace = () => Promise<Result<LoadedNamespace | undefined>>;
+/** What is in force in the namespace of that name; undefined when no file was ever applied there. */
+export type LoadNamespace = (name: string) => Promise<Result<LoadedNamespace | undefined>>;
 
 /** Reads the file that is in force, and compiles it here, by the same rules. */
-export async function loadNamespace(dispatcher: Dispatcher): Promise<Result<LoadedNamespace | undefined>> {
-  const shown = await dispatcher.namespace();
+export async function loadNamespace(
+  dispatcher: Dispatcher,
+  name: string,
+): Promise<Result<LoadedNamespace | undefined>> {
+  const shown = await dispatcher.namespace(name);
   if (!shown.ok) return shown;
   const { version, text } = shown.value;
   if (text === undefined) return success(undefined);
@@ -33,16 +36,19 @@ export async function compiledVersion(version: number, text: string): Promise<Re
   });
 }
 
+/** The same of the one that is meant. */
+export type LoadThisNamespace = () => ReturnType<LoadNamespace>;
+
 /** A namespace that is loaded once, when it is needed first. */
 export class NamespaceGroups {
   /** Other names of hosts that were looked up, with the hosts' own (S6). */
   readonly renamed = new Map<string, string>();
-  readonly #load: LoadNamespace | undefined;
+  readonly #load: LoadThisNamespace | undefined;
   #groups: GroupSource | undefined;
   #isAsked = false;
 
   /** @param load absent: there is none to ask */
-  constructor(load?: LoadNamespace) {
+  constructor(load?: LoadThisNamespace) {
     this.#load = load;
   }
 

@@ -10,12 +10,11 @@
  * 3. After the first thing that is wrong nothing is evaluated that might go wrong because of it.
  * 4. Hosts that are named, and comparisons of wildcards, are bounded over all groups together.
  */
-import { expandPattern } from '../targets/expand-pattern.js';
 import { expandTargets, defaultTargetLimit } from '../targets/expand.js';
-import type { Operand } from '../targets/expression.js';
 import type { GroupSource } from '../targets/operand-resolver.js';
 import { formatCount, quoted } from '../targets/target-error.js';
 import { hostKey, type Target } from '../targets/target.js';
+import { writtenHosts } from './foreign-hosts.js';
 import type { Group, GroupExpression, GroupNames } from './group.js';
 import type { ProblemList } from './problem.js';
 import type { ReadGroups } from './read-groups.js';
@@ -182,10 +181,4 @@ function union(lists: readonly (readonly Target[])[]): readonly Target[] {
     }
   }
   return [...hosts.values()];
-}
-
-/** The hosts that an operand writes out. */
-function writtenHosts(operand: Operand): readonly string[] {
-  if (operand.kind === 'host') return [operand.host];
-  return operand.kind === 'pattern' && !operand.pattern.wildcard ? expandPattern(operand.pattern) : [];
 }

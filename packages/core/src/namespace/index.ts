@@ -25,4 +25,5 @@ export {
   type OrderChange,
 } from './diff.js';
 export { membersOf } from './members-of.js';
+export { foreignHosts } from './foreign-hosts.js';
 export { compileNamespace, type CompiledNamespace } from './compile.js';

@@ -20,6 +20,8 @@ export type NamespaceProblemCode =
   /** A host of a namespace has neither account nor port (S6). */
   | 'account-or-port'
   | 'duplicate-host'
+  /** A host that another namespace's file has (S6). */
+  | 'host-of-another-namespace'
   | 'duplicate-alias'
   /** An alias that a group names as a host of its own. */
   | 'alias-is-host'

@@ -25,6 +25,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'invalid-target': { status: 400, title: 'The target expression is not valid' },
   'too-many-targets': { status: 400, title: 'Too many targets' },
   'hosts-not-in-namespace': { status: 400, title: 'The namespace does not know some hosts' },
+  'host-of-another-namespace': { status: 400, title: 'Another namespace has some hosts' },
   'namespace-invalid': { status: 422, title: 'The namespace file is not valid' },
   'namespace-changed': { status: 412, title: 'Another version of the namespace was applied meanwhile' },
   'unknown-namespace': { status: 404, title: 'No such namespace' },

@@ -4,18 +4,19 @@ import { Readable } from 'node:stream';
 import * as z from 'zod';
 import type { UploadOutcome } from '../attachments/attachment-store.js';
 import { type Answer, document, problem } from './answer.js';
-import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import type { InstanceContext } from './instance-routes.js';
 import { type Route, route } from './route.js';
 
 const params = z.object({ sha256: attachmentHashSchema });
 const megabytes = specLimits.maxScriptBytes / 1024 / 1024;
 
-export function attachmentRoutes({ attachments }: ApiContext): Route[] {
+export function attachmentRoutes({ attachments }: Pick<InstanceContext, 'attachments'>): Route[] {
   return [
     route({
       method: 'HEAD',
       url: '/v1/attachments/:sha256',
+      namespaceBy: 'instance',
       summary: 'How much of an attachment is here',
       description: '`Content-Length` says how many bytes, from its beginning on; 404 means none.',
       params,
@@ -38,6 +39,7 @@ export function attachmentRoutes({ attachments }: ApiContext): Route[] {
     route({
       method: 'PUT',
       url: '/v1/attachments/:sha256',
+      namespaceBy: 'instance',
       summary: 'Upload an attachment',
       description: `Its bytes as they are, up to ${megabytes} MiB. With \`Content-Range: bytes FIRST-LAST/TOTAL\` an upload that broke off goes on from where it stands (HEAD); without, it begins anew. The hash is checked at the end.`,
       params,

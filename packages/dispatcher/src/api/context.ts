@@ -10,6 +10,7 @@ import type { Specs } from '../jobs/specs.js';
 import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
 import type { Metrics } from '../metrics.js';
+import type { HostOwners } from '../namespaces/host-owners.js';
 import type { NamespaceCheck } from '../namespaces/namespace-check.js';
 import type { NamespaceDocuments } from '../namespaces/namespace-documents.js';
 import type { DurationHistory } from '../plans/duration-history.js';
@@ -39,6 +40,7 @@ export interface ApiContext {
   specs: Specs;
   namespaces: NamespaceDocuments;
   checkNamespace: NamespaceCheck;
+  owners: HostOwners;
   referred: ReferredDocuments;
   vault: Vault;
   attachments: AttachmentStore;

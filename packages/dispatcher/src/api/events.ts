@@ -20,6 +20,7 @@ export function eventRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/events',
+      namespaceBy: 'job',
       summary: "A job's events, from its beginning or from behind `Last-Event-ID`",
       description:
         'Server-Sent Events when `Accept` has text/event-stream, newline-delimited JSON otherwise. Each line or `data` is one event. The stream ends with the job; NDJSON without `follow` ends with what has happened so far.',

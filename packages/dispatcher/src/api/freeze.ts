@@ -5,7 +5,7 @@ import { namespaceDocument } from '../namespaces/namespace-view.js';
 import { type Answer, document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
-import { foreignNamespace, namespaceEtag, namespaceParams } from './namespaces.js';
+import { namespaceEtag, namespaceParams } from './namespaces.js';
 import { type Route, route } from './route.js';
 
 const responses = {
@@ -19,6 +19,7 @@ export function freezeRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/namespaces/:name/freeze',
+      namespaceBy: 'name',
       summary: 'Freeze the namespace, or one slot of it',
       description:
         'Nothing new starts until it is thawed, also of jobs that pass over the limits; what has an order goes on, and timeouts run. What is frozen already stays as it was frozen first.',
@@ -31,6 +32,7 @@ export function freezeRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/namespaces/:name/thaw',
+      namespaceBy: 'name',
       summary: 'Lift a freeze',
       description: 'Of the slot, or without one of the namespace. What is not frozen stays so.',
       params: namespaceParams,
@@ -48,8 +50,6 @@ async function decided(
   decide: (state: ClusterState) => FreezeDecision,
 ): Promise<Answer> {
   const { leader } = context;
-  const foreign = foreignNamespace(context, name);
-  if (foreign) return foreign;
   const outcome = await leader.command((state) => {
     const decision = decide(state);
     return { entries: decision.kind === 'decided' ? decision.entries : [], answer: decision };

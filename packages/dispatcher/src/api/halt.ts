@@ -21,6 +21,7 @@ export function haltRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/halt',
+      namespaceBy: 'job',
       summary: 'Halt a job',
       description:
         'Hosts that have not started never will; running ones finish, or are ended with `kill`. Halting again changes nothing, except from without to with `kill`.',

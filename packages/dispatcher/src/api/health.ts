@@ -3,17 +3,20 @@ import type { ClusterState } from '@pogo/core';
 import * as z from 'zod';
 import type { OpenJobs } from '../metrics.js';
 import { document, problem } from './answer.js';
-import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import type { InstanceContext } from './instance-routes.js';
 import { type Route, route } from './route.js';
 
 const statusSchema = z.object({ status: z.literal('ok') });
 
-export function healthRoutes({ leader, metrics, registry }: ApiContext): Route[] {
+type HealthContext = Pick<InstanceContext, 'served' | 'metrics' | 'registry'>;
+
+export function healthRoutes({ served, metrics, registry }: HealthContext): Route[] {
   return [
     route({
       method: 'GET',
       url: '/healthz',
+      namespaceBy: 'instance',
       summary: 'The process is up',
       open: true,
       responses: { 200: { description: 'Up', schema: statusSchema } },
@@ -22,28 +25,37 @@ export function healthRoutes({ leader, metrics, registry }: ApiContext): Route[]
     route({
       method: 'GET',
       url: '/readyz',
-      summary: 'It leads the log, so that it can take jobs',
+      namespaceBy: 'instance',
+      summary: 'It leads every namespace that it knows of, so that it can take jobs',
       open: true,
       responses: { 200: { description: 'Ready', schema: statusSchema }, ...problemResponses(503) },
       async handle() {
-        const ready = (await leader.read(() => undefined)).kind === 'ok';
-        return ready
+        if (!served.isComplete)
+          return problem('not-ready', 'This dispatcher does not know its namespaces yet.');
+        const reads = await Promise.all(
+          served.all.map(async ({ identity, leader }) => ({
+            name: identity.name,
+            isLed: (await leader.read(() => undefined)).kind === 'ok',
+          })),
+        );
+        const others = reads.filter(({ isLed }) => !isLed).map(({ name }) => name);
+        return others.length === 0
           ? document({ status: 'ok' })
-          : problem('not-ready', 'This dispatcher does not lead its log just now.');
+          : problem('not-ready', `This dispatcher does not lead ${others.join(', ')} just now.`);
       },
     }),
     route({
       method: 'GET',
       url: '/metrics',
+      namespaceBy: 'instance',
       summary: 'Metrics in the Prometheus text format',
       responses: {
         200: { description: 'Metrics', contentType: 'text/plain' },
         ...problemResponses(401),
       },
       async handle() {
-        const outcome = await leader.read(openJobs);
-        const none = { jobs: 0, needCredentials: 0, asked: 0, hosts: new Map<string, number>() };
-        const now = outcome.kind === 'ok' ? outcome.answer : none;
+        const now = { jobs: 0, needCredentials: 0, asked: 0, hosts: new Map<string, number>() };
+        for (const { leader } of served.all) await leader.read((state) => addOpenJobs(now, state));
         const text = await metrics.scrape({ ...now, workers: registry.recipients().length });
         return { kind: 'text', status: 200, contentType: metrics.registry.contentType, body: text };
       },
@@ -51,17 +63,14 @@ export function healthRoutes({ leader, metrics, registry }: ApiContext): Route[]
   ];
 }
 
-function openJobs(state: ClusterState): OpenJobs {
-  const hosts = new Map<string, number>();
-  let needCredentials = 0;
-  let asked = 0;
+function addOpenJobs(sums: OpenJobs & { hosts: Map<string, number> }, state: ClusterState): void {
   for (const number of state.open) {
     const job = state.jobs.get(number)!;
-    if (job.state === 'needs-credentials') needCredentials++;
-    asked += job.asking;
+    if (job.state === 'needs-credentials') sums.needCredentials++;
+    sums.asked += job.asking;
     for (const [name, count] of Object.entries(job.counts)) {
-      if (count > 0) hosts.set(name, (hosts.get(name) ?? 0) + count);
+      if (count > 0) sums.hosts.set(name, (sums.hosts.get(name) ?? 0) + count);
     }
   }
-  return { jobs: state.open.size, needCredentials, asked, hosts };
+  sums.jobs += state.open.size;
 }

@@ -16,6 +16,7 @@ export function holdRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/hold',
+      namespaceBy: 'job',
       summary: 'Hold a job',
       description:
         'Nothing of it starts until it is resumed; what has an order goes on. Its timeout stands still. Holding again changes nothing.',
@@ -36,6 +37,7 @@ export function holdRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/alter',
+      namespaceBy: 'job',
       summary: 'Alter the limits of a job',
       description:
         'Limits that are named hold from here on, the others stay; null lifts one. Nothing that runs is disturbed, also where more of it runs than may. Command, account and targets can not be altered.',

@@ -17,6 +17,7 @@ export function jobHostRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/hosts',
+      namespaceBy: 'job',
       summary: "A job's hosts, in the order of its targets",
       params: jobParams,
       query: z.strictObject({

@@ -9,9 +9,9 @@ import { type Answer, document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { jobAnswer } from './if-match.js';
-import { jobParams, lookupProblem, pageQuery } from './job-parameters.js';
+import { jobParams, lookupProblem } from './job-parameters.js';
 import { type Route, route } from './route.js';
-import { targetProblem, unknownHosts } from './target-problem.js';
+import { foreignHostsProblem, targetProblem, unknownHosts } from './target-problem.js';
 
 const maxKeyLength = 255;
 /** Room for the credentials beside a spec of full size, in bytes. */
@@ -24,6 +24,7 @@ export function jobRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs',
+      namespaceBy: 'spec',
       summary: 'Submit a job',
       description:
         'Accepted means durable. Repeating it with the same key and spec gives the same job, also after an answer was lost; the key is remembered until the job has ended and a while longer.',
@@ -48,9 +49,13 @@ export function jobRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs',
+      namespaceBy: 'list',
       summary: 'List jobs, newest first',
+      description:
+        'Of all namespaces, or of one. A page may be shorter than `limit` though there are more: go on while there is a `nextCursor`.',
       query: z.strictObject({
-        ...pageQuery,
+        // One position for each of a hundred namespaces, at most.
+        cursor: z.string().max(1300).optional().describe('`nextCursor` of the page before'),
         state: z.enum(jobStates).optional(),
         limit: z.coerce.number().int().min(1).max(1000).default(100),
       }),
@@ -67,6 +72,7 @@ export function jobRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id',
+      namespaceBy: 'job',
       summary: 'One job',
       description: 'Its `ETag` names its version, for `If-Match` of what is asked of it next.',
       params: jobParams,
@@ -116,8 +122,6 @@ async function submitAnswer(
       );
     case 'foreign-submitter':
       return problem('forbidden', 'spec.submitter is somebody else: submit the spec of your own plan.');
-    case 'unknown-namespace':
-      return invalid('spec.namespace', `there is only ${context.namespace} here`);
     case 'lifetime-too-long':
       return invalid('spec.lifetimeMs', `at most ${context.credentialsLifetimeMs} are allowed here`);
     case 'target-error':
@@ -126,6 +130,8 @@ async function submitAnswer(
       return invalid('spec.targets', 'no host is left');
     case 'unknown-hosts':
       return unknownHosts(context.namespace, outcome.hosts);
+    case 'foreign-hosts':
+      return foreignHostsProblem(context.namespace, outcome.foreign);
     case 'same-host': {
       const [one, other] = outcome.hosts;
       return invalid('spec.targets', `${one} and ${other} are one host: plan again`);

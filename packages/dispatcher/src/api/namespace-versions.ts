@@ -9,24 +9,21 @@ import * as z from 'zod';
 import { document, problem, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
-import { foreignNamespace } from './namespaces.js';
 import { type Route, route } from './route.js';
 
-export function namespaceVersionRoutes(context: ApiContext): Route[] {
-  const { leader, namespaces } = context;
+export function namespaceVersionRoutes({ leader, namespaces }: ApiContext): Route[] {
   return [
     route({
       method: 'GET',
       url: '/v1/namespaces/:name/versions',
+      namespaceBy: 'name',
       summary: 'Versions of the namespace file that are kept, the newest first',
       params: z.object({ name: z.string() }),
       responses: {
         200: { description: 'The versions', schema: namespaceVersionsSchema },
         ...problemResponses(401, 404, 503),
       },
-      async handle({ params: { name } }) {
-        const refusal = foreignNamespace(context, name);
-        if (refusal) return refusal;
+      async handle() {
         const found = await leader.read(({ constraints }) =>
           constraints.versions.map((applied) => shown(applied, constraints)).reverse(),
         );
@@ -37,6 +34,7 @@ export function namespaceVersionRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/namespaces/:name/versions/:version',
+      namespaceBy: 'name',
       summary: 'One version of the namespace file',
       params: z.object({ name: z.string(), version: z.coerce.number().int().min(1) }),
       responses: {
@@ -44,8 +42,6 @@ export function namespaceVersionRoutes(context: ApiContext): Route[] {
         ...problemResponses(400, 401, 404, 503),
       },
       async handle({ params: { name, version } }) {
-        const refusal = foreignNamespace(context, name);
-        if (refusal) return refusal;
         const found = await leader.read(({ constraints }) => {
           const { versions } = constraints;
           const applied = versions.find((one) => one.version === version);

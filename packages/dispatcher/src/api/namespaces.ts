@@ -2,6 +2,7 @@
 import {
   applyNamespaceRequestSchema,
   explanationSchema,
+  type FileProblem,
   formatFileProblem,
   hostInformationSchema,
   maxNamespaceFileBytes,
@@ -12,7 +13,7 @@ import { viewJob } from '../jobs/job-view.js';
 import { applyNamespace } from '../namespaces/apply-namespace.js';
 import { explanation, knownHost, namespaceDocument } from '../namespaces/namespace-view.js';
 import { placeTargets } from '../namespaces/place-targets.js';
-import { type Answer, document, problem, storeUnavailable } from './answer.js';
+import { type Answer, document, problem, type ProblemAnswer, storeUnavailable } from './answer.js';
 import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { jobParams, lookupProblem } from './job-parameters.js';
@@ -24,11 +25,11 @@ const shownProblems = 100;
 
 export function namespaceRoutes(context: ApiContext): Route[] {
   const { leader, namespaces } = context;
-  const foreign = (name: string) => foreignNamespace(context, name);
   return [
     route({
       method: 'GET',
       url: '/v1/namespaces/:name',
+      namespaceBy: 'name',
       summary: 'The namespace: its file, its slots and how much of each is in use',
       params: namespaceParams,
       responses: {
@@ -36,8 +37,6 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         ...problemResponses(401, 404, 503),
       },
       async handle({ params: { name } }) {
-        const refusal = foreign(name);
-        if (refusal) return refusal;
         const found = await leader.read((state) => ({
           ref: state.constraints.ref,
           shown: namespaceDocument(state, name),
@@ -51,20 +50,19 @@ export function namespaceRoutes(context: ApiContext): Route[] {
     route({
       method: 'PUT',
       url: '/v1/namespaces/:name',
+      namespaceBy: 'name',
       summary: 'Apply a version of the namespace file',
       description:
-        'Checked as a whole first: a file with a problem changes nothing. Its limits hold for what is decided from then on; nothing that runs is disturbed. With `If-Match: "VERSION"` only if that version is in force.',
+        'Checked as a whole first: a file with a problem changes nothing. Its limits hold for what is decided from then on; nothing that runs is disturbed. With `If-Match: "VERSION"` only if that version is in force. A namespace that does not exist is made with `If-None-Match: *`, and with that alone.',
       params: namespaceParams,
-      headers: z.object({ 'if-match': z.string().optional() }),
+      headers: z.object({ 'if-match': z.string().optional(), 'if-none-match': z.string().optional() }),
       body: applyNamespaceRequestSchema,
       bodyLimitBytes: 2 * maxNamespaceFileBytes,
       responses: {
         200: { description: 'Applied; the version in force', schema: namespaceSchema },
-        ...problemResponses(400, 401, 404, 412, 413, 422, 503),
+        ...problemResponses(400, 401, 404, 409, 412, 413, 422, 503),
       },
       async handle({ params: { name }, body, headers }) {
-        const refusal = foreign(name);
-        if (refusal) return refusal;
         const expected = expectedVersion(headers['if-match']);
         if (expected === 'invalid') {
           return problem('invalid-request', 'If-Match: a version in quotes, such as "3".', {
@@ -74,23 +72,14 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         const outcome = await applyNamespace(context, body, expected);
         switch (outcome.kind) {
           case 'lost':
-            return storeUnavailable(leader);
+            return storeUnavailable(outcome.leader ?? leader);
           case 'changed':
             return problem(
               'namespace-changed',
               `Version ${outcome.version} is in force: look at what it changed, then apply again.`,
             );
           case 'invalid':
-            return problem(
-              'namespace-invalid',
-              `${formatFileProblem(outcome.problems[0]!)}${outcome.problems.length > 1 ? `, and ${outcome.problems.length - 1} more` : ''}. The version in force stays.`,
-              {
-                errors: outcome.problems.slice(0, shownProblems).map(({ line, column, message, code }) => ({
-                  path: `${line}:${column}`,
-                  message: `${message} [${code}]`,
-                })),
-              },
-            );
+            return namespaceInvalid(outcome.problems, 'The version in force stays.');
           case 'applied': {
             const shown = await leader.read((state) => namespaceDocument(state, name));
             if (shown.kind === 'lost') return storeUnavailable(leader);
@@ -102,6 +91,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/namespaces/:name/hosts',
+      namespaceBy: 'name',
       summary: 'What is known about hosts: groups, slots, who counts on them',
       params: namespaceParams,
       query: z.strictObject({
@@ -112,9 +102,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         200: { description: 'In the order of the targets', schema: hostInformationSchema },
         ...problemResponses(400, 401, 404, 503),
       },
-      async handle({ params: { name }, query: { targets, limit } }) {
-        const refusal = foreign(name);
-        if (refusal) return refusal;
+      async handle({ query: { targets, limit } }) {
         const found = await leader.read((state): Answer => {
           const { namespace } = state.constraints;
           const placed = placeTargets(targets, { namespace, allowUnknown: true });
@@ -131,6 +119,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/explanation',
+      namespaceBy: 'job',
       summary: "What keeps a job's hosts waiting",
       params: jobParams,
       responses: {
@@ -157,13 +146,15 @@ export function namespaceRoutes(context: ApiContext): Route[] {
   ];
 }
 
-/** A dispatcher has one namespace, so that no host is in two (S6). */
-export function foreignNamespace(
-  { namespace }: Pick<ApiContext, 'namespace'>,
-  name: string,
-): Answer | undefined {
-  if (name === namespace) return undefined;
-  return problem('unknown-namespace', `There is no namespace ${name} here, only ${namespace}.`);
+/** @param consequence what comes of it, as a sentence */
+export function namespaceInvalid(problems: readonly FileProblem[], consequence: string): ProblemAnswer {
+  const others = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
+  return problem('namespace-invalid', `${formatFileProblem(problems[0]!)}${others}. ${consequence}`, {
+    errors: problems.slice(0, shownProblems).map(({ line, column, message, code }) => ({
+      path: `${line}:${column}`,
+      message: `${message} [${code}]`,
+    })),
+  });
 }
 
 export function namespaceEtag(version: number): Record<string, string> {

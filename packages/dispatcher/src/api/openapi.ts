@@ -12,6 +12,7 @@ export function openApiRoute(routes: readonly Route[]): Route {
   const self: Route = route({
     method: 'GET',
     url: '/openapi.json',
+    namespaceBy: 'instance',
     summary: 'This description',
     open: true,
     responses: { 200: { description: 'OpenAPI 3.1' } },

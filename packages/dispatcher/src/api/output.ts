@@ -34,6 +34,7 @@ export function outputRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/output',
+      namespaceBy: 'job',
       summary: 'The output of all hosts, as lines of JSON',
       description:
         'In order and complete per stream; what can not be had is a `gap`. The last line is `end`. With `follow` it goes on until the job has ended and everything was delivered.',
@@ -80,6 +81,7 @@ export function outputRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/hosts/:host/output',
+      namespaceBy: 'job',
       summary: "One host's stdout or stderr, byte for byte",
       description:
         'Takes a Range of one range. A transfer that breaks off is incomplete; one that ends is whole.',

@@ -2,12 +2,15 @@
 import { type PingResponse, pingResponseSchema, productVersion } from '@pogo/protocol';
 import type { WorkerRecord } from '../workers/worker-registry.js';
 import { document, storeUnavailable } from './answer.js';
-import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
+import type { InstanceContext } from './instance-routes.js';
 import { type Route, route } from './route.js';
 
-export function pingRoutes(context: ApiContext): Route[] {
-  const { clock, leader, registry, store } = context;
+type PingContext = Pick<InstanceContext, 'name' | 'clock' | 'registry' | 'store' | 'served'>;
+
+export function pingRoutes(context: PingContext): Route[] {
+  const { clock, registry, store, served } = context;
+  const { leader } = served.default;
   const pingWorker = async ({ name, version, capacity, pools, session }: WorkerRecord, assigned: number) => {
     const answer = await session?.ping(() => clock.monotonicMs());
     return {
@@ -24,26 +27,30 @@ export function pingRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/ping',
+      namespaceBy: 'instance',
       summary: 'Dispatcher, store and workers: versions and round trips',
       responses: {
         200: { description: 'The parts', schema: pingResponseSchema },
         ...problemResponses(401, 503),
       },
       async handle() {
-        const state = await leader.read(({ term, assignedTo }) => ({
-          term,
-          assignedTo: new Map(assignedTo),
-        }));
-        if (state.kind === 'lost') return storeUnavailable(leader);
+        const led = await leader.read((state) => state.term);
+        if (led.kind === 'lost') return storeUnavailable(leader);
+        const assignedTo = new Map<string, number>();
+        for (const one of served.all) {
+          await one.leader.read((state) => {
+            for (const [worker, count] of state.assignedTo)
+              assignedTo.set(worker, (assignedTo.get(worker) ?? 0) + count);
+          });
+        }
         const startMs = clock.monotonicMs();
         await leader.log.pointer();
         const roundTripMs = clock.monotonicMs() - startMs;
-        const { term, assignedTo } = state.answer;
         const workers = await Promise.all(
           registry.all().map((record) => pingWorker(record, assignedTo.get(record.name) ?? 0)),
         );
         const response: PingResponse = {
-          dispatcher: { name: context.name, version: productVersion, term },
+          dispatcher: { name: context.name, version: productVersion, term: led.answer },
           store: { kind: store.describe().driver, roundTripMs },
           workers,
         };

@@ -21,7 +21,8 @@ import type { ApiContext } from './context.js';
 import { problemResponses } from './documented-problems.js';
 import { firstWorker } from './first-worker.js';
 import { booleanQuery, type Route, route } from './route.js';
-import { targetProblem, unknownHosts } from './target-problem.js';
+import { strangersElsewhere } from '../namespaces/host-owners.js';
+import { foreignHostsProblem, targetProblem, unknownHosts } from './target-problem.js';
 
 /** How long a plan waits for a dispatcher that has just started, in milliseconds. */
 const leaderWaitMs = 5000;
@@ -31,6 +32,7 @@ export function planRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/plans',
+      namespaceBy: 'body',
       summary: 'Resolve a request into the spec that would run, and tell what it would do',
       description:
         'Expands the targets, resolves percentages, and names the workers to seal credentials for. Check the spec against what you asked for, seal over its digest, and submit it. With `?forecast` the answer tells which hosts start together, what holds the others back, and how long it takes; it comes without a worker, too.',
@@ -43,12 +45,6 @@ export function planRoutes(context: ApiContext): Route[] {
       },
       async handle({ body, query, signal }) {
         const { namespace, registry, hostLists } = context;
-        if (body.namespace !== namespace) {
-          const message = `there is no namespace ${body.namespace} here, only ${namespace}`;
-          return problem('invalid-request', `namespace: ${message}.`, {
-            errors: [{ path: 'namespace', message }],
-          });
-        }
         await context.leader.soon(leaderWaitMs, signal);
         const present = await context.leader.read(({ constraints: { version, namespace: inForce } }) => ({
           version,
@@ -79,6 +75,9 @@ export function planRoutes(context: ApiContext): Route[] {
         const { spec, limits, hosts, warnings } = outcome.resolution;
         const rest = () => restBetween(hosts.hosts.length, context.clock, signal);
         await rest();
+        const elsewhere = await strangersElsewhere(context, present.answer.namespace, hosts.hosts);
+        if (elsewhere.kind === 'lost') return storeUnavailable(elsewhere.leader);
+        if (elsewhere.foreign.size > 0) return foreignHostsProblem(namespace, elsewhere.foreign);
         await firstWorker(context, signal);
         const pools = poolHosts(present.answer.namespace, hosts.hosts);
         const isAnyHere = registry.recipients().length > 0;

@@ -12,6 +12,7 @@ export function replayRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/replay',
+      namespaceBy: 'job',
       summary: 'What an ended job would have done under other limits',
       description:
         'The same hosts, with the durations and outcomes that they had, planned anew: how long it would have taken, and how many hosts of each slot would have been disturbed at once, beside what really happened. Nothing is run, and nothing changes.',

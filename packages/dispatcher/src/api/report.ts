@@ -17,6 +17,7 @@ export function reportRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/report',
+      namespaceBy: 'job',
       summary: 'What became of a job, and whether limits and sequences were kept',
       description:
         'Recounted from the log, over all jobs, by code that shares nothing with what decided. `complete` is false, and `missing` says why, where the log is not kept as far back as that takes.',

@@ -16,6 +16,7 @@ export function resolveRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/resolve',
+      namespaceBy: 'job',
       summary: 'Ask hosts of unknown outcome what became of their command',
       description:
         'Evidence replaces `unknown`; a host that can not tell stays unknown, and says why in `unsettled`. Opens an ended job again until the answers are in; its credentials have to come along when nobody holds them any more.',

@@ -22,6 +22,7 @@ export function resumeRoutes(context: ApiContext): Route[] {
     route({
       method: 'GET',
       url: '/v1/jobs/:id/spec',
+      namespaceBy: 'job',
       summary: "A job's resolved spec, and who could run it now",
       description: 'What credentials are sealed over, and for whom, when a job asks for them again.',
       params: jobParams,
@@ -46,6 +47,7 @@ export function resumeRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/resume',
+      namespaceBy: 'job',
       summary: 'Let a job go on that waits for a person',
       description:
         'Lifts a hold, and takes credentials where the job needs them, or where workers are connected for hosts that wait and can not open those that it has. Where neither stood in its way, confirms the step of its ramp that is over: the next begins.',

@@ -15,6 +15,7 @@ export function retryRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/retry',
+      namespaceBy: 'job',
       summary: 'Try hosts again',
       description:
         'Another attempt on the named hosts, or on all that ended otherwise than well or never started. Hosts of unknown outcome only when named; where the worker that had the order may come back, only with `fence`, which makes the earlier order impossible on the host. Opens an ended job again; its credentials have to come along when nobody holds them any more.',
@@ -37,6 +38,7 @@ export function retryRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/skip',
+      namespaceBy: 'job',
       summary: 'Pass over hosts',
       description: 'Hosts that have no order yet never start.',
       params: jobParams,
@@ -55,6 +57,7 @@ export function retryRoutes(context: ApiContext): Route[] {
     route({
       method: 'POST',
       url: '/v1/jobs/:id/release',
+      namespaceBy: 'job',
       summary: 'Let hosts of unknown outcome stop counting',
       description:
         'Somebody says that these hosts are well. Their outcome stays unknown, and the job as it is.',

@@ -34,6 +34,13 @@ export interface ResponseDocumentation {
 /** What of an HTTP request a route reads. */
 export type RouteRequest = Pick<FastifyRequest, 'params' | 'query' | 'body' | 'headers'>;
 
+/**
+ * How a request says which namespace it is about: `job` by the job's number in the path (`:id`), or of `last` by
+ * `?namespace=`; `name` by the path (`:name`), `body` and `spec` by a member there; `list` by `?namespace=`, and is about
+ * all without it. `instance`: about none.
+ */
+export type NamespaceBy = 'job' | 'name' | 'body' | 'spec' | 'list' | 'instance';
+
 interface RouteDocumentation {
   summary: string;
   description?: string;
@@ -44,6 +51,7 @@ export interface Route extends RouteDocumentation {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT';
   /** In fastify's form: `/v1/jobs/:id`. */
   url: string;
+  namespaceBy: NamespaceBy;
   params?: z.ZodType;
   query?: z.ZodType;
   headers?: z.ZodType;

@@ -1,16 +1,13 @@
-import { attachmentRoutes } from './attachments.js';
 import type { ApiContext } from './context.js';
 import { eventRoutes } from './events.js';
 import { freezeRoutes } from './freeze.js';
 import { haltRoutes } from './halt.js';
-import { healthRoutes } from './health.js';
 import { holdRoutes } from './hold.js';
 import { jobHostRoutes } from './job-hosts.js';
 import { jobRoutes } from './jobs.js';
 import { namespaceRoutes } from './namespaces.js';
 import { namespaceVersionRoutes } from './namespace-versions.js';
 import { outputRoutes } from './output.js';
-import { pingRoutes } from './ping.js';
 import { planRoutes } from './plans.js';
 import { replayRoutes } from './replay.js';
 import { reportRoutes } from './report.js';
@@ -19,11 +16,10 @@ import { resumeRoutes } from './resume.js';
 import { retryRoutes } from './retry.js';
 import type { Route } from './route.js';
 
-/** Every route of the API, `/openapi.json` excepted, which describes them. */
+/** Every route that is about one namespace, or its jobs. */
 export function apiRoutes(context: ApiContext): Route[] {
   return [
     ...planRoutes(context),
-    ...attachmentRoutes(context),
     ...jobRoutes(context),
     ...jobHostRoutes(context),
     ...eventRoutes(context),
@@ -38,7 +34,5 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...namespaceVersionRoutes(context),
     ...freezeRoutes(context),
     ...reportRoutes(context),
-    ...pingRoutes(context),
-    ...healthRoutes(context),
   ];
 }

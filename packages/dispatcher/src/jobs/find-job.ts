@@ -28,3 +28,24 @@ export async function findJob<T>(
   const archived = job === undefined ? undefined : await archive.get(job);
   return archived === undefined ? { kind: 'unknown' } : { kind: 'archived', archived };
 }
+
+export type NewestJob =
+  { kind: 'job'; job: number; acceptedAtMs: number } | { kind: 'none' } | { kind: 'lost' };
+
+/** The namespace's newest job, and the log time of its acceptance in milliseconds. */
+export async function newestJob({
+  leader,
+  archive,
+}: {
+  leader: Leader;
+  archive: Archive;
+}): Promise<NewestJob> {
+  const outcome = await leader.read((state) => {
+    const job = state.nextJob - 1;
+    return { job, acceptedAtMs: state.jobs.get(job)?.acceptedAtMs };
+  });
+  if (outcome.kind === 'lost') return outcome;
+  const { job } = outcome.answer;
+  const acceptedAtMs = outcome.answer.acceptedAtMs ?? (await archive.get(job))?.document.acceptedAtMs;
+  return acceptedAtMs === undefined ? { kind: 'none' } : { kind: 'job', job, acceptedAtMs };
+}

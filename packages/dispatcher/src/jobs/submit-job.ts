@@ -23,6 +23,7 @@ import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { Leader } from '../leader/leader.js';
 import type { Decision } from '../leader/reign.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
+import { type ForeignHosts, type HostOwners, strangersElsewhere } from '../namespaces/host-owners.js';
 import { isConstrained } from '../namespaces/place-targets.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
@@ -39,7 +40,9 @@ export interface SubmitContext {
   registry: WorkerRegistry;
   hostLists: HostLists;
   principal: string;
+  /** Its name. */
   namespace: string;
+  owners: HostOwners;
   credentialsLifetimeMs: number;
 }
 
@@ -48,12 +51,13 @@ export type SubmitOutcome =
   | { kind: 'mismatch'; job: number }
   | { kind: 'digest-mismatch'; expected: string }
   | { kind: 'foreign-submitter' }
-  | { kind: 'unknown-namespace' }
   | { kind: 'lifetime-too-long' }
   | { kind: 'target-error'; error: TargetError }
   | { kind: 'no-targets' }
   /** Folded names that the namespace doesn't know, which has constraints (S6). */
   | { kind: 'unknown-hosts'; hosts: string }
+  /** Hosts of other namespaces (S6). */
+  | { kind: 'foreign-hosts'; foreign: ForeignHosts }
   /** Two names of one host (S6): the plan names it once. */
   | { kind: 'same-host'; hosts: [string, string] }
   | { kind: 'recipients-changed'; unknown: string[] }
@@ -82,7 +86,6 @@ export async function submitJob(
   }
 
   if (spec.submitter !== context.principal) return { kind: 'foreign-submitter' };
-  if (spec.namespace !== context.namespace) return { kind: 'unknown-namespace' };
   if (spec.lifetimeMs > context.credentialsLifetimeMs) return { kind: 'lifetime-too-long' };
   const recipients = credentials.recipients.map(({ header }) => header.kid);
   const unknown = recipients.filter((kid) => !context.registry.knows(kid));
@@ -97,6 +100,9 @@ export async function submitJob(
   if (present.kind === 'lost') return present;
   const strangers = strangersTo(present.answer, spec, hosts);
   if (strangers !== undefined) return strangers;
+  const elsewhere = await strangersElsewhere(context, present.answer, hosts.hosts);
+  if (elsewhere.kind === 'lost') return { kind: 'lost' };
+  if (elsewhere.foreign.size > 0) return { kind: 'foreign-hosts', foreign: elsewhere.foreign };
 
   const specRef = await context.specs.put(spec);
   const outcome = await accept(context, {

@@ -16,6 +16,7 @@ import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@
 import { type Documents, type Log, type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
 import { HistorySegments } from '../history/history-segments.js';
+import type { WorkerLoad } from '../workers/shared-capacity.js';
 import { loadState } from './load-state.js';
 import type { ReferredDocuments } from './referred-documents.js';
 import { type CommandOutcome, type Decision, Reign, type ReignEnd } from './reign.js';
@@ -134,6 +135,11 @@ export class Leader implements Service {
   /** The term while leading (L4), undefined otherwise. */
   get term(): number | undefined {
     return this.#reign?.term;
+  }
+
+  /** What is assigned to workers, while leading; see {@link Reign.load}. */
+  get load(): WorkerLoad | undefined {
+    return this.#reign?.load;
   }
 
   /** Why the last reign ended; whoever is told that it has may ask at once. */

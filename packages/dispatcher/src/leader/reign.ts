@@ -19,6 +19,7 @@ import {
 import { backoffDelayMs, type Clock, delay, type Timer } from '@pogo/lifecycle';
 import { encodeLogBatch } from '@pogo/protocol';
 import { type AppendOutcome, type Batch, type Log, StoreError } from '@pogo/store';
+import type { WorkerLoad } from '../workers/shared-capacity.js';
 import { BatchBuilder, type PendingBatch } from './batch-builder.js';
 import { LogClock } from './log-clock.js';
 
@@ -134,6 +135,11 @@ export class Reign {
         drop: () => resolve({ kind: 'lost' }),
       });
     });
+  }
+
+  /** What is assigned to workers, that included which is decided and on its way to the log. */
+  get load(): WorkerLoad {
+    return { assignedTo: this.#state.assignedTo, openJobs: this.#state.open.size };
   }
 
   /** Something outside of the log has changed that the planner looks at: a worker came, or has room again. */

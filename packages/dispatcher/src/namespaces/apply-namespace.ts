@@ -6,15 +6,19 @@ import { type ClusterState, type LogEntry, mayCount } from '@pogo/core';
 import type { FileProblem } from '@pogo/protocol';
 import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
+import { type HostOwners, namesIn } from './host-owners.js';
 import type { NamespaceCheck, NamespaceFile } from './namespace-check.js';
 import type { NamespaceDocuments } from './namespace-documents.js';
 
 export interface ApplyContext {
+  /** Its name. */
+  namespace: string;
   leader: Leader;
   namespaces: NamespaceDocuments;
   referred: ReferredDocuments;
   principal: string;
   checkNamespace: NamespaceCheck;
+  owners: HostOwners;
 }
 
 export type ApplyOutcome =
@@ -22,21 +26,31 @@ export type ApplyOutcome =
   | { kind: 'invalid'; problems: readonly FileProblem[] }
   /** Another version is in force than the one that was named. */
   | { kind: 'changed'; version: number }
-  | { kind: 'lost' };
+  /** Of this namespace, or of the one that isn't led here. */
+  | { kind: 'lost'; leader?: Leader };
 
 /** @param expected version that has to be in force, where the caller says so. */
 export async function applyNamespace(
-  { leader, namespaces, referred, principal, checkNamespace }: ApplyContext,
+  { namespace: name, leader, namespaces, referred, principal, checkNamespace, owners }: ApplyContext,
   file: NamespaceFile,
   expected: number | undefined,
 ): Promise<ApplyOutcome> {
   const checked = await checkNamespace(file);
   if (!checked.ok) return { kind: 'invalid', problems: checked.problems };
   const { namespace } = checked;
-  const ref = await namespaces.put({ text: file.text, definition: namespace.definition });
-  return referred.withNamespace(ref, namespace, () =>
-    appendVersion({ leader, referred, principal }, ref, expected),
-  );
+  return owners.exclusively(async () => {
+    const elsewhere = await owners.elsewhere(name, namesIn(namespace));
+    if (elsewhere.kind === 'lost') return elsewhere;
+    const { foreign } = elsewhere;
+    if (foreign.size > 0) {
+      const found = await checkNamespace({ ...file, foreign });
+      return { kind: 'invalid', problems: found.ok ? [] : found.problems };
+    }
+    const ref = await namespaces.put({ text: file.text, definition: namespace.definition });
+    return referred.withNamespace(ref, namespace, () =>
+      appendVersion({ leader, referred, principal }, ref, expected),
+    );
+  });
 }
 
 async function appendVersion(

@@ -7,13 +7,15 @@
  */
 import { Worker } from 'node:worker_threads';
 import { compileNamespace, type Namespace, type NamespaceDefinition } from '@pogo/core';
-import { checkNamespace, type FileProblem } from '@pogo/protocol';
+import { checkNamespace, type FileProblem, foreignHostProblems } from '@pogo/protocol';
 import { Turns } from '../turns.js';
 
 /** Name of the file, for messages, and what is in it. */
 export interface NamespaceFile {
   readonly file: string;
   readonly text: string;
+  /** Hosts of a file that is right otherwise that are other namespaces', with whose they are: only these are looked for. */
+  readonly foreign?: ReadonlyMap<string, string>;
 }
 
 export type NamespaceCheckOutcome =
@@ -22,7 +24,13 @@ export type NamespaceCheckOutcome =
 
 export type NamespaceCheck = (file: NamespaceFile) => Promise<NamespaceCheckOutcome>;
 
-export const checkHere: NamespaceCheck = ({ file, text }) => Promise.resolve(checkNamespace(text, file));
+export const checkHere: NamespaceCheck = (file) => Promise.resolve(checkAtOnce(file));
+
+function checkAtOnce({ file, text, foreign }: NamespaceFile): NamespaceCheckOutcome {
+  return foreign === undefined
+    ? checkNamespace(text, file)
+    : { ok: false, problems: foreignHostProblems(text, file, foreign) };
+}
 
 /** Characters of a file that is checked at once: a few milliseconds. */
 const smallFile = 16 * 1024;
@@ -59,7 +67,7 @@ function askThread(program: string, file: NamespaceFile): Promise<ThreadAnswer> 
 }
 
 /** In the thread: what to answer about the file that it was given. */
-export function answerCheck({ file, text }: NamespaceFile): ThreadAnswer {
-  const checked = checkNamespace(text, file);
+export function answerCheck(file: NamespaceFile): ThreadAnswer {
+  const checked = checkAtOnce(file);
   return checked.ok ? { ok: true, definition: checked.namespace.definition } : checked;
 }

@@ -2,9 +2,9 @@
  * One namespace as a dispatcher serves it: its log and who leads it, what is stored for it, what goes on in the background
  * while it is led, and the routes that ask about it. What belongs to the whole process comes from outside.
  */
-import type { Clock } from '@pogo/lifecycle';
-import { type Service, ServiceState } from '@pogo/lifecycle';
-import type { Documents, Store } from '@pogo/store';
+import { defaultNamespace, type LogEntry } from '@pogo/core';
+import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
+import { type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
 import type { ApiContext } from '../api/context.js';
 import type { AttachmentStore } from '../attachments/attachment-store.js';
@@ -22,16 +22,15 @@ import type { Metrics } from '../metrics.js';
 import { DurationHistory } from '../plans/duration-history.js';
 import { CredentialsKeeper } from '../vault/credentials-keeper.js';
 import type { Vault } from '../vault/vault.js';
+import { NamespaceOrders } from '../workers/namespace-orders.js';
+import { sharedCapacities, type WorkerLoad } from '../workers/shared-capacity.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
+import type { HostOwners } from './host-owners.js';
 import type { NamespaceCheck } from './namespace-check.js';
 import { NamespaceDocuments } from './namespace-documents.js';
+import type { NamespaceIdentity } from './namespace-registry.js';
+import { documentsOf } from './scoped-documents.js';
 import { VersionSweeper } from './version-sweeper.js';
-
-/** What a namespace is called, and the number that its jobs' numbers begin with. */
-export interface NamespaceIdentity {
-  readonly name: string;
-  readonly number: number;
-}
 
 /** What all namespaces of a dispatcher share. */
 export interface SharedServices {
@@ -52,23 +51,19 @@ export interface SharedServices {
   hostLists: HostLists;
   attachments: AttachmentStore;
   checkNamespace: NamespaceCheck;
+  owners: HostOwners;
+  /** What the other namespaces have at workers. */
+  loadsBeside: (identity: NamespaceIdentity) => readonly WorkerLoad[];
+  /** Workers may have more room than before, for the others. */
+  roomFreed: (identity: NamespaceIdentity) => void;
+  /** A namespace is led no longer. */
+  lost: () => void;
   /** It can't go on, and should be stopped. */
   fatal: (error: Error) => void;
 }
 
-/** What those who hand its orders to workers look at. */
-export interface OrderSource {
-  leader: Leader;
-  specs: Specs;
-  keeper: CredentialsKeeper;
-}
-
 export interface ServedNamespaceOptions extends SharedServices {
   identity: NamespaceIdentity;
-  /** Those of the namespace. */
-  documents: Documents;
-  /** Who hands its orders to workers; hears of a batch before anybody else, since orders are what a job waits for. */
-  orders: (source: OrderSource) => LogObserver;
 }
 
 export class ServedNamespace implements Service {
@@ -76,17 +71,20 @@ export class ServedNamespace implements Service {
   readonly leader: Leader;
   readonly specs: Specs;
   readonly archive: Archive;
-  readonly keeper: CredentialsKeeper;
+  /** Hands its orders to workers. */
+  readonly orders: NamespaceOrders;
   /** What the handlers of its routes work with. */
   readonly context: ApiContext;
   readonly #state = new ServiceState();
+  readonly #keeper: CredentialsKeeper;
   readonly #renewal: TermRenewal;
   readonly #archivist: JobArchivist;
   readonly #versionSweeper: VersionSweeper;
 
   constructor(options: ServedNamespaceOptions) {
-    const { identity, documents, limits, name, store, clock, random, uniqueId, metrics, registry } = options;
-    const logger = options.logger;
+    const { identity, limits, name, store, clock, random, uniqueId, metrics, registry, vault } = options;
+    const logger = isDefault(identity) ? options.logger : options.logger.child({ namespace: identity.name });
+    const documents = documentsOf(identity, store.documents);
     this.identity = identity;
     this.specs = new Specs({ documents, uniqueId });
     const { specs } = this;
@@ -105,21 +103,34 @@ export class ServedNamespace implements Service {
       referred,
       snapshotEveryEntries: limits.snapshotEveryEntries,
       measured: (appendMs, entries) => metrics.appended(appendMs, entries),
-      fatal: options.fatal,
+      fatal: (error) => this.#cannotGoOn(error, options),
     });
     const { leader } = this;
     const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
-    this.keeper = new CredentialsKeeper({
-      vault: options.vault,
+    this.#keeper = new CredentialsKeeper({
+      vault,
       leader,
       specs,
       clock,
       openable: (kids) => registry.mayOpen(kids),
       refillMs: limits.vaultRefillMs,
     });
-    const { keeper } = this;
+    const keeper = this.#keeper;
+    this.orders = new NamespaceOrders({
+      namespace: identity.number,
+      leader,
+      registry,
+      specs,
+      vault,
+      keeper,
+      clock,
+      logger,
+      lostAfterMs: limits.workerLostAfterMs,
+      lost: options.lost,
+    });
+    const { orders } = this;
     leader.plansWith({
-      workers: () => registry.capacities(),
+      workers: () => sharedCapacities(orders.capacities(), options.loadsBeside(identity)),
       due: (state) => keeper.due(state),
       paused: (state) => keeper.paused(state),
     });
@@ -147,8 +158,21 @@ export class ServedNamespace implements Service {
       logger,
       everyMs: limits.versionSweepEveryMs,
     });
-    leader.observe(options.orders({ leader, specs, keeper }));
-    for (const observer of [history, keeper, this.#renewal, this.#archivist, this.#versionSweeper])
+    // Orders first: they are what a job waits for.
+    const freeing: LogObserver = {
+      appended({ entries }) {
+        if (entries.some(({ type }) => freesRoom.has(type))) options.roomFreed(identity);
+      },
+    };
+    for (const observer of [
+      orders,
+      freeing,
+      history,
+      keeper,
+      this.#renewal,
+      this.#archivist,
+      this.#versionSweeper,
+    ])
       leader.observe(observer);
     this.context = {
       name,
@@ -168,8 +192,9 @@ export class ServedNamespace implements Service {
       specs,
       namespaces,
       checkNamespace: options.checkNamespace,
+      owners: options.owners,
       referred,
-      vault: options.vault,
+      vault,
       attachments: options.attachments,
       registry,
       metrics,
@@ -186,8 +211,26 @@ export class ServedNamespace implements Service {
       await this.#renewal.stop();
       await this.#archivist.stop();
       await this.#versionSweeper.stop();
+      this.orders.stop();
       await this.leader.stop();
-      this.keeper.lost();
+      this.#keeper.lost();
     });
   }
+
+  /** A log that can't be read stops its own namespace; everything else stops the dispatcher (served-namespaces.ts, 3). */
+  #cannotGoOn(error: Error, { logger, fatal }: SharedServices): void {
+    if (isDefault(this.identity) || !(error instanceof StoreError)) fatal(error);
+    else logger.error({ namespace: this.identity.name, err: error }, 'the namespace can not be led');
+  }
+}
+
+/** What ends an attempt, or all that a job may still want. */
+const freesRoom: ReadonlySet<LogEntry['type']> = new Set<LogEntry['type']>([
+  'host-finished',
+  'hosts-refused',
+  'job-ended',
+]);
+
+function isDefault({ number }: NamespaceIdentity): boolean {
+  return number === defaultNamespace.number;
 }

@@ -13,12 +13,12 @@ import type { Leader } from '../leader/leader.js';
 import type { CredentialsKeeper } from '../vault/credentials-keeper.js';
 import type { Vault } from '../vault/vault.js';
 import { UndeliveredOrders } from './undelivered-orders.js';
-import type { WorkerRegistry } from './worker-registry.js';
-import type { JobOpening, Undelivered } from './worker-session.js';
+import type { JobOpening, OrderLane, Undelivered } from './order-lane.js';
 
 export interface OrderDeliveryOptions {
   leader: Leader;
-  registry: WorkerRegistry;
+  /** The way to a worker, while there is one. */
+  lane: (worker: string) => OrderLane | undefined;
   specs: Specs;
   vault: Vault;
   keeper: CredentialsKeeper;
@@ -87,7 +87,7 @@ export class OrderDelivery {
       });
       if (open.kind === 'lost') return;
       for (const [worker, attempts] of open.answer) {
-        if (attempts.length > 0) this.#options.registry.get(worker)?.session?.assign(job, attempts);
+        if (attempts.length > 0) this.#options.lane(worker)?.assign(job, attempts);
       }
     });
   }

@@ -63,7 +63,8 @@ export class RefusalPauses {
     this.#refusals.delete(job);
   }
 
-  clear(): void {
-    for (const job of [...this.#refusals.keys(), ...this.#paused]) this.forget(job);
+  /** Forgets all jobs, or those that are meant. */
+  clear(isMeant: (job: number) => boolean = () => true): void {
+    for (const job of [...this.#refusals.keys(), ...this.#paused]) if (isMeant(job)) this.forget(job);
   }
 }

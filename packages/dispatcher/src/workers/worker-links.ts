@@ -1,87 +1,58 @@
 /**
- * What workers and the log have to do with each other: hellos and reports become decisions, and what became durable
- * becomes orders.
+ * The connections of workers: who they are, and which namespace it is that they speak of.
  *
- * 1. No order leaves before its entry is in the log (A1): orders are made from appended batches only.
- * 2. On every hello an attempt is sent again that the log assigns to the worker and that the worker doesn't hold (A2): with
- *    the same journal it answers from there, and what it never journaled is fresh to it. With another journal what was
- *    assigned before is `unknown` (A3, A4).
- * 3. Reports count only from the worker that the certificate names (A6), and are answered once they are durable (L7).
- * 4. A worker that stays away longer than `lostAfterMs` leaves its hosts `unknown`; evidence may still come later (E2).
+ * 1. A worker has one connection at most: a newer one replaces the older.
+ * 2. What it says of a job goes to the namespace that the job's number names; each namespace that is led here hears of a
+ *    connection, and gives its orders by itself.
  */
-import {
-  askedAttempts,
-  type AskedAttempt,
-  assignedAttempts,
-  type AssignedAttempt,
-  type ClusterState,
-  decideJoin,
-  type FoldedBatch,
-  hostIndexes,
-  isEnded,
-  type LogEntry,
-} from '@pogo/core';
+import { namespaceNumberOf } from '@pogo/core';
 import type { Clock } from '@pogo/lifecycle';
 import {
   dispatcherMethods,
   type HelloParams,
   helloParamsSchema,
   type HelloResult,
-  type OrderedAttempt,
   productVersion,
   protocolVersion,
+  type ReportParams,
   reportParamsSchema,
   returnCredentialsParamsSchema,
 } from '@pogo/protocol';
 import { method, MethodError, type Peer, type PeerHandlers } from '@pogo/wire';
 import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Specs } from '../jobs/specs.js';
-import type { Leader, LogObserver } from '../leader/leader.js';
-import type { CredentialsKeeper } from '../vault/credentials-keeper.js';
-import type { Vault } from '../vault/vault.js';
-import { OrderDelivery } from './order-delivery.js';
-import { ReportDesk } from './report-desk.js';
+import type { NamespaceOrders } from './namespace-orders.js';
 import { checkSealingCertificate } from './sealing-certificate.js';
-import { WorkerLoss } from './worker-loss.js';
 import type { WorkerRecord, WorkerRegistry } from './worker-registry.js';
-import { type Incarnation, WorkerSession } from './worker-session.js';
+import { WorkerSession } from './worker-session.js';
+
+/** The namespaces that a dispatcher serves, as far as workers have to do with them. */
+export interface OrderingNamespaces {
+  /** Of the namespace of that number; undefined when it isn't served here. */
+  orders(namespace: number): NamespaceOrders | undefined;
+  allOrders(): readonly NamespaceOrders[];
+}
 
 export interface WorkerLinksOptions {
   /** Name of this dispatcher. */
   name: string;
-  leader: Leader;
+  namespaces: OrderingNamespaces;
   registry: WorkerRegistry;
-  specs: Specs;
-  vault: Vault;
-  keeper: CredentialsKeeper;
   sealingRoot: X509Certificate;
   clock: Clock;
   logger: Logger;
-  /** How long a worker may be away before its hosts become `unknown`, in milliseconds. */
-  lostAfterMs: number;
 }
 
-/** How long a hello waits for leadership, in milliseconds. */
-const helloWaitMs = 5000;
 const notLeading = new MethodError('not-leading', 'this dispatcher does not lead just now: try again');
 const helloFirst = new MethodError('hello-first', 'say hello before anything else');
 
-export class WorkerLinks implements LogObserver {
+export class WorkerLinks {
   readonly #options: WorkerLinksOptions;
   readonly #peers = new Set<Peer>();
-  readonly #reports: ReportDesk;
-  readonly #loss: WorkerLoss;
-  readonly #delivery: OrderDelivery;
-  readonly #stopping = new AbortController();
+  #stopped = false;
 
   constructor(options: WorkerLinksOptions) {
     this.#options = options;
-    const { leader, registry, clock, logger, lostAfterMs } = options;
-    this.#reports = new ReportDesk({ leader, registry, logger });
-    this.#delivery = new OrderDelivery(options);
-    const isConnected = (worker: string) => registry.get(worker)?.session !== undefined;
-    this.#loss = new WorkerLoss({ leader, clock, logger, lostAfterMs, isConnected });
   }
 
   /** What is served to one connected worker. */
@@ -96,21 +67,22 @@ export class WorkerLinks implements LogObserver {
     });
     return {
       methods: {
-        [dispatcherMethods.hello]: method(helloParamsSchema, async (hello) => {
+        [dispatcherMethods.hello]: method(helloParamsSchema, (hello) => {
           if (session !== undefined) throw new MethodError('hello-twice', 'say hello once per connection');
-          const greeted = await this.#hello(peer, hello);
+          const greeted = this.#hello(peer, hello);
           session = greeted.session;
           return greeted.result;
         }),
         [dispatcherMethods.report]: method(reportParamsSchema, async (params) => {
           if (session === undefined) throw helloFirst;
-          if ((await this.#reports.take(name, params)) === 'lost') throw notLeading;
+          if ((await this.#report(name, params)) === 'lost') throw notLeading;
           return {};
         }),
         [dispatcherMethods.returnCredentials]: method(returnCredentialsParamsSchema, async (params) => {
           const kid = this.#options.registry.get(name)?.recipient.kid;
           if (session === undefined || kid === undefined) throw helloFirst;
-          const taken = await this.#options.keeper.take(name, kid, params);
+          const orders = this.#options.namespaces.orders(namespaceNumberOf(params.job));
+          const taken = (await orders?.bringCredentials(name, kid, params)) ?? 'lost';
           if (taken === 'lost') throw notLeading;
           if (taken === 'refused') {
             throw new MethodError(
@@ -118,7 +90,6 @@ export class WorkerLinks implements LogObserver {
               `credentials for job ${params.job} are not wanted from ${name}`,
             );
           }
-          this.#delivery.credentialsBack(params.job);
           return {};
         }),
       },
@@ -128,80 +99,37 @@ export class WorkerLinks implements LogObserver {
     };
   }
 
-  taken(state: ClusterState): void {
-    this.#loss.noteAbsent(state);
-  }
-
-  appended(batch: FoldedBatch, state: ClusterState): void {
-    for (const entry of batch.entries) this.#act(entry, state);
-  }
-
-  /** Orders of a term that is over must not go out: workers connect anew, and hear the next term. */
-  lost(): void {
-    for (const { session, pauses } of this.#options.registry.all()) {
-      if (session) this.#disconnected(session);
-      pauses.clear();
-    }
-    for (const peer of this.#peers) peer.close(1012, 'leadership has ended');
-    this.#delivery.clear();
+  /** Ends every connection: workers connect anew. */
+  closeAll(reason: string): void {
+    for (const { session } of this.#options.registry.all()) if (session) this.#disconnected(session);
+    for (const peer of this.#peers) peer.close(1012, reason);
   }
 
   stop(): void {
-    this.#stopping.abort();
-    this.#loss.stop();
-    this.lost();
+    this.#stopped = true;
+    this.closeAll('the dispatcher stops');
     this.#options.registry.stop();
   }
 
-  #act(entry: LogEntry, state: ClusterState): void {
-    const { registry } = this.#options;
-    switch (entry.type) {
-      case 'leadership-taken':
-        for (const { session } of registry.all()) session?.renewTerm(state.term);
-        return;
-      case 'hosts-assigned': {
-        const job = state.jobs.get(entry.job);
-        if (job === undefined) return;
-        const attempts: OrderedAttempt[] = [];
-        for (const host of hostIndexes(entry.hosts)) {
-          const { attempt, index, fence } = job.hosts[host]!;
-          attempts.push({ host, attempt, index, fence });
-        }
-        registry.get(entry.worker)?.session?.assign(entry.job, attempts);
-        return;
-      }
-      case 'hosts-resolving': {
-        const job = state.jobs.get(entry.job);
-        if (job === undefined) return;
-        const attempts = [...hostIndexes(entry.hosts)].map((host) => {
-          const { attempt, index } = job.hosts[host]!;
-          return { host, attempt, index };
-        });
-        registry.get(entry.worker)?.session?.settle(entry.job, attempts);
-        return;
-      }
-      case 'credentials-renewed':
-        for (const { incarnation } of registry.all()) {
-          if (incarnation.opened.has(entry.job)) incarnation.outdated.add(entry.job);
-        }
-        this.#delivery.credentialsBack(entry.job);
-        return;
-      case 'halt-requested':
-        for (const { session } of registry.all()) session?.halt(entry.job, entry.kill);
-        this.#delivery.halted(entry.job);
-        return;
-      case 'job-ended':
-        for (const { session } of registry.all()) session?.closeJob(entry.job);
-        registry.forgetJob(entry.job);
-        return;
-      default:
-        return;
-    }
+  /** By namespace; `lost` when one of these isn't led here, and then all of it is said again (A6). */
+  async #report(worker: string, { reports, passwordRefused }: ReportParams): Promise<'taken' | 'lost'> {
+    const numbers = new Set([...reports.map(({ job }) => job), ...passwordRefused].map(namespaceNumberOf));
+    const outcomes = await Promise.all(
+      [...numbers].map((namespace) => {
+        const ours = (job: number) => namespaceNumberOf(job) === namespace;
+        const params = {
+          reports: reports.filter(({ job }) => ours(job)),
+          passwordRefused: passwordRefused.filter(ours),
+        };
+        return this.#options.namespaces.orders(namespace)?.report(worker, params) ?? 'lost';
+      }),
+    );
+    return outcomes.includes('lost') ? 'lost' : 'taken';
   }
 
-  async #hello(peer: Peer, hello: HelloParams): Promise<{ session: WorkerSession; result: HelloResult }> {
+  #hello(peer: Peer, hello: HelloParams): { session: WorkerSession; result: HelloResult } {
     const { name } = peer.identity;
-    const { leader, registry, keeper, clock, logger } = this.#options;
+    const { registry, clock, logger, sealingRoot } = this.#options;
     if (hello.protocol !== protocolVersion) {
       throw new MethodError(
         'protocol-mismatch',
@@ -210,12 +138,10 @@ export class WorkerLinks implements LogObserver {
     }
     const check = checkSealingCertificate(hello.recipient, {
       worker: name,
-      sealingRoot: this.#options.sealingRoot,
+      sealingRoot,
       nowMs: clock.wallMs(),
     });
     if (!check.ok) throw new MethodError('sealing-certificate', check.message);
-
-    await leader.soon(helloWaitMs, this.#stopping.signal);
     const present = registry.get(name);
     if (present?.session !== undefined && present.journal !== hello.journal) {
       // To take it in would give up every attempt of the one that works.
@@ -230,98 +156,29 @@ export class WorkerLinks implements LogObserver {
       this.#disconnected(replaced);
       replaced.peer.close(4001, 'replaced by a newer connection of the same worker');
     }
-    const outcome = await leader.command((state) => ({
-      entries: decideJoin(state, name, hello.journal),
-      answer: {
-        term: state.term,
-        wanted: keeper.wanted(state, name, check.recipient.kid, hello.credentials),
-      },
-    }));
-    if (outcome.kind === 'lost' || this.#stopping.signal.aborted) throw notLeading;
     const record = registry.greet(name, hello, check.recipient);
-    // What it holds was opened there, whoever led then.
-    for (const { job } of hello.held) record.incarnation.opened.add(job);
-    for (const job of hello.credentials) record.incarnation.opened.add(job);
-    const { term, wanted } = outcome.answer;
-    const session = this.#session(peer, record.incarnation, term);
+    const session = new WorkerSession({ peer, incarnation: record.incarnation, logger });
     const { version, capacity } = hello;
-    logger.info(
-      { worker: name, version, capacity, held: hello.held.length, wanted: wanted.length, term },
-      'a worker has connected',
-    );
-    // The worker learns the term from the answer, so that comes first.
-    clock.setTimer(0, () => void this.#begin(record, session, hello));
-    return { session, result: { dispatcher: this.#options.name, version: productVersion, term, wanted } };
+    logger.info({ worker: name, version, capacity }, 'a worker has connected');
+    // The worker has to know that it was taken before it is spoken to.
+    clock.setTimer(0, () => this.#begin(record, session));
+    return { session, result: { dispatcher: this.#options.name, version: productVersion } };
   }
 
-  #session(peer: Peer, incarnation: Incarnation, term: number): WorkerSession {
-    const { name } = peer.identity;
-    return new WorkerSession({
-      peer,
-      incarnation,
-      term,
-      logger: this.#options.logger,
-      opening: (job) => this.#delivery.opening(job),
-      undelivered: (job, attempts, why) => this.#delivery.undelivered(name, job, attempts, why),
-      unasked: (job, hosts, why) => this.#delivery.unasked(name, job, hosts, why),
-    });
-  }
-
-  /** Brings a worker up to date with what happened while it was away, then gives it work. */
-  async #begin(record: WorkerRecord, session: WorkerSession, hello: HelloParams): Promise<void> {
-    const { leader, registry } = this.#options;
-    const current = await leader.read((state) => catchUp(state, record, hello));
-    if (!this.#peers.has(session.peer)) this.#disconnected(session);
-    if (current.kind === 'lost' || this.#stopping.signal.aborted || !this.#peers.has(session.peer)) return;
-    const { term, missing, asked, halted, over } = current.answer;
-    this.#delivery.forget(record.name);
-    // It may have been taken anew since the greeting was answered.
-    session.renewTerm(term);
-    for (const [job, attempts] of byJob(missing)) session.assign(job, attempts);
-    for (const [job, attempts] of byJob(asked)) session.settle(job, attempts);
-    for (const { job, kill } of halted) session.halt(job, kill);
-    for (const job of over) session.closeJob(job);
-    this.#loss.returned(record.name);
+  #begin(record: WorkerRecord, session: WorkerSession): void {
+    const { registry, namespaces } = this.#options;
+    if (this.#stopped || !this.#peers.has(session.peer)) return;
     registry.connected(record, session);
+    for (const orders of namespaces.allOrders()) orders.greet(record);
   }
 
   #disconnected(session: WorkerSession): void {
     session.closed();
-    const { registry, keeper } = this.#options;
+    const { registry, namespaces } = this.#options;
     const record = registry.get(session.peer.identity.name);
-    // A newer connection may have taken its place; one that ended before it was attached has left none.
-    if (record === undefined || (record.session !== undefined && record.session !== session)) return;
+    // A newer connection may have taken its place; one that ended before it was attached has left nothing behind.
+    if (record?.session !== session) return;
     record.session = undefined;
-    keeper.left(record.name);
-    this.#delivery.forget(record.name);
-    this.#loss.left(record.name);
+    for (const orders of namespaces.allOrders()) orders.left(record.name);
   }
-}
-
-/** What a worker that says hello has to hear. */
-function catchUp(state: ClusterState, { name, incarnation }: WorkerRecord, hello: HelloParams) {
-  const held = new Set(hello.held.map(({ job, host, attempt }) => `${job} ${host} ${attempt}`));
-  const missing = assignedAttempts(state, name).filter(
-    ({ job, host, attempt }) => !held.has(`${job} ${host} ${attempt}`),
-  );
-  const over: number[] = [];
-  const halted: { job: number; kill: boolean }[] = [];
-  for (const number of incarnation.opened) {
-    const job = state.jobs.get(number);
-    if (job === undefined || isEnded(job.state)) over.push(number);
-    else if (job.halt !== undefined) halted.push({ job: number, kill: job.halt.kill });
-  }
-  return { term: state.term, missing, asked: askedAttempts(state, name), over, halted };
-}
-
-function byJob<T extends AssignedAttempt | AskedAttempt>(
-  attempts: readonly T[],
-): Map<number, Omit<T, 'job'>[]> {
-  const jobs = new Map<number, Omit<T, 'job'>[]>();
-  for (const { job, ...attempt } of attempts) {
-    const some = jobs.get(job);
-    if (some) some.push(attempt);
-    else jobs.set(job, [attempt]);
-  }
-  return jobs;
 }

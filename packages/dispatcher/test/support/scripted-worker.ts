@@ -1,6 +1,7 @@
 /**
  * A worker that acts out what a test writes down, over the real link: it takes orders, tells outcomes, and holds output.
  */
+import { defaultNamespace, namespaceNumberOf } from '@pogo/core';
 import { systemClock } from '@pogo/lifecycle';
 import {
   type AssignParams,
@@ -12,6 +13,8 @@ import {
   encodeOutputFrame,
   haltJobParamsSchema,
   helloResultSchema,
+  type LeadParams,
+  leadParamsSchema,
   type OpenJobParams,
   openJobParamsSchema,
   type OpenOutputParams,
@@ -24,6 +27,7 @@ import {
   type ReturnCredentialsParams,
   type SettleParams,
   settleParamsSchema,
+  wantCredentialsParamsSchema,
   workerMethods,
 } from '@pogo/protocol';
 import { method, type Peer, PeerDialer } from '@pogo/wire';
@@ -97,6 +101,8 @@ export class ScriptedWorker {
   readonly assigned: Attempt[] = [];
   /** The same with all that an order says. */
   readonly orders: (OrderedAttempt & { job: number })[] = [];
+  /** What it heard of leaders, in the order in which it came. */
+  readonly leads: LeadParams[] = [];
   /** Of each order to begin something, in the order in which they came. */
   readonly terms: number[] = [];
   readonly asked: SettleParams[] = [];
@@ -140,6 +146,13 @@ export class ScriptedWorker {
       random: () => 0,
       handlers: {
         methods: {
+          [workerMethods.lead]: method(leadParamsSchema, (params) => this.#hearLeader(params)),
+          [workerMethods.wantCredentials]: method(wantCredentialsParamsSchema, ({ jobs }) => {
+            for (const job of jobs) {
+              const had = this.#options.credentials?.find((given) => given.job === job);
+              if (had !== undefined) void this.giveBack(had);
+            }
+          }),
           [workerMethods.openJob]: method(openJobParamsSchema, (params) => {
             this.opened.set(params.job, params);
             this.openings.push(params);
@@ -255,7 +268,6 @@ export class ScriptedWorker {
   async #greet(peer: Peer): Promise<void> {
     this.#peer = peer;
     const { instance, capacity, incarnation, protocol, sealingCertificate, journal, papers } = this.#options;
-    const credentials = this.#options.credentials ?? [];
     const certificate =
       sealingCertificate ??
       papers?.sealingCertificate ??
@@ -273,22 +285,28 @@ export class ScriptedWorker {
           kid: certificateKeyId(certificate),
           certificate,
         },
-        held: this.held,
         journal: journal ?? 'journal',
-        credentials: [...this.opened.keys(), ...credentials.map(({ job }) => job)],
       },
       helloResultSchema,
       { timeoutMs: 30_000 },
     );
-    if (outcome.kind === 'ok') {
-      this.#greeted = true;
-      for (const job of outcome.value.wanted) {
-        const had = credentials.find((given) => given.job === job);
-        if (had !== undefined) await this.giveBack(had);
-      }
-    } else
+    if (outcome.kind !== 'ok')
       this.refusals.push(outcome.kind === 'error' ? `${outcome.code}: ${outcome.message}` : outcome.kind);
     this.#changed();
+  }
+
+  /** It is greeted once it has heard who leads `default`. */
+  #hearLeader(params: LeadParams) {
+    const { namespace } = params;
+    this.leads.push(params);
+    this.#greeted ||= namespace === defaultNamespace.number;
+    this.#changed();
+    const ours = (job: number) => namespaceNumberOf(job) === namespace;
+    const credentials = [
+      ...this.opened.keys(),
+      ...(this.#options.credentials ?? []).map(({ job }) => job),
+    ].filter(ours);
+    return { kind: 'taken', held: this.held.filter(({ job }) => ours(job)), credentials };
   }
 
   #assign({ term, job, attempts }: AssignParams) {

@@ -1,5 +1,6 @@
 export {
   checkNamespace,
+  foreignHostProblems,
   maxNamespaceFileBytes,
   parseNamespaceDocument,
   type CheckedNamespace,

@@ -4,6 +4,7 @@
  */
 import {
   compileNamespace,
+  foreignHosts,
   maxNamespaceProblems,
   type Namespace,
   type NamespaceDefinition,
@@ -68,6 +69,25 @@ export function parseNamespaceDocument(content: string | Uint8Array, file: strin
 /** Whether the file takes hosts from elsewhere, so that it doesn't say yet which there are. */
 export function hasInventories(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, inventoriesKey);
+}
+
+/**
+ * Where a file names hosts of other namespaces, by line; the file is right otherwise. Never throws.
+ *
+ * @param owners by host: whose it is
+ */
+export function foreignHostProblems(
+  content: string | Uint8Array,
+  file: string,
+  owners: ReadonlyMap<string, string>,
+): readonly FileProblem[] {
+  const parsed = parseNamespaceDocument(content, file);
+  if (!parsed.ok) return parsed.problems;
+  const problems = foreignHosts(parsed.definition, owners).map(({ code, message, path, offset }) => {
+    const at = offset === undefined ? 'key' : 'value';
+    return { file, ...parsed.locate(path, at, offset), code, message };
+  });
+  return inFileOrder(problems);
 }
 
 /** The namespace that a file has, or everything that is wrong with it, by line. Never throws. */

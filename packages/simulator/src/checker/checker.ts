@@ -37,7 +37,7 @@ export class Checker implements CallWatcher, CommandWatcher {
   readonly #log: LogModel;
   readonly #permits: PermitModel;
   readonly #nowMs: () => number;
-  /** Highest term that each worker has heard of (A2). */
+  /** Highest term that each worker has heard of, by worker and namespace (A2). */
   readonly #terms = new Map<string, number>();
   /** That term when an order arrived, by the order. */
   readonly #arrivals = new WeakMap<Call, number>();
@@ -166,16 +166,13 @@ export class Checker implements CallWatcher, CommandWatcher {
   }
 
   arrived(call: Call): void {
-    if (call.method.startsWith('job.')) this.#arrivals.set(call, this.#terms.get(call.callee) ?? -1);
-  }
-
-  heard({ method, caller }: Call, result: unknown): void {
-    if (method === 'worker.hello') this.#heardTerm(caller, (result as { term: number }).term);
+    if (call.method.startsWith('job.')) this.#arrivals.set(call, this.#terms.get(listenerOf(call)) ?? -1);
   }
 
   answered(call: Call, { failed, result }: { failed: boolean; result: unknown }): void {
     if (failed) return;
     if (call.method === 'worker.report') this.#reportsAcknowledged(call);
+    else if (call.method === 'namespace.lead') this.#leadAnswered(call, result as { kind: string });
     else if (call.method.startsWith('job.')) this.#orderAnswered(call, result as { kind: string });
   }
 
@@ -218,11 +215,16 @@ export class Checker implements CallWatcher, CommandWatcher {
         'A2',
         `${callee} obeys a ${method} of term ${term} after it has heard of term ${highest}`,
       );
-    this.#heardTerm(callee, term);
+    this.#heardTerm(call, term);
   }
 
-  #heardTerm(worker: string, term: number): void {
-    this.#terms.set(worker, Math.max(term, this.#terms.get(worker) ?? -1));
+  #leadAnswered(call: Call, { kind }: { kind: string }): void {
+    if (kind === 'taken') this.#heardTerm(call, (call.params as { term: number }).term);
+  }
+
+  #heardTerm(call: Call, term: number): void {
+    const listener = listenerOf(call);
+    this.#terms.set(listener, Math.max(term, this.#terms.get(listener) ?? -1));
   }
 
   /** (L7) */
@@ -248,4 +250,13 @@ export class Checker implements CallWatcher, CommandWatcher {
 /** It has ended, or waits for what a person has to give. */
 export function isSettled(job: JobModel): boolean {
   return job.ended !== undefined || job.needsCredentials;
+}
+
+/** Numbers of a namespace's jobs begin with its own. */
+const jobsPerNamespace = 100_000_000;
+
+/** Who hears a term: a worker, of the namespace that the call is about. */
+function listenerOf({ callee, params }: Call): string {
+  const { namespace, job } = params as { namespace?: number; job?: number };
+  return `${callee} ${namespace ?? Math.floor((job ?? 0) / jobsPerNamespace)}`;
 }

@@ -16,8 +16,6 @@ export interface CallWatcher {
   arrived?(call: Call): void;
   /** The callee's handler is done; the answer is about to leave. `failed`: by an error. */
   answered?(call: Call, outcome: { failed: boolean; result: unknown }): void;
-  /** The answer has come back to the caller. */
-  heard?(call: Call, result: unknown): void;
 }
 
 /** Stands between a call's arrival and its handler; for planted bugs. */

@@ -89,10 +89,7 @@ export class SimulatedPeer implements Peer {
     if (this.#session === undefined || this.#state !== 'open') return { kind: 'closed' };
     const call = this.#call(method, params, 'sent');
     for (const watcher of this.#options.watchers) watcher.sent?.(call);
-    const outcome = await this.#session.call(method, params, result, options);
-    if (outcome.kind === 'ok')
-      for (const watcher of this.#options.watchers) watcher.heard?.(call, outcome.value);
-    return outcome;
+    return this.#session.call(method, params, result, options);
   }
 
   notify(method: string, params: unknown): void {

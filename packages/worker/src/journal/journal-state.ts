@@ -3,11 +3,12 @@
  * to ranges.
  *
  * 1. The state of the records of {@link JournalState.snapshot} is this state.
- * 2. What was acknowledged is forgotten once a term later than the acknowledging one is recorded, and not before (A4).
+ * 2. What was acknowledged is forgotten once a term of its namespace later than the acknowledging one is recorded, and not
+ *    before (A4).
  * 3. Evidence takes the place of an `unknown` (E2), never the other way round.
  */
 import type { JournalRecord } from '@pogo/protocol';
-import { hostIndexes } from '@pogo/core';
+import { hostIndexes, namespaceNumberOf } from '@pogo/core';
 import {
   type Attempt,
   type AttemptGroup,
@@ -40,7 +41,8 @@ interface JobPage {
 const snapshotReports = 500;
 
 export class JournalState {
-  #term = 0;
+  /** The latest, by the number of the namespace. */
+  readonly #terms = new Map<number, number>();
   readonly #pages = new Map<number, JobPage>();
   readonly #rexecs = new Map<number, ProcessIdentity>();
 
@@ -50,8 +52,9 @@ export class JournalState {
     return state;
   }
 
-  get term(): number {
-    return this.#term;
+  /** The latest term of a namespace; 0 before the first. */
+  termOf(namespace: number): number {
+    return this.#terms.get(namespace) ?? 0;
   }
 
   /** Processes that may still hold attempts. */
@@ -96,7 +99,7 @@ export class JournalState {
   apply(record: JournalRecord): void {
     switch (record.type) {
       case 'term':
-        this.#noteTerm(record.term);
+        this.#noteTerm(record);
         return;
       case 'received':
         this.#each(record, (page, number, attempt) => {
@@ -123,10 +126,7 @@ export class JournalState {
         }
         return;
       case 'acknowledged':
-        this.#each(record, (page, number, attempt) => this.#settle(page, number, attempt, false));
-        this.#each({ ...record, attempts: record.unknown }, (page, number, attempt) =>
-          this.#settle(page, number, attempt, true),
-        );
+        this.#acknowledged(record);
         return;
       case 'settled': {
         const page = this.#page(record.job);
@@ -145,7 +145,7 @@ export class JournalState {
 
   /** Records that add up to this state (1). */
   *snapshot(): Generator<JournalRecord> {
-    yield { type: 'term', term: this.#term };
+    for (const [namespace, term] of this.#terms) yield { type: 'term', term, namespace };
     for (const rexec of this.#rexecs.values()) yield { type: 'rexec-started', ...rexec };
     for (const { job, groups, term } of this.settled())
       yield { type: 'settled', job, attempts: groups, term };
@@ -181,10 +181,11 @@ export class JournalState {
   }
 
   /** (2) */
-  #noteTerm(term: number): void {
-    if (term <= this.#term) return;
-    this.#term = term;
+  #noteTerm({ namespace, term }: { namespace: number; term: number }): void {
+    if (term <= this.termOf(namespace)) return;
+    this.#terms.set(namespace, term);
     for (const [job, page] of this.#pages) {
+      if (namespaceNumberOf(job) !== namespace) continue;
       // Evidence that is still on its way needs to be known as such.
       if (page.settledTerm < term && page.late.size === 0) page.settled.clear();
       if (isEmpty(page)) this.#pages.delete(job);
@@ -198,6 +199,16 @@ export class JournalState {
     if (held.end === undefined || !isUnknown) held.end = report;
   }
 
+  #acknowledged(record: JournalRecord & { type: 'acknowledged' }): void {
+    const settled = (attempts: readonly AttemptGroup[], isUnknown: boolean) =>
+      this.#each({ job: record.job, attempts }, (page, number, attempt) => {
+        this.#settle(page, number, attempt, isUnknown);
+        page.settledTerm = Math.max(page.settledTerm, this.termOf(namespaceNumberOf(record.job)));
+      });
+    settled(record.attempts, false);
+    settled(record.unknown, true);
+  }
+
   #settle(page: JobPage, number: number, attempt: Attempt, isUnknown: boolean): void {
     const end = page.held.get(number)?.end;
     const isEvidence = end?.event === 'finished' && end.outcome.state !== 'unknown';
@@ -205,7 +216,6 @@ export class JournalState {
     else if (!isUnknown) page.late.delete(number);
     page.held.delete(number);
     rangesOf(page, attempt.attempt).add(attempt.host);
-    page.settledTerm = Math.max(page.settledTerm, this.#term);
   }
 
   #holding(page: JobPage, number: number): HeldAttempt {

@@ -20,8 +20,11 @@ export interface Journal {
   readonly id: string;
   /** What is known so far, facts that are still on their way to the disk included. Not to be written to. */
   readonly state: JournalState;
-  /** An order of this term was taken: older ones are refused from here on, also after a restart (A2). */
-  term(term: number): Promise<boolean>;
+  /**
+   * An order of this term was taken: older ones of the namespace of that number are refused from here on, also after a
+   * restart (A2).
+   */
+  term(term: number, namespace: number): Promise<boolean>;
   /** Orders that came; nothing was done about them yet. */
   received(attempts: readonly JobAttempt[]): Promise<boolean>;
   /** About to be handed to rexec: from here on only evidence says how they ended. */

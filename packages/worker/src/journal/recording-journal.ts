@@ -19,8 +19,8 @@ export abstract class RecordingJournal implements Journal {
   /** Resolves to whether it is durable (Journal, 2 and 3). Called in the order of the facts. */
   protected abstract append(records: readonly JournalRecord[], urgency: Urgency): Promise<boolean>;
 
-  term(term: number): Promise<boolean> {
-    return this.append([{ type: 'term', term }], 'now');
+  term(term: number, namespace: number): Promise<boolean> {
+    return this.append([{ type: 'term', term, namespace }], 'now');
   }
 
   received(attempts: readonly JobAttempt[]): Promise<boolean> {

@@ -1,0 +1,33 @@
+import type { Clock } from '@pogo/lifecycle';
+import type { Store } from '@pogo/store';
+import type { AttachmentStore } from '../attachments/attachment-store.js';
+import type { Metrics } from '../metrics.js';
+import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+import { attachmentRoutes } from './attachments.js';
+import { healthRoutes } from './health.js';
+import { namespaceListRoutes } from './namespace-list.js';
+import { pingRoutes } from './ping.js';
+import type { Route } from './route.js';
+
+/** What the handlers of routes work with that are about no namespace of their own. */
+export interface InstanceContext {
+  /** Name of this dispatcher. */
+  name: string;
+  clock: Clock;
+  store: Store;
+  served: ServedNamespaces;
+  attachments: AttachmentStore;
+  registry: WorkerRegistry;
+  metrics: Metrics;
+}
+
+/** Every route that is about the whole instance, `/openapi.json` excepted, which describes them. */
+export function instanceRoutes(context: InstanceContext): Route[] {
+  return [
+    ...attachmentRoutes(context),
+    ...namespaceListRoutes(context),
+    ...pingRoutes(context),
+    ...healthRoutes(context),
+  ];
+}
