@@ -115,6 +115,7 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
   'PUT /v1/attachments/{sha256}': async () => ({ ...attachment, status: 200 }),
   'GET /v1/jobs/{id}/explanation': async () => ({ path: '/v1/jobs/1/explanation', status: 200 }),
   'GET /v1/jobs/{id}/report': async () => ({ path: '/v1/jobs/1/report', status: 200 }),
+  'GET /v1/namespaces': async () => ({ path: '/v1/namespaces', status: 200 }),
   'GET /v1/namespaces/{name}': async () => ({ path: '/v1/namespaces/default', status: 200 }),
   'PUT /v1/namespaces/{name}': async () => ({
     path: '/v1/namespaces/default',
