@@ -52,7 +52,9 @@ async function build(check, cwd, options, more = []) {
 
 function verdictOf(check, output) {
   const errors = Number(/errors: (\d+)/.exec(output)?.[1] ?? NaN);
-  const isWhole = !/search not completed|max search depth too small|out of memory|MEMLIM bound|aborted/i.test(output);
+  const isWhole = !/search not completed|max search depth too small|out of memory|MEMLIM bound|aborted/i.test(
+    output,
+  );
   const broken = /assertion violated \(?([A-Za-z0-9_]+)\)?/.exec(output)?.[1];
   const other = broken === undefined && errors > 0 ? /pan:\d+: ([^\n]*)/.exec(output)?.[1] : undefined;
   const found = errors === 0 && isWhole ? 'holds' : (broken ?? other ?? 'not exhausted');
@@ -93,7 +95,11 @@ async function trace(check) {
     const shown = ['-DPROPERTY=byte'];
     await build(check, cwd, ['-DBFS', '-DNOREDUCE'], shown);
     await run('./pan', ['-E', `-m${longestPath}`], cwd);
-    const { text } = await run('spin', ['-t', '-k', `${check.model}.trail`, ...defines(check), ...shown, join(folder, check.model)], cwd);
+    const { text } = await run(
+      'spin',
+      ['-t', '-k', `${check.model}.trail`, ...defines(check), ...shown, join(folder, check.model)],
+      cwd,
+    );
     const steps = [...text.matchAll(/EV (.*)/g)].map(([, step]) => step);
     const broken = /text of failed assertion: (.*)/.exec(text)?.[1];
     return [...steps, broken ?? 'no error'].join('\n');
@@ -101,7 +107,12 @@ async function trace(check) {
 }
 
 function row({ name, found, ok, states, depth, megabytes, seconds }) {
-  const cells = [name.padEnd(44), String(states).padStart(9), String(depth).padStart(6), String(megabytes).padStart(5)];
+  const cells = [
+    name.padEnd(44),
+    String(states).padStart(9),
+    String(depth).padStart(6),
+    String(megabytes).padStart(5),
+  ];
   return `${ok ? ' ' : '✗'} ${cells.join(' ')} ${String(seconds).padStart(6)}  ${found}`;
 }
 

@@ -51,7 +51,8 @@ describe('each rule that a model can do without', () => {
     );
     for (const model of models) {
       const text = readFileSync(join(root, 'model', model), 'utf8');
-      for (const [, rule] of text.matchAll(/^#if(?:n?def) (NO_\w+)/gm)) expect(withChecks, model).toContain(rule);
+      for (const [, rule] of text.matchAll(/^#if(?:n?def) (NO_\w+)/gm))
+        expect(withChecks, model).toContain(rule);
     }
   });
 });
