@@ -12,8 +12,8 @@
 import { type ConstraintState, createConstraints } from './constraints/constraint-state.js';
 import type { HostGroup } from './constraints/host-group.js';
 import type { Placement } from './constraints/placement.js';
-import { ReadyGroups } from './constraints/ready-groups.js';
-import { ReturnedHosts } from './constraints/returned-hosts.js';
+import type { ReadyGroups } from './constraints/ready-groups.js';
+import type { ReturnedHosts } from './constraints/returned-hosts.js';
 import type { DeadlockCause } from './deadlock-cause.js';
 import type { HaltCause, JobAccepted, JobLimits } from './entries.js';
 import { defaultNamespace, firstJobOf } from './job-id.js';
@@ -182,48 +182,6 @@ export function createState(
 
 export function emptyCounts(): Record<HostState, number> {
   return Object.fromEntries(hostStates.map((state) => [state, 0])) as Record<HostState, number>;
-}
-
-/** A job that was just accepted, its hosts neither counted nor placed. Every job begins here, so that all look alike to the engine. */
-export function newJob(
-  accepted: JobAccepted,
-  { index, atMs }: { index: number; atMs: number },
-  hosts: HostRecord[],
-): JobRecord {
-  return {
-    job: accepted.job,
-    accepted,
-    goesOnAfterFailure: accepted.onPredecessorFailure === 'continue',
-    acceptedIndex: index,
-    acceptedAtMs: atMs,
-    state: 'accepted',
-    limits: accepted.limits,
-    hold: undefined,
-    ramp: undefined,
-    recipients: accepted.recipients,
-    credentialsAtMs: atMs,
-    hosts,
-    counts: emptyCounts(),
-    disturbed: 0,
-    resolutions: new Map(),
-    asking: 0,
-    assignedTo: new Map(),
-    everAssignedTo: new Set(),
-    held: new Set(),
-    groups: [],
-    ready: new ReadyGroups(),
-    placement: undefined,
-    returned: new ReturnedHosts(),
-    halt: undefined,
-    proven: false,
-    usedMs: 0,
-    clockSinceMs: atMs,
-    endedAtMs: undefined,
-    deadlock: undefined,
-    looking: undefined,
-    excusedFailures: 0,
-    lastIndex: index,
-  };
 }
 
 /** A host that no event has touched yet. */

@@ -5,13 +5,15 @@
  * 2. It trusts the log: an entry that the tables don't allow is a bug of who appended it, and throws.
  * 3. It owns the state that it is given and changes it in place; a batch is folded whole.
  */
-import { type ClusterState, failureCount, type JobRecord, newHost, newJob } from './cluster-state.js';
+import { type ClusterState, emptyCounts, failureCount, type JobRecord, newHost } from './cluster-state.js';
 import type { FoldedBatch, JobAccepted, JobLimits, LogEntry } from './entries.js';
 import { applyNamespace } from './constraints/apply-namespace.js';
 import { changeHost, fillQueues, settleGroups } from './constraints/change-host.js';
 import { freeze, thaw } from './constraints/freeze.js';
 import { releaseHost } from './constraints/hold.js';
 import { placeJob, unplaceJob } from './constraints/placement.js';
+import { ReadyGroups } from './constraints/ready-groups.js';
+import { ReturnedHosts } from './constraints/returned-hosts.js';
 import { forgetAsking, moveHost, moveHosts } from './fold-host.js';
 import { confirmUnknown, finishHost, settleEarlier } from './fold-outcome.js';
 import { hostIndexes } from './host-set.js';
@@ -183,10 +185,42 @@ function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, ind
 }
 
 function acceptJob(state: ClusterState, accepted: JobAccepted, index: number): void {
-  const hosts = Array.from({ length: accepted.hosts }, newHost);
-  const job = newJob(accepted, { index, atMs: state.atMs }, hosts);
-  job.counts.waiting = accepted.hosts;
-  job.ramp = beginRamp(accepted.limits, new Set());
+  const counts = emptyCounts();
+  counts.waiting = accepted.hosts;
+  const job: JobRecord = {
+    job: accepted.job,
+    accepted,
+    goesOnAfterFailure: accepted.onPredecessorFailure === 'continue',
+    acceptedIndex: index,
+    acceptedAtMs: state.atMs,
+    state: 'accepted',
+    limits: accepted.limits,
+    hold: undefined,
+    ramp: beginRamp(accepted.limits, new Set()),
+    recipients: accepted.recipients,
+    credentialsAtMs: state.atMs,
+    hosts: Array.from({ length: accepted.hosts }, newHost),
+    counts,
+    disturbed: 0,
+    resolutions: new Map(),
+    asking: 0,
+    assignedTo: new Map(),
+    everAssignedTo: new Set(),
+    held: new Set(),
+    groups: [],
+    ready: new ReadyGroups(),
+    placement: undefined,
+    returned: new ReturnedHosts(),
+    halt: undefined,
+    proven: false,
+    usedMs: 0,
+    clockSinceMs: state.atMs,
+    endedAtMs: undefined,
+    deadlock: undefined,
+    looking: undefined,
+    excusedFailures: 0,
+    lastIndex: index,
+  };
   state.jobs.set(accepted.job, job);
   state.open.add(accepted.job);
   state.jobByIdempotencyKey.set(accepted.idempotencyKey, accepted.job);

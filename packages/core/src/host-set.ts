@@ -7,12 +7,13 @@ export type HostSet = readonly (number | readonly [from: number, to: number])[];
 /** Folds ascending or unordered indexes into a {@link HostSet}; duplicates vanish. */
 export function toHostSet(indexes: Iterable<number>): HostSet {
   const given = Array.isArray(indexes) ? (indexes as readonly number[]) : [...indexes];
-  const sorted = isAscending(given) ? given : [...new Set(given)].sort((a, b) => a - b);
+  const sorted = isAscending(given) ? given : Int32Array.from(given).sort();
   const set: (number | [number, number])[] = [];
   for (let start = 0; start < sorted.length;) {
     let end = start;
-    while (end + 1 < sorted.length && sorted[end + 1] === sorted[end]! + 1) end++;
-    set.push(start === end ? sorted[start]! : [sorted[start]!, sorted[end]!]);
+    while (end + 1 < sorted.length && sorted[end + 1]! - sorted[end]! <= 1) end++;
+    const [first, last] = [sorted[start]!, sorted[end]!];
+    set.push(first === last ? first : [first, last]);
     start = end + 1;
   }
   return set;

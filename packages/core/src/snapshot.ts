@@ -5,12 +5,12 @@
 import {
   type ClusterState,
   createState,
+  emptyCounts,
   type EarlierAttempt,
   type HostRecord,
   isDisturbed,
   isOrdered,
   type JobRecord,
-  newJob,
   type ReferredDocuments,
 } from './cluster-state.js';
 import type { AppliedVersion, Freeze } from './constraints/constraint-state.js';
@@ -18,6 +18,8 @@ import { recount } from './constraints/apply-namespace.js';
 import type { DeadlockCause } from './deadlock-cause.js';
 import type { JobAccepted, JobLimits } from './entries.js';
 import { hostIndexes, type HostSet, toHostSet } from './host-set.js';
+import { ReadyGroups } from './constraints/ready-groups.js';
+import { ReturnedHosts } from './constraints/returned-hosts.js';
 import { keptOutcome } from './kept-outcome.js';
 import type { Outcome } from './outcome.js';
 import type { RampProgress } from './ramp.js';
@@ -279,27 +281,40 @@ function snapshotHost(host: HostRecord): HostSnapshot {
 }
 
 function restoreJob(saved: JobSnapshot): JobRecord {
-  const job = newJob(
-    saved.accepted,
-    { index: saved.acceptedIndex, atMs: saved.acceptedAtMs },
-    saved.hosts.map((host) => restoreHost(host, saved.acceptedIndex)),
-  );
-  job.state = saved.state;
-  job.limits = saved.limits ?? saved.accepted.limits;
-  job.hold = saved.hold;
-  job.recipients = saved.recipients ?? saved.accepted.recipients;
-  job.credentialsAtMs = saved.credentialsAtMs ?? saved.acceptedAtMs;
-  for (const worker of saved.everAssignedTo ?? []) job.everAssignedTo.add(worker);
-  for (const host of saved.held ?? []) job.held.add(host);
-  job.halt = saved.halt ?? undefined;
-  job.proven = saved.proven;
-  job.usedMs = saved.usedMs;
-  job.clockSinceMs = saved.clockSinceMs ?? undefined;
-  job.endedAtMs = saved.endedAtMs ?? undefined;
-  job.deadlock = saved.deadlock;
-  job.looking = saved.looking ? { from: saved.looking.from, halt: saved.looking.halt } : undefined;
-  job.excusedFailures = saved.excusedFailures ?? 0;
-  job.lastIndex = saved.lastIndex;
+  const job: JobRecord = {
+    job: saved.accepted.job,
+    accepted: saved.accepted,
+    goesOnAfterFailure: saved.accepted.onPredecessorFailure === 'continue',
+    acceptedIndex: saved.acceptedIndex,
+    acceptedAtMs: saved.acceptedAtMs,
+    state: saved.state,
+    limits: saved.limits ?? saved.accepted.limits,
+    hold: saved.hold,
+    ramp: undefined,
+    recipients: saved.recipients ?? saved.accepted.recipients,
+    credentialsAtMs: saved.credentialsAtMs ?? saved.acceptedAtMs,
+    hosts: saved.hosts.map((host) => restoreHost(host, saved.acceptedIndex)),
+    counts: emptyCounts(),
+    disturbed: 0,
+    resolutions: new Map(),
+    asking: 0,
+    assignedTo: new Map(),
+    everAssignedTo: new Set(saved.everAssignedTo),
+    held: new Set(saved.held),
+    groups: [],
+    ready: new ReadyGroups(),
+    placement: undefined,
+    returned: new ReturnedHosts(),
+    halt: saved.halt ?? undefined,
+    proven: saved.proven,
+    usedMs: saved.usedMs,
+    clockSinceMs: saved.clockSinceMs ?? undefined,
+    endedAtMs: saved.endedAtMs ?? undefined,
+    deadlock: saved.deadlock,
+    looking: saved.looking ? { from: saved.looking.from, halt: saved.looking.halt } : undefined,
+    excusedFailures: saved.excusedFailures ?? 0,
+    lastIndex: saved.lastIndex,
+  };
   if (saved.ramp !== undefined) job.ramp = restoreRamp(saved.ramp, job);
   for (const [host, worker, asking, detail] of saved.resolutions ?? []) {
     job.resolutions.set(host, { worker, asking: asking === 1, detail: detail ?? undefined });
