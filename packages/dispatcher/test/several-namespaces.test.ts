@@ -1,5 +1,5 @@
 import { jobListSchema, namespaceListSchema, type JobRequest, namespaceSchema } from '@pogo/protocol';
-import { MemoryBacking } from '@pogo/store';
+import { MemoryBacking, type Store } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, plan, sealFor, submit } from './support/cluster.js';
@@ -182,6 +182,27 @@ describe('jobs of several namespaces', () => {
   });
 });
 
+/** Between the check of a file and its entry in the log others have their turn, many times. */
+function slowToWrite(store: Store): Store {
+  const { documents, leadership } = store;
+  return {
+    documents: {
+      get: (key) => documents.get(key),
+      put: async (key, value, expected) => {
+        for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return documents.put(key, value, expected);
+      },
+      delete: (key, expected) => documents.delete(key, expected),
+      list: (prefix) => documents.list(prefix),
+      watch: (prefix, signal) => documents.watch(prefix, signal),
+    },
+    leadership,
+    log: (name) => store.log(name),
+    describe: () => store.describe(),
+    close: () => store.close(),
+  };
+}
+
 describe('a host', () => {
   const problemOf = (reply: { json: () => never }) =>
     reply.json() as { type: string; detail: string; errors: { path: string; message: string }[] };
@@ -212,7 +233,7 @@ describe('a host', () => {
   });
 
   it('that two namespaces name at the same moment is the one that was first', async () => {
-    const { api } = await cluster.dispatcher();
+    const { api } = await cluster.dispatcher({ store: slowToWrite(new MemoryBacking().openHandle()) });
     await make(api, 'east', webFile('e1', 1));
     await make(api, 'west', webFile('w1', 1));
     for (let round = 0; round < 5; round++) {
