@@ -20,12 +20,19 @@ export type ConnectionFate =
   | { kind: 'late'; delayMs: number }
   | { kind: 'well' };
 
+/** A fate that befalls `weight` of all connections, its number chosen between the two bounds, both included. */
+export type FateOdds = { weight: number } & (
+  | { kind: 'cut' | 'half-open'; afterBytes: readonly [number, number] }
+  | { kind: 'late'; delayMs: readonly [number, number] }
+  | { kind: 'well' }
+);
+
 export interface FlakyProxyOptions {
   /** Port on 127.0.0.1 where the real server listens. */
   targetPort: number;
-  /** Chooses the fate of each connection; all go well when absent. */
-  fate?: (random: SeededRandom, connection: number) => ConnectionFate;
-  /** Of the chance that `fate` is given; 1 by default. */
+  /** The fates of connections; all go well when absent. */
+  odds?: readonly FateOdds[];
+  /** Chooses among them; 1 by default. */
   seed?: number;
 }
 
@@ -34,10 +41,8 @@ export interface FlakyProxy {
   readonly port: number;
   /** Connections that were accepted so far. */
   connections(): number;
-  /** Faults that `fate` ordered and that have happened so far: cuts and silences. */
+  /** Cuts and silences that were some connection's fate, and that have happened so far. */
   faults(): number;
-  /** Connections made from now on live by `fate` again, or all go well. */
-  obeyFate(obey: boolean): void;
   /** What passes from now on, on connections old and new, arrives so much later, in milliseconds. */
   delay(delays: { toServerMs?: number; toClientMs?: number }): void;
   /** Resets all connections that are open now. */
@@ -95,7 +100,10 @@ class Link {
       direction.timer?.cancel();
       direction.timer = undefined;
       direction.waiting = [];
-      if (!direction.from.destroyed) direction.from.resetAndDestroy();
+      if (direction.from.destroyed) continue;
+      direction.from.resetAndDestroy();
+      // Without waiting until all is written that nobody may ever read.
+      direction.from.destroy();
     }
     this.#proxy.links.delete(this);
   }
@@ -173,6 +181,24 @@ class Link {
   }
 }
 
+function fateOf(odds: readonly FateOdds[], random: SeededRandom): ConnectionFate {
+  let rest = random.below(odds.reduce((sum, { weight }) => sum + weight, 0));
+  for (const each of odds) {
+    rest -= each.weight;
+    if (rest >= 0) continue;
+    switch (each.kind) {
+      case 'cut':
+      case 'half-open':
+        return { kind: each.kind, afterBytes: random.between(...each.afterBytes) };
+      case 'late':
+        return { kind: 'late', delayMs: random.between(...each.delayMs) };
+      case 'well':
+        return { kind: 'well' };
+    }
+  }
+  return { kind: 'well' };
+}
+
 interface ProxyState {
   readonly targetPort: number;
   readonly links: Set<Link>;
@@ -194,15 +220,14 @@ export async function startFlakyProxy(options: FlakyProxyOptions): Promise<Flaky
   const random = new SeededRandom(options.seed ?? 1);
   let connections = 0;
   let refusing = false;
-  let obeying = true;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     connections += 1;
     if (refusing) {
+      socket.on('error', () => undefined);
       socket.resetAndDestroy();
       return;
     }
-    const fate = obeying ? options.fate?.(random, connections) : undefined;
-    state.links.add(new Link(state, socket, fate ?? { kind: 'well' }));
+    state.links.add(new Link(state, socket, fateOf(options.odds ?? [], random)));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -214,9 +239,6 @@ export async function startFlakyProxy(options: FlakyProxyOptions): Promise<Flaky
     port: (server.address() as AddressInfo).port,
     connections: () => connections,
     faults: () => state.faults,
-    obeyFate(obey) {
-      obeying = obey;
-    },
     delay({ toServerMs, toClientMs }) {
       state.delays = {
         toServer: toServerMs ?? state.delays.toServer,
@@ -238,6 +260,8 @@ export async function startFlakyProxy(options: FlakyProxyOptions): Promise<Flaky
       refusing = refuse;
     },
     stop() {
+      // One may have been waiting to be taken.
+      refusing = true;
       stopping ??= new Promise((resolve) => {
         server.close(() => resolve());
         cut();

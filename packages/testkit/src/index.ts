@@ -70,10 +70,12 @@ export { type Json, type MutationSource, mutateBytes, mutateJson, mutateText } f
 export { SeededRandom } from './seeded-random.js';
 export {
   type ConnectionFate,
+  type FateOdds,
   type FlakyProxy,
   type FlakyProxyOptions,
   startFlakyProxy,
 } from './flaky-proxy.js';
+export { type FlakyProxyThread, startFlakyProxyThread } from './flaky-proxy-thread.js';
 export { freePorts } from './free-ports.js';
 export {
   type ZooKeeperEnsemble,

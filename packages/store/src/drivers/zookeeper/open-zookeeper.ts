@@ -91,9 +91,11 @@ export async function openZooKeeper(options: ZooKeeperStoreOptions): Promise<Sto
 async function makeStore(session: Session, paths: Paths, location: string): Promise<void> {
   const [, found] = await Promise.all([session.sync(paths.format), session.read(paths.format)]);
   if (found === undefined) {
-    const strangers = (await session.children(paths.root === '' ? '/' : paths.root)) ?? [];
+    const names = (await session.children(paths.root === '' ? '/' : paths.root)) ?? [];
+    // Another dispatcher has finished making it at this moment.
+    if (names.includes('format')) return makeStore(session, paths, location);
     const own = new Set(['zookeeper', ...paths.folders.map((path) => path.slice(paths.root.length + 1))]);
-    const stranger = strangers.find((name) => !own.has(name));
+    const stranger = names.find((name) => !own.has(name));
     if (stranger !== undefined) {
       throw new StoreError(
         'store-unsupported',

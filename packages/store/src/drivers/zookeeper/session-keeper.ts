@@ -4,6 +4,12 @@ import { StoreError } from '../../store-error.js';
 import { Session, type SessionOptions, unavailable } from './session.js';
 
 const backoff = { firstMs: 50, maxMs: 2_000 };
+/**
+ * A client whose first server refuses its first connection never tries another: it is given up soon, and the next one begins
+ * with a server chosen anew. Later ones have more patience, up to half a session's timeout: with a network that is slower
+ * than that no session would last.
+ */
+const firstPatienceMs = 400;
 /** How often a waiting call looks whether a server is connected again. */
 const reconnectLookMs = 25;
 
@@ -14,19 +20,26 @@ export interface SessionKeeperOptions extends SessionOptions {
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
   readonly #closer = new AbortController();
-  #session: Session;
+  #session: Session | undefined;
   #opening: Promise<void> | undefined;
   /** Why there is no session; a refusal stays. */
   #failure: StoreError | undefined;
 
-  private constructor(options: SessionKeeperOptions, session: Session) {
+  private constructor(options: SessionKeeperOptions) {
     this.#options = options;
-    this.#session = session;
-    this.#keep(session);
   }
 
+  /** Rejects when there is no session within the time for one call. */
   static async open(options: SessionKeeperOptions): Promise<SessionKeeper> {
-    return new SessionKeeper(options, await Session.open(options, new AbortController().signal));
+    const keeper = new SessionKeeper(options);
+    keeper.#opening = keeper.#openNext();
+    try {
+      await keeper.session(options.clock.monotonicMs() + options.callTimeoutMs);
+    } catch (error) {
+      await keeper.close();
+      throw error;
+    }
+    return keeper;
   }
 
   get clock(): Clock {
@@ -39,14 +52,14 @@ export class SessionKeeper {
 
   /** The timeout of the present session. */
   get sessionTimeoutMs(): number {
-    return this.#session.timeoutMs;
+    return this.#session?.timeoutMs ?? this.#options.sessionTimeoutMs;
   }
 
   /** A session with a server at the other end; rejects with `store-unavailable` when there is none before `untilMs`. */
   async session(untilMs: number, stops: readonly AbortSignal[] = []): Promise<Session> {
     const { clock, servers } = this.#options;
     for (;;) {
-      if (this.#session.connected) return this.#session;
+      if (this.#session?.connected) return this.#session;
       if (this.#closer.signal.aborted) throw unavailable(servers, 'it was closed');
       if (stops.some((stop) => stop.aborted)) throw unavailable(servers, 'nobody waits any more');
       if (this.#failure?.code === 'store-refused') throw this.#failure;
@@ -80,7 +93,7 @@ export class SessionKeeper {
   async close(): Promise<void> {
     this.#closer.abort();
     await this.#opening;
-    await this.#session.close();
+    await this.#session?.close();
   }
 
   #keep(session: Session): void {
@@ -98,7 +111,12 @@ export class SessionKeeper {
   async #openNext(): Promise<void> {
     for (let failures = 0; !this.#closer.signal.aborted; failures += 1) {
       try {
-        const session = await Session.open(this.#options, this.#closer.signal);
+        const { sessionTimeoutMs } = this.#options;
+        const patienceMs = Math.min(
+          firstPatienceMs * 2 ** failures,
+          Math.max(firstPatienceMs, sessionTimeoutMs / 2),
+        );
+        const session = await Session.open(this.#options, patienceMs, this.#closer.signal);
         if (this.#closer.signal.aborted) await session.close();
         else this.#keep(session);
         return;

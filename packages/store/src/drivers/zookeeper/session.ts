@@ -31,7 +31,7 @@ export interface SessionOptions {
   servers: string;
   /** Asked for; the servers may grant another. */
   sessionTimeoutMs: number;
-  /** Longest wait for one answer, and for the first connection. */
+  /** Longest wait for one answer. */
   callTimeoutMs: number;
   /** `USER:PASSWORD` of ZooKeeper's scheme `digest`: all nodes are made for its holder alone. */
   digest: Secret | undefined;
@@ -84,13 +84,13 @@ export class Session {
     this.#client = options.makeClient();
   }
 
-  /** Resolves once connected; rejects with `store-unavailable`, or `store-refused` for credentials that aren't accepted. */
-  static async open(options: SessionOptions, stop: AbortSignal): Promise<Session> {
+  /** Resolves once connected, within `patienceMs`; rejects with `store-unavailable`, or `store-refused` for credentials that aren't accepted. */
+  static async open(options: SessionOptions, patienceMs: number, stop: AbortSignal): Promise<Session> {
     const session = new Session(options);
     const give = () => session.end('it was closed');
     stop.addEventListener('abort', give);
     try {
-      await session.#connect();
+      await session.#connect(patienceMs);
       return session;
     } catch (error) {
       session.end('it never began');
@@ -251,16 +251,16 @@ export class Session {
     if (code !== codes.ok && code !== codes.noNode) throw this.#unexpected('protect', path, code);
   }
 
-  #connect(): Promise<void> {
-    const { servers, callTimeoutMs, clock, digest, sessionTimeoutMs } = this.#options;
+  #connect(patienceMs: number): Promise<void> {
+    const { servers, clock, digest, sessionTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       const fail = (error: StoreError) => {
         timer.cancel();
         this.#pending.delete(fail);
         reject(error);
       };
-      const timer = clock.setTimer(callTimeoutMs, () =>
-        fail(unavailable(servers, `no server answered within ${callTimeoutMs} ms`)),
+      const timer = clock.setTimer(patienceMs, () =>
+        fail(unavailable(servers, `no server answered within ${Math.round(patienceMs)} ms`)),
       );
       this.#pending.add(fail);
       this.#client.on('connect', () => {

@@ -6,8 +6,8 @@
  *    That counter begins anew when a node is made anew. So a deleted document's node stays, emptied, until no write can be
  *    under way any more that has seen it before (`graveMs`); only then does the node go.
  * 3. Each write carries an id of its own. When its answer is lost, the node tells: if it holds that id, it was written; if it
- *    is as it was, the same write is tried again, and of the two one succeeds; if others have written, nobody knows, and the
- *    caller is told so.
+ *    is as it was, the same write is tried again, and of the two one succeeds; if it was written once since then, the lost
+ *    write was too late; if more than once, nobody knows, and the caller is told so.
  * 4. Folders are containers: the servers remove them some time after their last document, and they are made again when one
  *    is missing.
  */
@@ -145,23 +145,26 @@ export class ZooKeeperDocuments implements BackingDocuments {
     for (let failures = 0; ; failures += 1) {
       try {
         const outcome = await this.#tryWrite(await keeper.session(untilMs), write, { id, record }, doubt);
-        if (outcome !== undefined) return outcome;
+        if (outcome.kind === 'ok' || outcome.kind === 'conflict') return outcome;
+        if (outcome.kind === 'unknown' || keeper.clock.monotonicMs() >= untilMs) {
+          const cause =
+            outcome.kind === 'unknown' ? 'nobody knows whether it was written' : 'it was not written';
+          throw new WriteLost(unavailable(this.#options.servers, `others write ${path} too, and ${cause}`));
+        }
       } catch (error) {
+        if (error instanceof WriteLost) throw error.error;
         if (!isUnavailable(error) || keeper.clock.monotonicMs() >= untilMs) throw error;
         await delay(keeper.clock, keeper.backoffMs(failures));
       }
-      if (keeper.clock.monotonicMs() >= untilMs)
-        throw unavailable(this.#options.servers, `others write ${path} all the time`);
     }
   }
 
-  /** Undefined: somebody was faster, look again. */
   async #tryWrite(
     session: Session,
     { path, expected, value }: Write,
     { id, record }: { id: Uint8Array; record: Uint8Array },
     doubt: Doubt,
-  ): Promise<WriteOutcome | undefined> {
+  ): Promise<WriteOutcome | { kind: 'again' | 'unknown' }> {
     const [, stat] = await Promise.all([session.sync(path), session.exists(path)]);
     if (doubt.tried !== undefined) {
       const found = stat === undefined ? undefined : await session.read(path);
@@ -169,18 +172,16 @@ export class ZooKeeperDocuments implements BackingDocuments {
         if (value === null) this.#graves.add(path, found.stat);
         return { kind: 'ok', version: found.stat.mzxid };
       }
-      if ((found?.stat.mzxid ?? null) !== doubt.tried.on) {
-        throw unavailable(
-          this.#options.servers,
-          `nobody knows whether ${path} was written: others have written it since`,
-        );
-      }
+      const since = writesSince(doubt.tried, found?.stat);
+      if (since === 'several') return { kind: 'unknown' };
+      // The one write since then was another's, so the lost one can't have been made, nor be made any more.
+      if (since === 'one') doubt.tried = undefined;
     }
     const present = stat === undefined || isGrave(stat) ? null : stat.mzxid;
     if (expected !== 'any' && expected !== present) return { kind: 'conflict', version: present };
     if (value === null && present === null) return { kind: 'ok', version: 0 };
     const doubtful = doubt.tried !== undefined;
-    doubt.tried = { on: stat?.mzxid ?? null };
+    doubt.tried = { stat };
     const outcome =
       stat === undefined
         ? await this.#make(session, path, record)
@@ -188,7 +189,7 @@ export class ZooKeeperDocuments implements BackingDocuments {
     if (outcome !== undefined && value === null) this.#graves.add(path, outcome);
     // This one was answered; that an earlier one wasn't stays true.
     if (!doubtful) doubt.tried = undefined;
-    return outcome && { kind: 'ok', version: outcome.mzxid };
+    return outcome === undefined ? { kind: 'again' } : { kind: 'ok', version: outcome.mzxid };
   }
 
   async #make(session: Session, path: string, record: Uint8Array): Promise<Stat | undefined> {
@@ -219,9 +220,26 @@ export class ZooKeeperDocuments implements BackingDocuments {
   }
 }
 
-/** The write whose answer was lost, by the version of the node that it was to replace; null: it was to make the node. */
+/** The write whose answer was lost, by the node that it was to replace; without a stat it was to make the node. */
 interface Doubt {
-  tried: { on: number | null } | undefined;
+  tried: { stat: Stat | undefined } | undefined;
+}
+
+/** Ends the tries of a write. */
+class WriteLost extends Error {
+  readonly error: StoreError;
+
+  constructor(error: StoreError) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+/** How often the node was written since it was as `tried` has it: its counter goes up by one each time, from 0 when made. */
+function writesSince(tried: { stat: Stat | undefined }, found: Stat | undefined): 'none' | 'one' | 'several' {
+  if (tried.stat?.mzxid === found?.mzxid) return 'none';
+  if (found === undefined || (tried.stat !== undefined && tried.stat.czxid !== found.czxid)) return 'several';
+  return found.version === (tried.stat?.version ?? -1) + 1 ? 'one' : 'several';
 }
 
 /** An emptied node holds the id of the write that emptied it, and nothing after that, not even an empty value. */

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { type Log, type LogEntry, type Store, openStore } from '@pogo/store';
+import { type ZooKeeperEnsemble, startZooKeeper } from '@pogo/testkit';
+import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
+import { persistent } from './persistent-store.js';
+import { newChroot } from './zookeeper-fixture.js';
+
+const settings = '?sessionTimeoutMs=4000&callTimeoutMs=20000';
+
+let ensemble: ZooKeeperEnsemble;
+beforeAll(async () => {
+  ensemble = await startZooKeeper({ servers: 3, quorumProxies: true });
+}, 150_000);
+afterAll(() => ensemble.stop());
+
+const opened: Store[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+});
+
+async function open(addresses: string, chroot: string): Promise<Store> {
+  const store = persistent(await openStore(`zookeeper://${addresses}${chroot}${settings}`));
+  opened.push(store);
+  return store;
+}
+
+function batch(writer: string, id: number) {
+  return { writer, id: `${id}`, body: new TextEncoder().encode(`${writer}/${id}`) };
+}
+
+async function append(log: Log, writer: string, first: number, count: number): Promise<void> {
+  for (let index = first; index < first + count; index += 1)
+    assert.deepEqual(await log.append(index, batch(writer, index)), { kind: 'ok' });
+}
+
+/** Who stands where, up to `until`, as a follower hears of it. */
+async function follow(log: Log, until: number): Promise<string[]> {
+  const enough = new AbortController();
+  const seen: LogEntry[] = [];
+  for await (const outcome of log.follow(0, enough.signal)) {
+    assert.equal(outcome.kind, 'entries');
+    if (outcome.kind === 'entries') seen.push(...outcome.entries);
+    if (seen.length >= until) enough.abort();
+  }
+  return seen.map(({ index, batch: { writer, id } }) => `${index}:${writer}/${id}`);
+}
+
+function names(writer: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${index}:${writer}/${index}`);
+}
+
+describe('a store on three ZooKeeper servers', () => {
+  it('shows no stale answer at a server that lags, and loses no entry there', async () => {
+    const leader = await ensemble.leader();
+    const [laggard] = await ensemble.followers();
+    const chroot = newChroot();
+    const ahead = await open(leader.address, chroot);
+    const behind = await open(laggard!.address, chroot);
+    await append(ahead.log('main'), 'a', 0, 3);
+    const before = (await ahead.documents.put('key', new Uint8Array([1]), null)) as { version: number };
+    const following = follow(behind.log('main'), 8);
+
+    // The others' word no longer comes through to it; its clients still do.
+    for (const proxy of laggard!.quorumProxies) proxy.silence();
+    await append(ahead.log('main'), 'a', 3, 5);
+    const put = await ahead.documents.put('key', new Uint8Array([2]), before.version);
+    assert.equal(put.kind, 'ok');
+    const answers = Promise.all([
+      behind.log('main').read(0, 100),
+      behind.log('main').append(5, batch('late', 5)),
+      behind.log('main').append(9, batch('late', 9)),
+      behind.documents.get('key'),
+      behind.documents.put('key', new Uint8Array([3]), before.version),
+    ]);
+    let answered = false;
+    void answers.then(() => (answered = true)).catch(() => undefined);
+    // Whatever it could have answered from what it knows has had its turn.
+    await append(ahead.log('other'), 'a', 0, 20);
+    assert.equal(answered, false, 'a server that knows nothing new gave answers');
+    for (const proxy of laggard!.quorumProxies) proxy.resume();
+
+    const [read, conflict, gap, document, stale] = await answers;
+    assert.equal(read.kind === 'entries' && read.entries.length, 8);
+    assert.deepEqual(conflict, { kind: 'conflict', found: { writer: 'a', id: '5' } });
+    assert.deepEqual(gap, { kind: 'gap', next: 8 });
+    assert.deepEqual(document?.value, new Uint8Array([2]));
+    assert.deepEqual(stale, { kind: 'conflict', version: put.kind === 'ok' ? put.version : 0 });
+    assert.deepEqual(await following, names('a', 8));
+  });
+
+  it('keeps every acknowledged entry once when the leading server is killed, and followers go on', async () => {
+    const chroot = newChroot();
+    const [writer, reader] = await Promise.all([
+      open(ensemble.addresses, chroot),
+      open(ensemble.addresses, chroot),
+    ]);
+    const following = follow(reader.log('main'), 60);
+    await append(writer.log('main'), 'w', 0, 20);
+    const leader = await ensemble.leader();
+    const writing = append(writer.log('main'), 'w', 20, 20);
+    await leader.kill();
+    await writing;
+    await leader.start();
+    await append(writer.log('main'), 'w', 40, 20);
+    assert.deepEqual(await following, names('w', 60));
+  });
+});

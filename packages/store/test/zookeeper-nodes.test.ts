@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { type Store, openStore } from '@pogo/store';
+import { type ZooKeeperEnsemble, startZooKeeper } from '@pogo/testkit';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { inNewDirectory } from './directories.js';
+import { newChroot } from './zookeeper-fixture.js';
+
+let ensemble: ZooKeeperEnsemble;
+beforeAll(async () => {
+  ensemble = await startZooKeeper();
+}, 150_000);
+afterAll(() => ensemble.stop());
+
+type Reply = [code: number, text: string, ...values: unknown[]];
+
+/** Somebody else on the same ensemble, with the native client as it is. */
+async function inSession<T>(
+  body: (ask: (method: string, ...given: unknown[]) => Promise<Reply>) => Promise<T>,
+): Promise<T> {
+  const Client = createRequire(import.meta.url)('zookeeper');
+  const client = new Client();
+  const connected = new Promise((resolve) => client.on('connect', resolve));
+  client.init({
+    connect: ensemble.addresses,
+    timeout: 4000,
+    debug_level: 0,
+    host_order_deterministic: false,
+  });
+  await connected;
+  try {
+    return await body(
+      (method, ...given) =>
+        new Promise((resolve) => client[method](...given, (...reply: Reply) => resolve(reply))),
+    );
+  } finally {
+    client.close();
+  }
+}
+
+async function withStore(url: string, body: (store: Store) => Promise<void>): Promise<void> {
+  const store = await openStore(`zookeeper://${ensemble.addresses}${url}`);
+  try {
+    await body(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const batch = (id: string) => ({ writer: 'w', id, body: new Uint8Array([1]) });
+const noAuth = -102;
+
+describe('what a ZooKeeper store keeps', () => {
+  it('is one node for each entry from the floor on: a late writer leaves no stray in the hole that pruning left', async () => {
+    const chroot = newChroot();
+    await withStore(chroot, async (store) => {
+      const log = store.log('main');
+      for (const id of ['0', '1', '2', '3']) await log.append(Number(id), batch(id));
+      await log.prune({ before: 3, snapshot: 's', expectedVersion: 0 });
+      assert.deepEqual(await log.append(1, batch('late')), { kind: 'pruned', floor: 3 });
+      const [, , names] = await inSession((ask) =>
+        ask('a_get_children', `${chroot}/log/main/entries`, false),
+      );
+      assert.deepEqual(names, ['0000000000000003']);
+    });
+  });
+
+  it('belongs to the holders of the digest alone, and says so to others that come with another', () =>
+    inNewDirectory(async (directory) => {
+      const chroot = newChroot();
+      const [ours, theirs] = [join(directory, 'ours'), join(directory, 'theirs')];
+      await writeFile(ours, 'pogo:one-password\n', { mode: 0o600 });
+      await writeFile(theirs, 'pogo:another-password\n', { mode: 0o600 });
+      await withStore(`${chroot}?digestFile=${ours}`, async (store) => {
+        assert.deepEqual(await store.log('main').append(0, batch('0')), { kind: 'ok' });
+        await store.documents.put('jobs/1', new Uint8Array([1]), null);
+        assert.ok((await store.leadership.campaign('main', new AbortController().signal)) !== undefined);
+      });
+      const [entry, document] = [
+        `${chroot}/log/main/entries/0000000000000000`,
+        `${chroot}/documents/jobs/1~`,
+      ];
+      await inSession(async (ask) => {
+        const codes: number[] = [];
+        for (const path of [`${chroot}/log`, `${chroot}/documents`, `${chroot}/leadership`]) {
+          codes.push((await ask('a_get_children', path, false))[0]);
+          codes.push((await ask('a_create', `${path}/stranger`, Buffer.from(''), 0))[0]);
+        }
+        for (const path of [entry, document, `${chroot}/log/main/pointer`, `${chroot}/format`]) {
+          codes.push((await ask('a_get', path, false))[0]);
+          codes.push((await ask('a_set', path, Buffer.from('forged'), -1))[0]);
+          codes.push((await ask('a_delete_', path, -1))[0]);
+        }
+        assert.deepEqual(new Set(codes), new Set([noAuth]));
+      });
+      await assert.rejects(openStore(`zookeeper://${ensemble.addresses}${chroot}?digestFile=${theirs}`), {
+        name: 'StoreError',
+        code: 'store-refused',
+      });
+      await withStore(`${chroot}?digestFile=${ours}`, async (store) => {
+        const read = await store.log('main').read(0, 10);
+        assert.equal(read.kind === 'entries' && read.entries.length, 1);
+      });
+    }));
+
+  it('is refused when someone without the store key wrote it, altered it or put it elsewhere', () =>
+    inNewDirectory(async (directory) => {
+      const chroot = newChroot();
+      const key = join(directory, 'key');
+      await writeFile(key, 'a-long-random-text\n', { mode: 0o600 });
+      const corrupt = { name: 'StoreError', code: 'store-corrupt' };
+      await withStore(`${chroot}?storeKeyFile=${key}`, async (store) => {
+        const log = store.log('main');
+        await log.append(0, batch('0'));
+        await log.append(1, batch('1'));
+        await store.documents.put('key', new Uint8Array([1, 2, 3]), null);
+        await inSession(async (ask) => {
+          const path = (index: number) => `${chroot}/log/main/entries/${String(index).padStart(16, '0')}`;
+          const [, , , first] = await ask('a_get', path(0), false);
+          await ask('a_set', path(1), first, -1);
+          const [, , , document] = await ask('a_get', `${chroot}/documents/key~`, false);
+          const altered = Buffer.from(document as Buffer);
+          altered[altered.byteLength - 1]! ^= 1;
+          await ask('a_set', `${chroot}/documents/key~`, altered, -1);
+        });
+        await assert.rejects(log.read(0, 10), corrupt);
+        await assert.rejects(store.documents.get('key'), corrupt);
+      });
+      await withStore(chroot, (store) => assert.rejects(store.log('main').read(0, 1), corrupt));
+    }));
+});
