@@ -185,6 +185,28 @@ describe('a worker that connects again', () => {
     expect(worker.halted).toContainEqual({ job: 1, kill: true });
     expect(worker.halted.map(({ job }) => job)).not.toContain(2);
   });
+
+  it.each(['first', 'second'])(
+    'hears of a halt before the orders that it missed, and can refuse them (%s incarnation)',
+    async (incarnation) => {
+      const { dispatcher, api } = await cluster.dispatcher();
+      const worker = await cluster.worker(dispatcher, { script: silence });
+      await submit(api, jobRequest('a'));
+      await worker.until(() => worker.assigned.length === 1);
+      await worker.stop();
+      expect((await api.call('/v1/jobs/1/halt', { body: { kill: false } })).status).toBe(202);
+      const haltsBefore: number[] = [];
+      await cluster.worker(dispatcher, {
+        incarnation,
+        script: (attempt, back) => {
+          haltsBefore.push(back.halted.length);
+          return [{ ...attempt, event: 'refused', reason: 'the job was halted' }];
+        },
+      });
+      expect(await finished(api, 'p1')).toMatchObject({ state: 'halted', counts: { halted: 1 } });
+      expect(haltsBefore).toEqual([1]);
+    },
+  );
 });
 
 describe('a worker that stays away', () => {

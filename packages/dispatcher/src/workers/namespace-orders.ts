@@ -171,10 +171,11 @@ export class NamespaceOrders implements LogObserver {
     session.wantCredentials(joined.answer);
     const current = await leader.read((state) => catchUp(state, record, { held, namespace }));
     if (current.kind === 'lost' || isOver()) return;
-    const { term, missing, asked, halted, over } = current.answer;
+    const { term, missing, asked, haltedFirst, halted, over } = current.answer;
     this.#delivery.forget(name);
     this.#lanes.get(name)?.close();
     const lane = this.#lane(name, session, term);
+    for (const { job, kill } of haltedFirst) lane.haltFirst(job, kill);
     for (const [job, attempts] of byJob(missing)) lane.assign(job, attempts);
     for (const [job, attempts] of byJob(asked)) lane.settle(job, attempts);
     for (const { job, kill } of halted) lane.halt(job, kill);
@@ -258,13 +259,22 @@ function catchUp(
   );
   const over: number[] = [];
   const halted: { job: number; kill: boolean }[] = [];
+  // An order that was lost goes out even so: only the worker can say that it never began (A3), and is to refuse it.
+  const haltedFirst: { job: number; kill: boolean }[] = [];
+  const ordered = new Set(missing.map(({ job }) => job));
+  for (const number of ordered) {
+    const { halt } = state.jobs.get(number)!;
+    if (halt !== undefined) haltedFirst.push({ job: number, kill: halt.kill });
+  }
   for (const number of incarnation.opened) {
     if (namespaceNumberOf(number) !== present.namespace) continue;
     const job = state.jobs.get(number);
     if (job === undefined || isEnded(job.state)) over.push(number);
-    else if (job.halt !== undefined) halted.push({ job: number, kill: job.halt.kill });
+    else if (job.halt !== undefined && !ordered.has(number)) {
+      halted.push({ job: number, kill: job.halt.kill });
+    }
   }
-  return { term: state.term, missing, asked: askedAttempts(state, name), over, halted };
+  return { term: state.term, missing, asked: askedAttempts(state, name), over, haltedFirst, halted };
 }
 
 function byJob<T extends AssignedAttempt | AskedAttempt>(

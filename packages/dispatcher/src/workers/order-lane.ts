@@ -93,6 +93,12 @@ export class OrderLane {
     });
   }
 
+  /** Opens the job if need be, so that its orders that come after this are refused. */
+  haltFirst(job: number, kill: boolean): void {
+    // Without credentials those don't go out either.
+    this.#enqueue(async () => void (await this.#send(workerMethods.haltJob, job, { kill })));
+  }
+
   closeJob(job: number): void {
     this.#enqueue(async () => {
       const { opened, outdated } = this.#options.incarnation;
