@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { jobHostListSchema, jobSpecSchema, verbResponseSchema } from '@pogo/protocol';
-import { MemoryBacking } from '@pogo/store';
+import { MemoryBacking, type Store } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { issueCertificate } from '../src/instance/issue-certificate.js';
 import type { ApiClient } from './support/api-client.js';
@@ -16,13 +16,13 @@ afterAll(() => cluster.remove());
 
 const capacity = 1;
 
-/** A dispatcher that dies with one host of three under way, and what its worker holds then. */
-async function orphaned(): Promise<{ backing: MemoryBacking; worker: ScriptedWorker }> {
+/** A dispatcher that dies with one host under way, of three unless told otherwise, and what its worker holds then. */
+async function orphaned(targets = 'a[1-3]'): Promise<{ backing: MemoryBacking; worker: ScriptedWorker }> {
   const backing = new MemoryBacking();
   const store = backing.openHandle();
   const first = await cluster.dispatcher({ store });
   const worker = await cluster.worker(first.dispatcher, { script: begin, capacity });
-  await submit(first.api, jobRequest('a[1-3]'));
+  await submit(first.api, jobRequest(targets));
   await worker.until(() => worker.assigned.length === 1);
   await worker.stop();
   await first.stop();
@@ -34,6 +34,35 @@ async function second(backing: MemoryBacking, vaultRefillMs: number): Promise<Ru
   const running = await cluster.dispatcher({ store: backing.openHandle(), limits: { vaultRefillMs } });
   await running.dispatcher.leader.leading();
   return running;
+}
+
+/** A store that gives out no spec until it is let, and tells when it is asked for one. */
+function withSpecsHeldBack(store: Store): { store: Store; asked: Promise<void>; release: () => void } {
+  let tell = () => {};
+  let release = () => {};
+  const asked = new Promise<void>((resolve) => (tell = resolve));
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const { documents } = store;
+  const held: Store = {
+    log: (namespace) => store.log(namespace),
+    documents: {
+      get: async (key) => {
+        if (key.startsWith('specs/')) {
+          tell();
+          await released;
+        }
+        return documents.get(key);
+      },
+      put: (key, value, expectedVersion) => documents.put(key, value, expectedVersion),
+      delete: (key, expectedVersion) => documents.delete(key, expectedVersion),
+      list: (prefix) => documents.list(prefix),
+      watch: (prefix, signal) => documents.watch(prefix, signal),
+    },
+    leadership: store.leadership,
+    describe: () => store.describe(),
+    close: () => store.close(),
+  };
+  return { store: held, asked, release };
 }
 
 const stateOf = async (api: ApiClient) =>
@@ -107,6 +136,20 @@ describe('a dispatcher that starts with an empty vault', () => {
       'not-wanted',
     );
     await until(api, 'needs-credentials');
+  });
+
+  it('does not take them for a job that ends before it has read how long they last', async () => {
+    const { backing, worker } = await orphaned('a1');
+    const { store, asked, release } = withSpecsHeldBack(backing.openHandle());
+    const { dispatcher } = await cluster.dispatcher({ store, limits: { vaultRefillMs: 60_000 } });
+    await dispatcher.leader.leading();
+    const back = await cluster.worker(dispatcher, { held: worker.assigned });
+    const answer = back.giveBack(credentialsOf(worker));
+    await asked;
+    await back.report(succeed(worker.assigned[0]!, back));
+    await back.until(() => back.closed.includes(1));
+    release();
+    expect(await answer).toBe('not-wanted');
   });
 
   it('takes them late as well: the job goes on by itself', async () => {

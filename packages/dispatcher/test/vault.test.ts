@@ -33,6 +33,17 @@ describe('the vault', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('keeps what is wanted, and drops the rest with its timers', () => {
+    const clock = new ManualClock();
+    const vault = new MemoryVault({ clock, expired: () => expect.unreachable() });
+    vault.put({ job: 1, digest: 'd' }, sealed, 1000);
+    vault.put({ job: 2, digest: 'e' }, sealed, 1000);
+    vault.retain(({ job, digest }, credentials) => job === 2 && digest === 'e' && credentials === sealed);
+    expect(vault.get({ job: 1, digest: 'd' })).toBeUndefined();
+    expect(vault.get({ job: 2, digest: 'e' })).toBe(sealed);
+    expect(clock.pendingTimers).toBe(1);
+  });
+
   it('starts the lifetime anew when a job is given others', () => {
     const clock = new ManualClock();
     const vault = new MemoryVault({ clock, expired: () => undefined });

@@ -2,8 +2,9 @@
  * Keeps log and vault in step: a job's end drops its credentials, credentials that are gone become an entry, and so do
  * those that are back.
  *
- * 1. A dispatcher that begins to lead has an empty vault: jobs without credentials start nothing until the workers that
- *    the log knows had the time to bring theirs back (V2). Only then is a job said to need credentials.
+ * 1. A dispatcher that begins to lead has in its vault what it had of jobs that are still open, as a rule nothing: jobs
+ *    without credentials start nothing until the workers that the log knows had the time to bring theirs back (V2). Only then
+ *    is a job said to need credentials.
  * 2. Credentials that no worker of theirs could open any more are as good as gone (V3).
  * 3. Credentials that a worker brings back are taken for an open job, its digest, and exactly its recipients, from one of
  *    these (V3).
@@ -40,9 +41,22 @@ export class CredentialsKeeper implements LogObserver {
     this.#options = options;
   }
 
-  /** The refill began with the first decisions of the reign: it may be over before anyone could be woken. */
-  taken(): void {
-    this.#options.leader.wake();
+  /**
+   * The log is known to its end. What an earlier reign of this dispatcher has left for jobs that ended elsewhere, for other
+   * recipients, or for a submission that never came into the log goes. The refill began with the first decisions of the
+   * reign: it may be over before anyone could be woken.
+   */
+  taken(state: ClusterState): void {
+    const { vault, leader } = this.#options;
+    vault.retain(({ job, digest }, credentials) => {
+      const record = state.jobs.get(job);
+      if (record === undefined || isEnded(record.state) || record.accepted.digest !== digest) return false;
+      return sameSet(
+        credentials.recipients.map(({ header }) => header.kid),
+        record.recipients,
+      );
+    });
+    leader.wake();
   }
 
   appended(batch: FoldedBatch): void {
@@ -112,22 +126,28 @@ export class CredentialsKeeper implements LogObserver {
     { job, digest, credentials }: ReturnCredentialsParams,
   ): Promise<'taken' | 'refused' | 'lost'> {
     const { leader, specs, vault } = this.#options;
-    const found = await leader.read((state) => {
+    const kids = credentials.recipients.map(({ header }) => header.kid);
+    const wantedFrom = (state: ClusterState): JobRecord | undefined => {
       const record = state.jobs.get(job);
       if (record === undefined || isEnded(record.state) || record.accepted.digest !== digest)
         return undefined;
-      const { accepted, recipients, credentialsAtMs } = record;
-      return { specRef: accepted.specRef, recipients, credentialsAtMs };
-    });
+      return record.recipients.includes(kid) && sameSet(kids, record.recipients) ? record : undefined;
+    };
+    const found = await leader.read((state) => wantedFrom(state)?.accepted.specRef);
     if (found.kind === 'lost') return 'lost';
-    const kids = credentials.recipients.map(({ header }) => header.kid);
-    const expected = found.answer?.recipients ?? [];
     let taken = false;
-    if (found.answer !== undefined && expected.includes(kid) && sameSet(kids, expected)) {
-      const { lifetimeMs } = await specs.get(found.answer.specRef);
-      const leftMs = found.answer.credentialsAtMs + lifetimeMs - (leader.nowMs() ?? Infinity);
-      taken = leftMs > 0;
-      if (taken && vault.get({ job, digest }) === undefined) vault.put({ job, digest }, credentials, leftMs);
+    if (found.answer !== undefined) {
+      const { lifetimeMs } = await specs.get(found.answer);
+      // The spec may have taken longer to come than the job to end, which dropped what the vault had then.
+      const put = await leader.read((state) => {
+        const record = wantedFrom(state);
+        if (record === undefined) return false;
+        const leftMs = record.credentialsAtMs + lifetimeMs - (leader.nowMs() ?? Infinity);
+        if (leftMs > 0 && !this.#holds(record)) vault.put({ job, digest }, credentials, leftMs);
+        return leftMs > 0;
+      });
+      if (put.kind === 'lost') return 'lost';
+      taken = put.answer;
     }
     const asked = this.#expected.get(worker);
     asked?.delete(job);

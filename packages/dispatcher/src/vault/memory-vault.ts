@@ -40,6 +40,12 @@ export class MemoryVault implements Vault {
     this.#items.delete(job);
   }
 
+  retain(isWanted: (key: VaultKey, credentials: SealedCredentials) => boolean): void {
+    for (const [job, { digest, credentials }] of [...this.#items]) {
+      if (!isWanted({ job, digest }, credentials)) this.drop(job);
+    }
+  }
+
   close(): void {
     for (const job of [...this.#items.keys()]) this.drop(job);
   }

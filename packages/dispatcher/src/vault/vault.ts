@@ -18,6 +18,8 @@ export interface Vault {
   put(key: VaultKey, credentials: SealedCredentials, lifetimeMs: number): void;
   get(key: VaultKey): SealedCredentials | undefined;
   drop(job: number): void;
+  /** Drops what isn't wanted any more. */
+  retain(isWanted: (key: VaultKey, credentials: SealedCredentials) => boolean): void;
   /** Drops everything. */
   close(): void;
 }
