@@ -108,6 +108,7 @@ export class ServedNamespace implements Service {
     const { leader } = this;
     const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
     this.#keeper = new CredentialsKeeper({
+      namespace: identity.number,
       vault,
       leader,
       specs,

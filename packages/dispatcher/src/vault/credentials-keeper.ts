@@ -9,7 +9,14 @@
  * 3. Credentials that a worker brings back are taken for an open job, its digest, and exactly its recipients, from one of
  *    these (V3).
  */
-import { type ClusterState, type FoldedBatch, isEnded, type JobRecord, type LogEntry } from '@pogo/core';
+import {
+  type ClusterState,
+  type FoldedBatch,
+  isEnded,
+  type JobRecord,
+  type LogEntry,
+  namespaceNumberOf,
+} from '@pogo/core';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { ReturnCredentialsParams } from '@pogo/protocol';
 import type { Specs } from '../jobs/specs.js';
@@ -17,6 +24,9 @@ import type { Leader, LogObserver } from '../leader/leader.js';
 import type { Vault } from './vault.js';
 
 export interface CredentialsKeeperOptions {
+  /** Number of the namespace whose jobs it looks after. */
+  namespace: number;
+  /** Of the whole dispatcher: jobs of other namespaces are in it, too. */
   vault: Vault;
   leader: Leader;
   specs: Specs;
@@ -47,8 +57,9 @@ export class CredentialsKeeper implements LogObserver {
    * reign: it may be over before anyone could be woken.
    */
   taken(state: ClusterState): void {
-    const { vault, leader } = this.#options;
+    const { namespace, vault, leader } = this.#options;
     vault.retain(({ job, digest }, credentials) => {
+      if (namespaceNumberOf(job) !== namespace) return true;
       const record = state.jobs.get(job);
       if (record === undefined || isEnded(record.state) || record.accepted.digest !== digest) return false;
       return sameSet(
