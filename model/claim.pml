@@ -61,8 +61,8 @@ proctype first() {
     {
 #ifdef NO_C1           /* looks first, claims then */
     !isLive(2);
-    fenced = fence;
     put(1);
+    fenced = fence;
 #else
     do
     ::
