@@ -37,9 +37,13 @@ beforeAll(async () => {
 }, hangingMs);
 
 describe.each(models)('the model %s', (model) => {
-  it.each(checks.filter((check) => check.model === model))('$sentence ($name)', ({ name, breaks }) => {
-    expect(found.get(name), complaint).toBe(breaks ?? 'holds');
-  });
+  const rows = checks.filter((check) => check.model === model);
+  it.each(rows.map((check) => [`${check.sentence} (${check.name})`, check] as const))(
+    '%s',
+    (_name, { name, breaks }) => {
+      expect(found.get(name), complaint).toBe(breaks ?? 'holds');
+    },
+  );
 });
 
 describe('each rule that a model can do without', () => {
