@@ -5,7 +5,7 @@ import { type FlakyProxy, type FlakyProxyOptions, startFlakyProxy } from './flak
 /** One call; its number comes back with the answer. */
 export interface ProxyCall {
   id: number;
-  method: Exclude<keyof FlakyProxy, 'port'>;
+  method: Exclude<keyof FlakyProxy, 'port' | 'stop'>;
   given: unknown;
 }
 
@@ -30,7 +30,6 @@ async function serve(): Promise<void> {
   parentPort?.on('message', (message: ProxyCall) => {
     void Promise.resolve(call(proxy, message)).then((answer) => {
       post({ id: message.id, answer });
-      if (message.method === 'stop') parentPort?.close();
     });
   });
   post({ port: proxy.port });
