@@ -7,6 +7,8 @@ export interface Task {
 }
 
 export interface Figures {
+  /** What `pogo plan` asks for: the whole plan with its forecast, for the first time since the namespace was applied. */
+  planMs: number | undefined;
   /**
    * From asking for the plan to the accepted job with its first decisions; of the bare planner, one round of decisions with
    * room at the workers for whatever may go on.

@@ -28,8 +28,8 @@ export function plannerReport(rows: readonly PlannerRow[], machine: string): str
   const lines = [
     machine,
     '',
-    '| hosts | slots | what | at once | first plan | namespace file | transitions a second | µs each | ÷ at 1,000 | bytes a host | longest block |',
-    '| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| hosts | slots | what | at once | plan | first decisions | namespace file | transitions a second | µs each | ÷ at 1,000 | bytes a host | longest block |',
+    '| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
   ];
   for (const row of rows) {
     const { hosts, kind, atOnce } = row.task;
@@ -41,6 +41,7 @@ export function plannerReport(rows: readonly PlannerRow[], machine: string): str
         count(slotsAt(hosts)),
         kind === 'bare' ? 'planner and fold alone' : 'dispatcher',
         count(atOnce),
+        kind === 'bare' ? '' : milliseconds(medianOf(row, planOf)),
         milliseconds(medianOf(row, ({ firstPlanMs }) => firstPlanMs)),
         milliseconds(medianOf(row, ({ compileMs }) => compileMs)),
         count(Math.round(1e6 / each)),
@@ -53,6 +54,8 @@ export function plannerReport(rows: readonly PlannerRow[], machine: string): str
   }
   return `${lines.join('\n')}\n\n${aims(rows).join('\n')}\n`;
 }
+
+const planOf = ({ planMs }: Figures) => planMs ?? NaN;
 
 const milliseconds = (value: number) => `${value.toFixed(0)} ms`;
 
@@ -76,10 +79,11 @@ function aims(rows: readonly PlannerRow[]): string[] {
       continue;
     }
     const where = `100,000 hosts, ${count(atOnce)} at once`;
-    const planMs = medianOf(row, ({ firstPlanMs }) => firstPlanMs);
+    const planMs = medianOf(row, planOf);
+    const decidedMs = medianOf(row, ({ firstPlanMs }) => firstPlanMs);
     say(
       planMs < 1000,
-      `${where}: from the request of the plan to the first decisions ${planMs.toFixed(0)} ms (aim < 1,000 ms)`,
+      `${where}: the plan with its forecast ${planMs.toFixed(0)} ms (aim < 1,000 ms); from a run's plan to its first decisions ${decidedMs.toFixed(0)} ms`,
     );
     const perSecond = Math.round(1e6 / medianOf(row, microsecondsOf));
     say(perSecond >= 20_000, `${where}: ${count(perSecond)} transitions a second of one core (aim ≥ 20,000)`);
