@@ -72,6 +72,9 @@ test('a rexec that does not exit within 10 s after its job was closed is killed'
   const clock = new ManualClock();
   const { dispatcher, rexecs, log } = await startCluster({ clock });
   await log.wrote('spare rexec is up');
+  await log.wrote('a dispatcher leads a namespace');
+  // The turn after that answer, from which on there is a way for reports.
+  clock.advance(0);
   await dispatcher.open(1, { 0: 'ignore' });
   await dispatcher.assign(1, [0]);
   await dispatcher.until(() => dispatcher.eventsOf(0).includes('begun'));
