@@ -2,7 +2,7 @@ import { type JobEventDocument, jobEventSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
-import { begin, silence, succeed } from './support/scripted-worker.js';
+import { begin, silence, succeed } from './support/attempt-scripts.js';
 
 describe("a job's events", () => {
   let cluster: Cluster;

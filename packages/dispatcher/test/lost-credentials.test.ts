@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { issueCertificate } from '../src/instance/issue-certificate.js';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, type RunningDispatcher, sealFor, submit } from './support/cluster.js';
-import { begin, type ScriptedWorker, silence, succeed } from './support/scripted-worker.js';
+import { begin, silence, succeed } from './support/attempt-scripts.js';
+import { type ScriptedWorker } from './support/scripted-worker.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { type JobEventDocument, jobEventSchema, jobHostListSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, finished, jobRequest, plan, sealedMarker, submit } from './support/cluster.js';
-import { fail, succeed } from './support/scripted-worker.js';
+import { fail, succeed } from './support/attempt-scripts.js';
 
 describe('a job from plan to end', () => {
   let cluster: Cluster;

@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { applyFile, coastFile } from './support/coast-namespace.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
-import { begin, fail, succeed } from './support/scripted-worker.js';
+import { begin, fail, succeed } from './support/attempt-scripts.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
   sealFor,
   submit,
 } from './support/cluster.js';
-import { succeed } from './support/scripted-worker.js';
+import { succeed } from './support/attempt-scripts.js';
 
 const documentSchema = z.object({
   openapi: z.literal('3.1.0'),

@@ -3,7 +3,8 @@ import { type OutputLine, outputLineSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, type RunningDispatcher, submit } from './support/cluster.js';
-import { begin, type ScriptedWorker, succeed } from './support/scripted-worker.js';
+import { begin, succeed } from './support/attempt-scripts.js';
+import { type ScriptedWorker } from './support/scripted-worker.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

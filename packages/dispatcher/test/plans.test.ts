@@ -10,7 +10,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, plan, submit } from './support/cluster.js';
-import { begin, fail, type Script, succeed } from './support/scripted-worker.js';
+import { begin, fail, type Script, succeed } from './support/attempt-scripts.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
   sealFor,
   submit,
 } from './support/cluster.js';
-import { begin, succeed } from './support/scripted-worker.js';
+import { begin, succeed } from './support/attempt-scripts.js';
 import { issuePapers } from './support/worker-papers.js';
 
 let cluster: Cluster;

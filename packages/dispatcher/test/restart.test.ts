@@ -5,7 +5,7 @@ import { jobHostListSchema, jobEventSchema } from '@pogo/protocol';
 import { MemoryBacking, openStore } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
-import { begin, silence, succeed } from './support/scripted-worker.js';
+import { begin, silence, succeed } from './support/attempt-scripts.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

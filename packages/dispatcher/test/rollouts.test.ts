@@ -14,7 +14,8 @@ import { MemoryBacking } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient, Reply } from './support/api-client.js';
 import { Cluster, finished, jobRequest, plan, submit } from './support/cluster.js';
-import { begin, fail, type ScriptedWorker, succeed } from './support/scripted-worker.js';
+import { begin, fail, succeed } from './support/attempt-scripts.js';
+import { type ScriptedWorker } from './support/scripted-worker.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

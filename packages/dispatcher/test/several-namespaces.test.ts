@@ -3,7 +3,7 @@ import { MemoryBacking, type Store } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, plan, sealFor, submit } from './support/cluster.js';
-import { begin, succeed } from './support/scripted-worker.js';
+import { begin, succeed } from './support/attempt-scripts.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

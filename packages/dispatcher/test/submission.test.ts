@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { JobDocument } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, finished, jobRequest, plan, sealFor, submit } from './support/cluster.js';
-import { silence } from './support/scripted-worker.js';
+import { silence } from './support/attempt-scripts.js';
 
 describe('a submission', () => {
   let cluster: Cluster;

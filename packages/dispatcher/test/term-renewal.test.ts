@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TermRenewal } from '../src/leader/term-renewal.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
 import { makeLeader } from './support/leader.js';
-import { succeed } from './support/scripted-worker.js';
+import { succeed } from './support/attempt-scripts.js';
 
 const everyMs = 1000;
 

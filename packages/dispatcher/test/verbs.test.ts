@@ -10,14 +10,8 @@ import {
   sealFor,
   submit,
 } from './support/cluster.js';
-import {
-  begin,
-  fail,
-  type Script,
-  type ScriptedWorker,
-  silence,
-  succeed,
-} from './support/scripted-worker.js';
+import { begin, fail, type Script, silence, succeed } from './support/attempt-scripts.js';
+import { type ScriptedWorker } from './support/scripted-worker.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { type PingResponse, pingResponseSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { issueCertificate } from '../src/instance/issue-certificate.js';
 import { Cluster, finished, hostsOf, jobRequest, submit } from './support/cluster.js';
-import { begin, silence, succeed } from './support/scripted-worker.js';
+import { begin, silence, succeed } from './support/attempt-scripts.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { type PlanResponse, problemSchema } from '@pogo/protocol';
 import { expect } from 'vitest';
 import type { ApiClient, RequestOptions } from './api-client.js';
 import { Cluster, jobRequest, plan, type RunningDispatcher, submit } from './cluster.js';
-import { silence } from './scripted-worker.js';
+import { silence } from './attempt-scripts.js';
 
 export interface Refusal {
   readonly what: string;

@@ -11,6 +11,12 @@ import { StoreError } from '../../store-error.js';
 /** An answer's code, its text, and what was asked for. */
 export type Answer = (code: number, text: string, ...values: unknown[]) => void;
 
+/** An answer, taken apart: its code, and what was asked for. */
+export interface Reply {
+  code: number;
+  values: unknown[];
+}
+
 /** Called when the node changes, and for every change of the session's state. */
 export type Watcher = (eventType: number, state: number, path: string) => void;
 
@@ -64,6 +70,21 @@ export const sessionEvent = -1;
 
 /** The code of `close` after the servers refused the credentials. */
 export const authFailedState = -113;
+
+/** Codes below say why there is no answer: connection, session, or client. */
+export function isAnswerOfServer(code: number): boolean {
+  return code === codes.ok || (code <= codes.noNode && code >= codes.notEmpty);
+}
+
+/** A node without data comes as null. */
+export function bytesOf(data: unknown): Uint8Array {
+  if (!Buffer.isBuffer(data)) return new Uint8Array();
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+export function bufferOf(data: Uint8Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
 
 const packageName = 'zookeeper';
 

@@ -5,7 +5,8 @@ import { decodeBatch, encodeBatch } from '../batch-record.js';
 import { createFlags } from './client.js';
 import type { Paths } from './paths.js';
 import type { RecordSeal } from './record-seal.js';
-import type { CreateOutcome, Session, SetOutcome } from './session.js';
+import type { CreateOutcome, SetOutcome } from './node.js';
+import type { Session } from './session.js';
 
 export interface LogNodesOptions {
   namespace: string;

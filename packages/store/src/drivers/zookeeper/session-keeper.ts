@@ -1,7 +1,8 @@
 /** Keeps a session: when one has ended, a fresh client begins the next. What hung on the earlier one is gone with it. */
 import { type Clock, backoffDelayMs, delay } from '@pogo/lifecycle';
 import { StoreError } from '../../store-error.js';
-import { Session, type SessionOptions, unavailable } from './session.js';
+import { Session, type SessionOptions } from './session.js';
+import { unavailable } from './session-errors.js';
 
 const backoff = { firstMs: 50, maxMs: 2_000 };
 /**

@@ -13,16 +13,22 @@
  */
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { Secret } from '@pogo/protocol';
-import { StoreError } from '../../store-error.js';
+import type { StoreError } from '../../store-error.js';
 import {
   type Answer,
   type ClientFactory,
+  type Reply,
   type ZooKeeperClient,
   authFailedState,
+  bufferOf,
+  bytesOf,
   codes,
   createFlags,
-  sessionEvent,
+  isAnswerOfServer,
 } from './client.js';
+import type { CreateOutcome, DeleteOutcome, Node, SetOutcome } from './node.js';
+import { refused, unavailable } from './session-errors.js';
+import { SessionWatches } from './session-watches.js';
 import { type Stat, childrenSchema, statSchema } from './stat.js';
 
 export interface SessionOptions {
@@ -38,24 +44,10 @@ export interface SessionOptions {
   clock: Clock;
 }
 
-export interface Node {
-  data: Uint8Array;
-  stat: Stat;
-}
-
-export type CreateOutcome = { kind: 'ok'; path: string } | { kind: 'exists' } | { kind: 'no-parent' };
-export type SetOutcome = { kind: 'ok'; stat: Stat } | { kind: 'bad-version' } | { kind: 'absent' };
-export type DeleteOutcome = 'ok' | 'bad-version' | 'absent' | 'not-empty';
-
 /** Smaller writes fit into what the system takes at once. */
 const pushFromBytes = 16 * 1024;
 const firstPushMs = 5;
 const longestPushMs = 80;
-
-interface Reply {
-  code: number;
-  values: unknown[];
-}
 
 /** All rights to whoever is authenticated in the session that says so. */
 const creatorAlone = { perm: 31, scheme: 'auth', auth: '' };
@@ -65,7 +57,7 @@ export class Session {
   readonly #client: ZooKeeperClient;
   readonly #end = new AbortController();
   readonly #pending = new Set<(error: StoreError) => void>();
-  readonly #watches = new Map<string, { armed: boolean; listeners: Set<() => void> }>();
+  readonly #watches = new SessionWatches((verb, path, send) => this.#call(verb, path, send));
   #timeoutMs: number;
   #connected = false;
   #heardMs: number;
@@ -132,7 +124,7 @@ export class Session {
     });
     this.#end.abort();
     for (const reject of [...this.#pending]) reject(this.#lost('call'));
-    for (const key of [...this.#watches.keys()]) this.#tell(key);
+    this.#watches.tellAll();
   }
 
   /** Ends it, and resolves when nothing of it is left in this process. */
@@ -217,7 +209,7 @@ export class Session {
   async watchNode(path: string, changed: () => void): Promise<Stat | undefined> {
     return this.#existing(
       path,
-      await this.#watch(`node ${path}`, path, changed, {
+      await this.#watches.watch(`node ${path}`, path, changed, {
         arm: (watcher, answer) => this.#client.aw_exists(path, watcher, answer),
         look: (answer) => this.#client.a_exists(path, false, answer),
       }),
@@ -228,7 +220,7 @@ export class Session {
   async watchChildren(path: string, changed: () => void): Promise<string[] | undefined> {
     return this.#childrenOf(
       path,
-      await this.#watch(`children ${path}`, path, changed, {
+      await this.#watches.watch(`children ${path}`, path, changed, {
         arm: (watcher, answer) => this.#client.aw_get_children(path, watcher, answer),
         look: (answer) => this.#client.a_get_children(path, false, answer),
       }),
@@ -237,7 +229,7 @@ export class Session {
 
   /** Whoever waits for `changed` no longer does. */
   forget(changed: () => void): void {
-    for (const { listeners } of this.#watches.values()) listeners.delete(changed);
+    this.#watches.forget(changed);
   }
 
   /**
@@ -375,42 +367,6 @@ export class Session {
     });
   }
 
-  async #watch(
-    key: string,
-    path: string,
-    changed: () => void,
-    how: {
-      arm: (watcher: (eventType: number) => void, answer: Answer) => number;
-      look: (answer: Answer) => number;
-    },
-  ): Promise<Reply> {
-    const known = this.#watches.get(key);
-    if (known?.armed) {
-      known.listeners.add(changed);
-      return this.#call('look at', path, how.look);
-    }
-    const watch = { armed: true, listeners: new Set([...(known?.listeners ?? []), changed]) };
-    this.#watches.set(key, watch);
-    const happened = (eventType: number) => {
-      if (eventType !== sessionEvent && this.#watches.get(key) === watch) this.#tell(key);
-    };
-    try {
-      const reply = await this.#call('watch', path, (answer) => how.arm(happened, answer));
-      const armed = reply.code === codes.ok || (reply.code === codes.noNode && key.startsWith('node '));
-      if (!armed) this.#watches.delete(key);
-      return reply;
-    } catch (error) {
-      this.#tell(key);
-      throw error;
-    }
-  }
-
-  #tell(key: string): void {
-    const watch = this.#watches.get(key);
-    this.#watches.delete(key);
-    for (const changed of [...(watch?.listeners ?? [])]) changed();
-  }
-
   #existing(path: string, { code, values }: Reply): Stat | undefined {
     if (code === codes.noNode) return undefined;
     if (code !== codes.ok) throw this.#unexpected('look at', path, code);
@@ -439,35 +395,4 @@ export class Session {
   #lost(what: string): StoreError {
     return unavailable(this.#options.servers, `the session has ended, ${this.#cause} (${what})`);
   }
-}
-
-export function unavailable(servers: string, cause: string): StoreError {
-  return new StoreError(
-    'store-unavailable',
-    `ZooKeeper at ${servers} can't be used just now: ${cause}. ` +
-      'Check that most of its servers run and can be reached from here; trying again may help',
-  );
-}
-
-function refused(servers: string): StoreError {
-  return new StoreError(
-    'store-refused',
-    `ZooKeeper at ${servers} refuses these credentials: check that digestFile holds the USER:PASSWORD with which ` +
-      'the nodes below the chroot were made',
-  );
-}
-
-/** Codes below say why there is no answer: connection, session, or client. */
-function isAnswerOfServer(code: number): boolean {
-  return code === codes.ok || (code <= codes.noNode && code >= codes.notEmpty);
-}
-
-/** A node without data comes as null. */
-function bytesOf(data: unknown): Uint8Array {
-  if (!Buffer.isBuffer(data)) return new Uint8Array();
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function bufferOf(data: Uint8Array): Buffer {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -25,7 +25,8 @@ import { createFlags } from './client.js';
 import { watchListing } from './following.js';
 import { type Paths, documentMark, foldersAbove } from './paths.js';
 import { type RecordSeal, sealOverheadBytes } from './record-seal.js';
-import { type Session, unavailable } from './session.js';
+import type { Session } from './session.js';
+import { unavailable } from './session-errors.js';
 import { type SessionKeeper, isUnavailable } from './session-keeper.js';
 import type { Stat } from './stat.js';
 
