@@ -60,7 +60,7 @@ for (const [name, entry, program] of programs) {
     legalComments: 'none',
     chunkNames: 'chunks/[name]-[hash]',
     loader: { '.node': 'copy', '.sh': 'text' },
-    external: ['classic-level', 'zookeeper'],
+    external: ['classic-level'],
     plugins: [nativeAddons, oneLanguage],
     banner: {
       // Libraries in CommonJS form expect these.

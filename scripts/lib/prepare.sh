@@ -17,21 +17,6 @@ install_packages() {
 	touch "$root/node_modules/.pogo-installed"
 }
 
-# npm passes over an optional package whose addon it can't build without a word. Where it is wanted: once more, aloud.
-require_zookeeper_client() {
-	has_zookeeper_client && return 0
-	say "Building the client of ZooKeeper (once) ..."
-	(cd "$root" && npm ci --no-audit --no-fund --loglevel=error --foreground-scripts >/tmp/pogo-zookeeper-client.log 2>&1)
-	touch "$root/node_modules/.pogo-installed"
-	has_zookeeper_client && return 0
-	tail -n 40 /tmp/pogo-zookeeper-client.log >&2
-	say "pogo: zookeeper-client-missing: the native client of ZooKeeper could not be built, see above and /tmp/pogo-zookeeper-client.log."
-	say "  It needs cmake, make, g++, python3 and Node's headers (npm's nodedir, where they can't be downloaded)."
-	exit 1
-}
-
-has_zookeeper_client() { (cd "$root" && node -e 'require("zookeeper")' >/dev/null 2>&1); }
-
 # The programs are built again when a source is newer than the last build.
 build_programs() {
 	stamp=$root/packages/.pogo-built

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Store, openStore } from '@pogo/store';
-import { type ZooKeeperEnsemble, startZooKeeper } from '@pogo/testkit';
+import { systemClock } from '@pogo/lifecycle';
+import { type ZooKeeperEnsemble, type ZooKeeperServer, startZooKeeper } from '@pogo/testkit';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { Session } from '../src/drivers/zookeeper/session.js';
 import { inNewDirectory } from './directories.js';
 import { newChroot } from './zookeeper-fixture.js';
 
@@ -14,29 +15,26 @@ beforeAll(async () => {
 }, 150_000);
 afterAll(() => ensemble.stop());
 
-type Reply = [code: number, text: string, ...values: unknown[]];
-
-/** Somebody else on the same ensemble, with the native client as it is. */
-async function inSession<T>(
-  body: (ask: (method: string, ...given: unknown[]) => Promise<Reply>) => Promise<T>,
-): Promise<T> {
-  const Client = createRequire(import.meta.url)('zookeeper');
-  const client = new Client();
-  const connected = new Promise((resolve) => client.on('connect', resolve));
-  client.init({
-    connect: ensemble.addresses,
-    timeout: 4000,
-    debug_level: 0,
-    host_order_deterministic: false,
-  });
-  await connected;
+/** Somebody else on the same ensemble, without credentials. */
+async function asStranger<T>(body: (session: Session) => Promise<T>): Promise<T> {
+  const [{ clientPort }] = ensemble.servers as [ZooKeeperServer];
+  const session = await Session.open(
+    {
+      addresses: [{ host: '127.0.0.1', port: clientPort }],
+      servers: ensemble.addresses,
+      sessionTimeoutMs: 4_000,
+      callTimeoutMs: 10_000,
+      digest: undefined,
+      clock: systemClock,
+      random: () => 0,
+    },
+    10_000,
+    new AbortController().signal,
+  );
   try {
-    return await body(
-      (method, ...given) =>
-        new Promise((resolve) => client[method](...given, (...reply: Reply) => resolve(reply))),
-    );
+    return await body(session);
   } finally {
-    client.close();
+    await session.close();
   }
 }
 
@@ -50,7 +48,6 @@ async function withStore(url: string, body: (store: Store) => Promise<void>): Pr
 }
 
 const batch = (id: string) => ({ writer: 'w', id, body: new Uint8Array([1]) });
-const noAuth = -102;
 
 describe('what a ZooKeeper store keeps', () => {
   it('is one node for each entry from the floor on: a late writer leaves no stray in the hole that pruning left', async () => {
@@ -60,9 +57,7 @@ describe('what a ZooKeeper store keeps', () => {
       for (const id of ['0', '1', '2', '3']) await log.append(Number(id), batch(id));
       await log.prune({ before: 3, snapshot: 's', expectedVersion: 0 });
       assert.deepEqual(await log.append(1, batch('late')), { kind: 'pruned', floor: 3 });
-      const [, , names] = await inSession((ask) =>
-        ask('a_get_children', `${chroot}/log/main/entries`, false),
-      );
+      const names = await asStranger((session) => session.children(`${chroot}/log/main/entries`));
       assert.deepEqual(names, ['0000000000000003']);
     });
   });
@@ -82,18 +77,15 @@ describe('what a ZooKeeper store keeps', () => {
         `${chroot}/log/main/entries/0000000000000000`,
         `${chroot}/documents/jobs/1~`,
       ];
-      await inSession(async (ask) => {
-        const codes: number[] = [];
-        for (const path of [`${chroot}/log`, `${chroot}/documents`, `${chroot}/leadership`]) {
-          codes.push((await ask('a_get_children', path, false))[0]);
-          codes.push((await ask('a_create', `${path}/stranger`, Buffer.from(''), 0))[0]);
-        }
-        for (const path of [entry, document, `${chroot}/log/main/pointer`, `${chroot}/format`]) {
-          codes.push((await ask('a_get', path, false))[0]);
-          codes.push((await ask('a_set', path, Buffer.from('forged'), -1))[0]);
-          codes.push((await ask('a_delete_', path, -1))[0]);
-        }
-        assert.deepEqual(new Set(codes), new Set([noAuth]));
+      await asStranger(async (session) => {
+        const nothing = new Uint8Array();
+        const attempts: Promise<unknown>[] = [];
+        for (const path of [`${chroot}/log`, `${chroot}/documents`, `${chroot}/leadership`])
+          attempts.push(session.children(path), session.create(`${path}/stranger`, nothing));
+        for (const path of [entry, document, `${chroot}/log/main/pointer`, `${chroot}/format`])
+          attempts.push(session.read(path), session.set(path, nothing, -1), session.delete(path, -1));
+        for (const attempt of attempts)
+          await assert.rejects(attempt, { name: 'StoreError', code: 'store-refused' });
       });
       await assert.rejects(openStore(`zookeeper://${ensemble.addresses}${chroot}?digestFile=${theirs}`), {
         name: 'StoreError',
@@ -116,14 +108,14 @@ describe('what a ZooKeeper store keeps', () => {
         await log.append(0, batch('0'));
         await log.append(1, batch('1'));
         await store.documents.put('key', new Uint8Array([1, 2, 3]), null);
-        await inSession(async (ask) => {
+        await asStranger(async (session) => {
           const path = (index: number) => `${chroot}/log/main/entries/${String(index).padStart(16, '0')}`;
-          const [, , , first] = await ask('a_get', path(0), false);
-          await ask('a_set', path(1), first, -1);
-          const [, , , document] = await ask('a_get', `${chroot}/documents/key~`, false);
-          const altered = Buffer.from(document as Buffer);
+          const first = await session.read(path(0));
+          await session.set(path(1), first?.data ?? new Uint8Array(), -1);
+          const document = await session.read(`${chroot}/documents/key~`);
+          const altered = Uint8Array.from(document?.data ?? []);
           altered[altered.byteLength - 1]! ^= 1;
-          await ask('a_set', `${chroot}/documents/key~`, altered, -1);
+          await session.set(`${chroot}/documents/key~`, altered, -1);
         });
         await assert.rejects(log.read(0, 10), corrupt);
         await assert.rejects(store.documents.get('key'), corrupt);

@@ -75,7 +75,6 @@ export {
   type FlakyProxyOptions,
   startFlakyProxy,
 } from './flaky-proxy.js';
-export { type FlakyProxyThread, startFlakyProxyThread } from './flaky-proxy-thread.js';
 export { freePorts } from './free-ports.js';
 export {
   type ZooKeeperEnsemble,

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
-import {
-  type FlakyProxy,
-  type FlakyProxyOptions,
-  startFlakyProxy,
-  startFlakyProxyThread,
-} from '@pogo/testkit';
+import { type FlakyProxy, type FlakyProxyOptions, startFlakyProxy } from '@pogo/testkit';
 import { afterEach, describe, it, vi } from 'vitest';
 
 /** A server that sends back what it gets, and knows how much that was. */
@@ -136,22 +131,5 @@ describe('the flaky proxy', () => {
     const first = await fates(7);
     assert.deepEqual(await fates(7), first);
     assert.notDeepEqual(await fates(8), first);
-  });
-});
-
-describe('the flaky proxy in a thread of its own', () => {
-  it('serves while the test’s own thread is busy, and is told what to do as the other is', async () => {
-    const echo = await startEcho();
-    undo.push(() => echo.stop());
-    const proxy = await startFlakyProxyThread({ targetPort: echo.port });
-    undo.push(() => proxy.stop());
-    const client = dial(proxy.port);
-    client.socket.write('hello');
-    await vi.waitFor(() => assert.equal(client.got(), 'hello'));
-    await proxy.cut();
-    await client.closed;
-    assert.equal(client.error(), 'ECONNRESET');
-    assert.equal(await proxy.connections(), 1);
-    assert.equal(await proxy.faults(), 0);
   });
 });

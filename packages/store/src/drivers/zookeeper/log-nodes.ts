@@ -2,7 +2,6 @@
 import type { Batch, SnapshotPointer } from '../../log.js';
 import type { StoreError } from '../../store-error.js';
 import { decodeBatch, encodeBatch } from '../batch-record.js';
-import { createFlags } from './client.js';
 import type { Paths } from './paths.js';
 import type { RecordSeal } from './record-seal.js';
 import type { CreateOutcome, SetOutcome } from './node.js';
@@ -48,7 +47,7 @@ export class LogNodes {
 
   create(session: Session, index: number, batch: Batch): Promise<CreateOutcome> {
     const path = this.entryPath(index);
-    return session.create(path, this.#options.seal.seal(path, encodeBatch(batch)), createFlags.persistent);
+    return session.create(path, this.#options.seal.seal(path, encodeBatch(batch)));
   }
 
   async delete(session: Session, index: number): Promise<void> {

@@ -6,6 +6,7 @@ export interface Node {
   stat: Stat;
 }
 
-export type CreateOutcome = { kind: 'ok'; path: string } | { kind: 'exists' } | { kind: 'no-parent' };
+export type CreateOutcome =
+  { kind: 'ok'; path: string; stat: Stat } | { kind: 'exists' } | { kind: 'no-parent' };
 export type SetOutcome = { kind: 'ok'; stat: Stat } | { kind: 'bad-version' } | { kind: 'absent' };
 export type DeleteOutcome = 'ok' | 'bad-version' | 'absent' | 'not-empty';

@@ -4,7 +4,6 @@ import { type Clock, systemClock } from '@pogo/lifecycle';
 import type { Store } from '../../store.js';
 import { StoreError } from '../../store-error.js';
 import { handleOn } from '../handle.js';
-import { type ClientFactory, loadClient } from './client.js';
 import { LogNodes } from './log-nodes.js';
 import { Paths, foldersAbove } from './paths.js';
 import { RecordSeal } from './record-seal.js';
@@ -23,12 +22,12 @@ export interface ZooKeeperStoreOptions {
   url: string;
   clock?: Clock;
   random?: () => number;
-  makeClient?: ClientFactory;
 }
 
 /** Rejects with a StoreError. */
 export async function openZooKeeper(options: ZooKeeperStoreOptions): Promise<Store> {
-  const { servers, chroot, settings } = parseZooKeeperUrl(options.url);
+  const { servers, addresses, chroot, settings } = parseZooKeeperUrl(options.url);
+  const random = options.random ?? (() => randomInt(2 ** 32) / 2 ** 32);
   const secret = (name: 'digestFile' | 'storeKeyFile') => {
     const file = settings[name];
     return file === undefined ? undefined : readSecretFile(name, file);
@@ -36,13 +35,13 @@ export async function openZooKeeper(options: ZooKeeperStoreOptions): Promise<Sto
   const digest = await secret('digestFile');
   const seal = new RecordSeal(await secret('storeKeyFile'));
   const keeper = await SessionKeeper.open({
-    makeClient: options.makeClient ?? (await loadClient()),
+    addresses: shuffled(addresses, random),
     servers,
     sessionTimeoutMs: settings.sessionTimeoutMs,
     callTimeoutMs: settings.callTimeoutMs,
     digest,
     clock: options.clock ?? systemClock,
-    random: options.random ?? (() => randomInt(2 ** 32) / 2 ** 32),
+    random,
   });
   const paths = new Paths(chroot);
   const location = `zookeeper://${servers}${chroot}`;
@@ -86,6 +85,14 @@ export async function openZooKeeper(options: ZooKeeperStoreOptions): Promise<Sto
       await keeper.close();
     },
   );
+}
+
+/** So that not all dispatchers hang on the server that is named first. */
+function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  return values
+    .map((value) => ({ value, place: random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ value }) => value);
 }
 
 async function makeStore(session: Session, paths: Paths, location: string): Promise<void> {

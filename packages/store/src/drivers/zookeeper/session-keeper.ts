@@ -6,32 +6,27 @@ import { unavailable } from './session-errors.js';
 
 const backoff = { firstMs: 50, maxMs: 2_000 };
 /**
- * A client whose first server refuses its first connection never tries another: it is given up soon, and the next one begins
- * with a server chosen anew. Later ones have more patience, up to half a session's timeout: with a network that is slower
- * than that no session would last.
+ * For one server to begin a session at the first try; twice as long at each further one, up to the session's timeout: with a
+ * network that is slower than that no session would last.
  */
-const firstPatienceMs = 400;
+const firstPatienceMs = 1_000;
 /** How often a waiting call looks whether a server is connected again. */
 const reconnectLookMs = 25;
 
-export interface SessionKeeperOptions extends SessionOptions {
-  random: () => number;
-}
-
 export class SessionKeeper {
-  readonly #options: SessionKeeperOptions;
+  readonly #options: SessionOptions;
   readonly #closer = new AbortController();
   #session: Session | undefined;
   #opening: Promise<void> | undefined;
   /** Why there is no session; a refusal stays. */
   #failure: StoreError | undefined;
 
-  private constructor(options: SessionKeeperOptions) {
+  private constructor(options: SessionOptions) {
     this.#options = options;
   }
 
   /** Rejects when there is no session within the time for one call. */
-  static async open(options: SessionKeeperOptions): Promise<SessionKeeper> {
+  static async open(options: SessionOptions): Promise<SessionKeeper> {
     const keeper = new SessionKeeper(options);
     keeper.#opening = keeper.#openNext();
     try {
@@ -115,7 +110,7 @@ export class SessionKeeper {
         const { sessionTimeoutMs } = this.#options;
         const patienceMs = Math.min(
           firstPatienceMs * 2 ** failures,
-          Math.max(firstPatienceMs, sessionTimeoutMs / 2),
+          Math.max(firstPatienceMs, sessionTimeoutMs),
         );
         const session = await Session.open(this.#options, patienceMs, this.#closer.signal);
         if (this.#closer.signal.aborted) await session.close();

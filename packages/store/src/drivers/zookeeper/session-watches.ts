@@ -2,43 +2,58 @@
  * Who waits for changes of nodes, in one session. A watch is armed once, whoever waits; all who wait are told once. Those who
  * come while it is armed only look, since its answer is still to come.
  */
-import { type Answer, codes, type Reply, sessionEvent } from './client.js';
+import { type ArmedWatches, type Request, setWatches } from './wire/requests.js';
+import type { WatchEvent } from './wire/watch-event.js';
 
-type Call = (verb: string, path: string, send: (answer: Answer) => unknown) => Promise<Reply>;
+/** `node`: that it is made, deleted or written, also where there is none yet; `children`: that some are made or deleted. */
+export type Watched = 'node' | 'children';
 
-/** How the client library is asked, with a watch and without one. */
-export interface WatchedRequest {
-  arm: (watcher: (eventType: number) => void, answer: Answer) => number;
-  look: (answer: Answer) => number;
+/** What an answer says about the node. */
+export interface Seen {
+  present: boolean;
 }
 
+interface Watch {
+  watched: Watched;
+  path: string;
+  /** Undefined until the answer has come. */
+  present: boolean | undefined;
+  listeners: Set<() => void>;
+}
+
+/** In one message to a server, far below the largest that it takes. */
+const maxRearmBytes = 128 * 1024;
+
 export class SessionWatches {
-  readonly #call: Call;
-  readonly #watches = new Map<string, { armed: boolean; listeners: Set<() => void> }>();
+  readonly #watches = new Map<string, Watch>();
 
-  constructor(call: Call) {
-    this.#call = call;
-  }
-
-  /** @param key what is watched, `node PATH` or `children PATH`; a node that isn't there can be watched, its children can't */
-  async watch(key: string, path: string, changed: () => void, how: WatchedRequest): Promise<Reply> {
+  /**
+   * Looks at the node, by `look`, which asks the servers to watch it if it is told to; `changed` is called once, when it has
+   * changed since, or the session ends.
+   */
+  async look<T extends Seen>(
+    watched: Watched,
+    path: string,
+    changed: () => void,
+    look: (watch: boolean) => Promise<T>,
+  ): Promise<T> {
+    const key = `${watched} ${path}`;
     const known = this.#watches.get(key);
-    if (known?.armed) {
+    if (known !== undefined) {
       known.listeners.add(changed);
-      return this.#call('look at', path, how.look);
+      return look(false);
     }
-    const watch = { armed: true, listeners: new Set([...(known?.listeners ?? []), changed]) };
+    const watch: Watch = { watched, path, present: undefined, listeners: new Set([changed]) };
     this.#watches.set(key, watch);
-    const happened = (eventType: number) => {
-      if (eventType !== sessionEvent && this.#watches.get(key) === watch) this.#tell(key);
-    };
     try {
-      const reply = await this.#call('watch', path, (answer) => how.arm(happened, answer));
-      const armed = reply.code === codes.ok || (reply.code === codes.noNode && key.startsWith('node '));
-      if (!armed) this.#watches.delete(key);
-      return reply;
+      const seen = await look(true);
+      watch.present = seen.present;
+      // The servers watch no children of what isn't there.
+      if (!seen.present && watched === 'children' && this.#watches.get(key) === watch)
+        this.#watches.delete(key);
+      return seen;
     } catch (error) {
-      this.#tell(key);
+      if (this.#watches.get(key) === watch) this.#tell(watched, path);
       throw error;
     }
   }
@@ -48,12 +63,41 @@ export class SessionWatches {
     for (const { listeners } of this.#watches.values()) listeners.delete(changed);
   }
 
-  /** The session has ended. */
-  tellAll(): void {
-    for (const key of [...this.#watches.keys()]) this.#tell(key);
+  onEvent({ kind, path }: WatchEvent): void {
+    if (kind !== 'children-changed') this.#tell('node', path);
+    if (kind === 'children-changed' || kind === 'deleted') this.#tell('children', path);
   }
 
-  #tell(key: string): void {
+  /** The session has ended. */
+  tellAll(): void {
+    for (const { watched, path } of [...this.#watches.values()]) this.#tell(watched, path);
+  }
+
+  /** What arms the watches that stand anew at another server. */
+  rearm(seenZxid: number): Request<undefined>[] {
+    const requests: Request<undefined>[] = [];
+    let part: ArmedWatches = { data: [], absent: [], children: [] };
+    let bytes = 0;
+    const flush = () => {
+      if (bytes > 0) requests.push(setWatches(seenZxid, part));
+      part = { data: [], absent: [], children: [] };
+      bytes = 0;
+    };
+    for (const { watched, path, present } of this.#watches.values()) {
+      // Its own request was lost, and whoever waits is being told so.
+      if (present === undefined) continue;
+      if (watched === 'children') part.children.push(path);
+      else if (present) part.data.push(path);
+      else part.absent.push(path);
+      bytes += 4 + Buffer.byteLength(path);
+      if (bytes >= maxRearmBytes) flush();
+    }
+    flush();
+    return requests;
+  }
+
+  #tell(watched: Watched, path: string): void {
+    const key = `${watched} ${path}`;
     const watch = this.#watches.get(key);
     this.#watches.delete(key);
     for (const changed of [...(watch?.listeners ?? [])]) changed();

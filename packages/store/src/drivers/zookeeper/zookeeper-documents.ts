@@ -21,7 +21,6 @@ import type {
 } from '../../documents.js';
 import type { StoreError } from '../../store-error.js';
 import type { BackingDocuments, Watching } from '../handle.js';
-import { createFlags } from './client.js';
 import { watchListing } from './following.js';
 import { type Paths, documentMark, foldersAbove } from './paths.js';
 import { type RecordSeal, sealOverheadBytes } from './record-seal.js';
@@ -197,12 +196,9 @@ export class ZooKeeperDocuments implements BackingDocuments {
     const made = await session.create(path, record);
     if (made.kind === 'no-parent') {
       const folders = foldersAbove(this.#options.paths.root, path);
-      await Promise.all(folders.map((each) => session.create(each, new Uint8Array(), createFlags.container)));
+      await Promise.all(folders.map((each) => session.create(each, new Uint8Array(), 'container')));
     }
-    if (made.kind !== 'ok') return undefined;
-    // The node that was just made: whoever has written it since, and even emptied it, it can't have gone yet (2).
-    const stat = await session.exists(path);
-    return stat && { ...stat, mzxid: stat.czxid };
+    return made.kind === 'ok' ? made.stat : undefined;
   }
 
   async #replace(

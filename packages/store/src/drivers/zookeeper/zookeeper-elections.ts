@@ -10,7 +10,6 @@
 import { delay } from '@pogo/lifecycle';
 import type { Lease } from '../../leadership.js';
 import { StoreError } from '../../store-error.js';
-import { createFlags } from './client.js';
 import type { Paths } from './paths.js';
 import type { Session } from './session.js';
 import { type SessionKeeper, isUnavailable } from './session-keeper.js';
@@ -73,11 +72,7 @@ export class ZooKeeperElections {
 
   /** The name of its node once it is the first; undefined when it was stopped, or its node is gone. */
   async #waitForTurn({ session, prefix, folder }: Candidate, stop: AbortSignal): Promise<string | undefined> {
-    const made = await session.create(
-      `${folder}/${prefix}`,
-      new Uint8Array(),
-      createFlags.ephemeralSequential,
-    );
+    const made = await session.create(`${folder}/${prefix}`, new Uint8Array(), 'ephemeral-sequential');
     if (made.kind === 'no-parent') {
       await session.create(folder, new Uint8Array());
       return this.#waitForTurn({ session, prefix, folder }, stop);

@@ -5,6 +5,7 @@
 import { isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { StoreError } from '../../store-error.js';
+import type { ServerAddress } from './wire/connection.js';
 
 const milliseconds = z
   .string()
@@ -27,6 +28,7 @@ const settingsSchema = z.strictObject({
 export interface ZooKeeperUrl {
   /** `HOST:PORT,HOST:PORT…` */
   servers: string;
+  addresses: ServerAddress[];
   /** Empty, or beginning with a slash and not ending in one. */
   chroot: string;
   settings: z.output<typeof settingsSchema>;
@@ -59,10 +61,15 @@ export function parseZooKeeperUrl(text: string): ZooKeeperUrl {
         'or add plaintext=accepted to the URL if the network between is trusted',
     );
   }
-  return { servers: hosts.map(({ host, port }) => `${host}:${port}`).join(','), chroot, settings };
+  return {
+    servers: hosts.map(({ host, port }) => `${host}:${port}`).join(','),
+    addresses: hosts.map(({ host, port }) => ({ host: host.replace(/^\[(.*)\]$/, '$1'), port })),
+    chroot,
+    settings,
+  };
 }
 
-function hostOf(text: string): { host: string; port: number } {
+function hostOf(text: string): ServerAddress {
   const [, host, port = '2181'] = hostPattern.exec(text) ?? [];
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535)
     throw wrong(`${JSON.stringify(text)} is not HOST:PORT`);
