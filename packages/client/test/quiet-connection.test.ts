@@ -32,8 +32,8 @@ describe('a followed connection that has gone quiet', () => {
     });
     const url = await scripted.start();
     const profile = { version: 1 as const, url, linkRoot: instance.linkRoot.certificate, sealingRoot: '' };
-    client = new Dispatcher({ profile, token: new Secret(token) });
     const clock = new ManualClock();
+    client = new Dispatcher({ profile, token: new Secret(token) }, { clock, random: () => 0 });
     const contacts: boolean[] = [];
     const seen: string[] = [];
     let firstSeen: () => void = () => undefined;

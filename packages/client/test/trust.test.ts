@@ -1,5 +1,6 @@
 import { createSecureContext } from 'node:tls';
 import { queryObjects } from 'node:v8';
+import { systemClock } from '@pogo/lifecycle';
 import { Secret } from '@pogo/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Dispatcher } from '../src/api/dispatcher.js';
@@ -29,7 +30,7 @@ describe('the connections to a dispatcher', () => {
     });
     const url = await scripted.start();
     const profile = { version: 1 as const, url, linkRoot: instance.linkRoot.certificate, sealingRoot: '' };
-    client = new Dispatcher({ profile, token: new Secret(token) });
+    client = new Dispatcher({ profile, token: new Secret(token) }, { clock: systemClock, random: () => 0 });
     const example = createSecureContext();
     const kept = () => queryObjects(example.constructor, { format: 'count' });
     const before = kept();

@@ -15,8 +15,9 @@ import {
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
+import type { Clock } from '@pogo/lifecycle';
+import type { Secret } from '@pogo/protocol';
 import { isCertificateError, networkCause } from './network-error.js';
-import type { Access } from './profile.js';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
@@ -27,6 +28,8 @@ export interface ApiRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Time without a sign of life after which the request is given up; absent for streams. */
   readonly timeoutMs?: number;
+  /** Time after which a connection that doesn't stand yet is given up; absent: as long as the system waits. */
+  readonly connectMs?: number;
   readonly signal?: AbortSignal;
   /** Called when the request has left: what can be done while the answer is under way. */
   onSent?(): void;
@@ -43,28 +46,42 @@ export interface ByteBody {
 
 export type ApiResponse =
   | { readonly kind: 'response'; readonly message: IncomingMessage }
-  /** Nobody answered, or the connection broke before an answer. `cause` is a clause for people. */
-  | { readonly kind: 'unreachable'; readonly cause: string }
+  /**
+   * Nobody answered, or the connection broke before an answer; `mayHaveArrived` when it stood, so that the request may have
+   * been received. `cause` is a clause for people.
+   */
+  | { readonly kind: 'unreachable'; readonly cause: string; readonly mayHaveArrived: boolean }
   /** Somebody else answered: nothing was sent. */
   | { readonly kind: 'untrusted'; readonly cause: string };
 
+export interface ConnectionTo {
+  /** `https://HOST[:PORT]` */
+  readonly url: string;
+  /** PEM of the pinned root. */
+  readonly linkRoot: string;
+  readonly token: Secret;
+  readonly clock: Clock;
+}
+
 export class Connection {
   readonly url: string;
+  readonly #clock: Clock;
   readonly #host: string;
   readonly #port: number;
   readonly #authorization: string;
   readonly #agent: WarmAgent;
 
-  constructor({ profile, token }: Access) {
-    const { hostname, port } = new URL(profile.url);
-    this.url = profile.url;
+  constructor({ url, linkRoot, token, clock }: ConnectionTo) {
+    const { hostname, port } = new URL(url);
+    this.url = url;
+    this.#clock = clock;
     this.#host = hostname.replace(/^\[|\]$/g, '');
     this.#port = port === '' ? 443 : Number(port);
     this.#authorization = `Bearer ${token.reveal()}`;
     this.#agent = new WarmAgent({
       host: this.#host,
       port: this.#port,
-      ca: profile.linkRoot,
+      ca: linkRoot,
       minVersion: 'TLSv1.3',
       checkServerIdentity: dispatcherOnly,
       ALPNProtocols: ['http/1.1'],
@@ -76,7 +93,8 @@ export class Connection {
     this.#agent.warm();
   }
 
-  request({ method, path, body, headers, timeoutMs, signal, onSent }: ApiRequest): Promise<ApiResponse> {
+  request(asked: ApiRequest): Promise<ApiResponse> {
+    const { method, path, body, headers, timeoutMs, connectMs, signal, onSent } = asked;
     return new Promise((resolve) => {
       const request = httpsRequest({
         agent: this.#agent,
@@ -92,8 +110,21 @@ export class Connection {
           ...headers,
         },
       });
-      request.on('timeout', () => request.destroy(new Error('timeout')));
-      request.on('error', (error) => resolve(outcomeOf(error)));
+      const tooLong = () => void request.destroy(new Error('timeout'));
+      const limit = connectMs === undefined ? undefined : this.#clock.setTimer(connectMs, tooLong);
+      let stood = false;
+      const stands = () => {
+        stood = true;
+        limit?.cancel();
+      };
+      request.on('socket', (socket) => {
+        // Verified already: one that was opened before, or kept.
+        if ((socket as TLSSocket).authorized) stands();
+        else socket.once('secureConnect', stands);
+      });
+      request.on('close', () => limit?.cancel());
+      request.on('timeout', tooLong);
+      request.on('error', (error) => resolve(outcomeOf(error, stood)));
       request.on('response', (message) => resolve({ kind: 'response', message }));
       if (onSent !== undefined) request.on('finish', onSent);
       if (typeof body !== 'object') request.end(body);
@@ -188,11 +219,11 @@ function dispatcherOnly(_host: string, certificate: PeerCertificate): Error | un
   return role === 'dispatcher' ? undefined : new NotADispatcher('its certificate is not one of a dispatcher');
 }
 
-function outcomeOf(error: Error & { code?: string }): ApiResponse {
+function outcomeOf(error: Error & { code?: string }, mayHaveArrived: boolean): ApiResponse {
   const code = error.code ?? '';
   if (code === 'NOT_A_DISPATCHER') return { kind: 'untrusted', cause: error.message };
   if (isCertificateError(code)) {
     return { kind: 'untrusted', cause: `its certificate is not from the pinned root (${code})` };
   }
-  return { kind: 'unreachable', cause: networkCause(error) };
+  return { kind: 'unreachable', cause: networkCause(error), mayHaveArrived };
 }

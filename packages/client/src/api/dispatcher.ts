@@ -23,7 +23,7 @@ import type {
   VerbResponse,
 } from '@pogo/protocol';
 import { exitCodes, failed, type Result, success } from '../failure.js';
-import { type ApiRequest, type ApiResponse, Connection } from './connection.js';
+import { DispatcherList, isSuccess, type Question, type Reply, type Time } from './dispatcher-list.js';
 import type { Access } from './profile.js';
 import type * as schemaModule from './schemas.js';
 import { type PlanAnswer, planAnswer } from './plan-answer.js';
@@ -41,6 +41,9 @@ export interface VerbRequests {
 }
 export type JobVerb = keyof VerbRequests;
 
+/** They say how a job shall be, so that saying it again changes nothing. */
+const repeatableVerbs: ReadonlySet<JobVerb> = new Set(['hold', 'alter']);
+
 type Schemas = typeof schemaModule;
 interface Schema<T> {
   safeParse(
@@ -52,29 +55,30 @@ interface Schema<T> {
 
 const namespacePath = (name: string) => `/v1/namespaces/${encodeURIComponent(name)}`;
 
-/** Answers are documents of bounded size; streams are read by the piece. */
-const maxDocumentBytes = 256 * 1024 * 1024;
 const requestTimeoutMs = 60_000;
 /** Long jobs have long logs. */
 const reportTimeoutMs = 600_000;
 
 export class Dispatcher {
-  readonly url: string;
-  readonly #connection: Connection;
+  readonly #list: DispatcherList;
   #schemas: Promise<Schemas> | undefined;
 
-  constructor(access: Access) {
-    this.#connection = new Connection(access);
-    this.url = this.#connection.url;
+  constructor(access: Access, time: Time) {
+    this.#list = new DispatcherList(access, time);
+  }
+
+  /** Of the dispatcher that answered last. */
+  get url(): string {
+    return this.#list.url;
   }
 
   /** Begins to open a connection for a later request. */
   warm(): void {
-    this.#connection.warm();
+    this.#list.warm();
   }
 
   close(): void {
-    this.#connection.close();
+    this.#list.close();
   }
 
   /** The schemas, loaded once. */
@@ -88,27 +92,24 @@ export class Dispatcher {
    * with what it expects, which is stricter than its schema, and sooner ready. `onSent` as in {@link ApiRequest}.
    */
   async resolve(request: JobRequest, onSent: () => void): Promise<Result<PlanAnswer>> {
-    const answer = await this.#connection.request({ ...this.#post('/v1/plans', request), onSent });
-    if (answer.kind !== 'response') return this.#notAnswered(answer);
-    const status = answer.message.statusCode ?? 0;
-    const body = await readBody(answer.message);
-    if (body === undefined) return this.#brokenOff();
-    if (status < 200 || status >= 300) return this.#problem(status, body);
-    const plan = planAnswer(parseJson(body));
-    return plan === undefined ? this.#unexpected('/v1/plans', '') : success(plan);
+    const reply = await this.#list.ask({ ...post('/v1/plans', request), repeatable: true, onSent });
+    if (reply.kind !== 'whole') return notWhole(reply);
+    if (!isSuccess(reply.status)) return this.#problem(reply);
+    const plan = planAnswer(parseJson(reply.body));
+    return plan === undefined ? unexpected(reply.url, '/v1/plans', '') : success(plan);
   }
 
   /** With what the job would do. */
   plan(request: JobRequest): Promise<Result<PlanResponse>> {
-    return this.#call(this.#post('/v1/plans?forecast', request), (schemas) => schemas.planResponseSchema);
+    const question = { ...post('/v1/plans?forecast', request), repeatable: true };
+    return this.#call(question, (schemas) => schemas.planResponseSchema);
   }
 
-  /** Safe to repeat with the same key: the same job comes back. */
+  /** Safe to repeat with the same key: the same job comes back. Each dispatcher is asked once. */
   submit(request: SubmitRequest, idempotencyKey: string): Promise<Result<JobDocument>> {
-    return this.#call(
-      this.#post('/v1/jobs', request, { 'idempotency-key': idempotencyKey }),
-      (schemas) => schemas.jobSchema,
-    );
+    const headers = { 'idempotency-key': idempotencyKey };
+    const question = { ...post('/v1/jobs', request), headers, repeatable: true, once: true } as const;
+    return this.#call(question, (schemas) => schemas.jobSchema);
   }
 
   job(id: string): Promise<Result<JobDocument>> {
@@ -132,8 +133,10 @@ export class Dispatcher {
     return this.#call(get(`/v1/jobs/${id}/hosts${queryText(query)}`), (schemas) => schemas.jobHostListSchema);
   }
 
+  /** Halting again changes nothing. */
   halt(id: string, kill: boolean): Promise<Result<JobDocument>> {
-    return this.#call(this.#post(`/v1/jobs/${id}/halt`, { kill }), (schemas) => schemas.jobSchema);
+    const question = { ...post(`/v1/jobs/${id}/halt`, { kill }), repeatable: true };
+    return this.#call(question, (schemas) => schemas.jobSchema);
   }
 
   /** The job's whole spec, and who could run it now. */
@@ -141,23 +144,21 @@ export class Dispatcher {
     return this.#call(get(`/v1/jobs/${id}/spec`), (schemas) => schemas.jobSpecSchema);
   }
 
-  /** Not safe to repeat: a second retry would be another attempt. */
+  /** Repeated by itself only where that changes nothing: a second retry would be another attempt. */
   act<V extends JobVerb>(id: string, verb: V, request: VerbRequests[V]): Promise<Result<VerbResponse>> {
-    return this.#call(this.#post(`/v1/jobs/${id}/${verb}`, request), (schemas) => schemas.verbResponseSchema);
+    const question = { ...post(`/v1/jobs/${id}/${verb}`, request), repeatable: repeatableVerbs.has(verb) };
+    return this.#call(question, (schemas) => schemas.verbResponseSchema);
   }
 
   /** How many bytes of the attachment the dispatcher has, from its beginning on. */
   async attachmentBytes(sha256: string): Promise<Result<number>> {
-    const request: ApiRequest = { ...get(`/v1/attachments/${sha256}`), method: 'HEAD' };
-    const response = await this.#connection.request(request);
-    if (response.kind !== 'response') return this.#notAnswered(response);
-    const { message } = response;
-    const status = message.statusCode ?? 0;
-    await readBody(message);
+    const reply = await this.#list.ask({ ...get(`/v1/attachments/${sha256}`), method: 'HEAD' });
+    if (reply.kind !== 'whole') return notWhole(reply);
+    const { status, url } = reply;
     if (status === 404) return success(0);
-    const bytes = Number(message.headers['content-length'] ?? Number.NaN);
-    if (status >= 200 && status < 300 && Number.isSafeInteger(bytes)) return success(bytes);
-    return status >= 400 ? this.#problem(status, undefined) : this.#unexpected(request.path, '');
+    const bytes = Number(reply.headers['content-length'] ?? Number.NaN);
+    if (isSuccess(status) && Number.isSafeInteger(bytes)) return success(bytes);
+    return status >= 400 ? this.#problem(reply) : unexpected(url, `/v1/attachments/${sha256}`, '');
   }
 
   /** Sends the attachment's bytes from `from` on; the answer is how many of it the dispatcher has then. */
@@ -174,6 +175,8 @@ export class Dispatcher {
         headers: { 'content-range': `bytes ${from}-${totalBytes - 1}/${totalBytes}` },
         timeoutMs: requestTimeoutMs,
         signal,
+        // The bytes are given once: the caller asks where to go on from.
+        repeatable: false,
       },
       (schemas) => schemas.attachmentSchema,
     );
@@ -218,6 +221,8 @@ export class Dispatcher {
           ...(create && { 'if-none-match': '*' }),
         },
         timeoutMs: requestTimeoutMs,
+        // After one that was obeyed, a condition would say that somebody else was faster.
+        repeatable: ifVersion === undefined && !create,
       },
       (schemas) => schemas.namespaceSchema,
     );
@@ -225,18 +230,12 @@ export class Dispatcher {
 
   /** Nothing new starts in the slot, or without one in any job. */
   freeze(name: string, request: { slot?: string; note?: string }): Promise<Result<NamespaceDocument>> {
-    return this.#call(
-      this.#post(`${namespacePath(name)}/freeze`, request),
-      (schemas) => schemas.namespaceSchema,
-    );
+    return this.#call(post(`${namespacePath(name)}/freeze`, request), (schemas) => schemas.namespaceSchema);
   }
 
   /** Lifts a freeze. */
   thaw(name: string, request: { slot?: string }): Promise<Result<NamespaceDocument>> {
-    return this.#call(
-      this.#post(`${namespacePath(name)}/thaw`, request),
-      (schemas) => schemas.namespaceSchema,
-    );
+    return this.#call(post(`${namespacePath(name)}/thaw`, request), (schemas) => schemas.namespaceSchema);
   }
 
   /** What the namespace knows about hosts; at most so many of them. */
@@ -254,10 +253,8 @@ export class Dispatcher {
 
   /** An ended job under other limits. */
   replay(id: string, request: ReplayRequest): Promise<Result<ReplayResponse>> {
-    return this.#call(
-      this.#post(`/v1/jobs/${id}/replay`, request),
-      (schemas) => schemas.replayResponseSchema,
-    );
+    const question = { ...post(`/v1/jobs/${id}/replay`, request), repeatable: true };
+    return this.#call(question, (schemas) => schemas.replayResponseSchema);
   }
 
   /** What became of the job, and whether limits were kept; looks through all of the log since its acceptance. */
@@ -272,72 +269,61 @@ export class Dispatcher {
     return this.#call(get('/v1/ping'), (schemas) => schemas.pingResponseSchema);
   }
 
-  /** A response whose body the caller reads as it comes. */
+  /**
+   * A response whose body the caller reads as it comes; it breaks off when this dispatcher no longer answers and another
+   * does. With `once` each dispatcher is asked once.
+   */
   async stream(
     path: string,
-    options: { headers?: Record<string, string>; signal?: AbortSignal } = {},
+    options: { headers?: Record<string, string>; signal?: AbortSignal; once?: true } = {},
   ): Promise<Result<IncomingMessage>> {
-    const response = await this.#connection.request({ method: 'GET', path, ...options });
-    if (response.kind !== 'response') return this.#notAnswered(response);
-    const { message } = response;
-    const status = message.statusCode ?? 0;
-    if (status >= 200 && status < 300) return success(message);
-    return this.#problem(status, await readBody(message));
+    const reply = await this.#list.ask({ method: 'GET', path, ...options, streams: true, repeatable: true });
+    if (reply.kind === 'stream') return success(reply.message);
+    return reply.kind === 'failed' ? failed(reply.failure) : this.#problem(reply);
   }
 
-  async #call<T>(request: ApiRequest, schemaOf: (schemas: Schemas) => Schema<T>): Promise<Result<T>> {
-    const response = await this.#connection.request({ ...request, onSent: () => void this.schemas() });
-    if (response.kind !== 'response') return this.#notAnswered(response);
-    const status = response.message.statusCode ?? 0;
-    const body = await readBody(response.message);
-    if (body === undefined) return this.#brokenOff();
-    if (status < 200 || status >= 300) return this.#problem(status, body);
+  async #call<T>(question: Question, schemaOf: (schemas: Schemas) => Schema<T>): Promise<Result<T>> {
+    const reply = await this.#list.ask({ ...question, onSent: () => void this.schemas() });
+    if (reply.kind !== 'whole') return notWhole(reply);
+    if (!isSuccess(reply.status)) return this.#problem(reply);
     const schemas = await this.schemas();
-    const parsed = schemaOf(schemas).safeParse(parseJson(body));
+    const parsed = schemaOf(schemas).safeParse(parseJson(reply.body));
     if (parsed.success) return success(parsed.data);
     const issue = parsed.error.issues[0];
-    return this.#unexpected(request.path, issue ? ` (${issue.path.join('.')}: ${issue.message})` : '');
+    return unexpected(reply.url, question.path, issue ? ` (${issue.path.join('.')}: ${issue.message})` : '');
   }
 
-  #brokenOff(): Result<never> {
-    return this.#notAnswered({ kind: 'unreachable', cause: 'its answer broke off' });
-  }
-
-  #unexpected(path: string, what: string): Result<never> {
-    return failed({
-      code: 'invalid-answer',
-      message: `the dispatcher at ${this.url} answered ${path} with something else than expected${what}: is it of another version? See \`pogo ping\``,
-      exitCode: exitCodes.error,
-    });
-  }
-
-  #post(path: string, body: unknown, headers: Record<string, string> = {}): ApiRequest {
-    return { method: 'POST', path, body: JSON.stringify(body), headers, timeoutMs: requestTimeoutMs };
-  }
-
-  async #problem(status: number, body: Buffer | undefined): Promise<Result<never>> {
+  async #problem({ status, body, url }: Reply & { kind: 'whole' }): Promise<Result<never>> {
     const parsed = (await this.schemas()).problemSchema.safeParse(parseJson(body));
-    return failed(problemFailure(status, parsed.success ? parsed.data : undefined, this.url));
-  }
-
-  #notAnswered(response: Exclude<ApiResponse, { kind: 'response' }>): Result<never> {
-    if (response.kind === 'untrusted') {
-      return failed({
-        code: 'dispatcher-untrusted',
-        message: `what answers at ${this.url} is not the dispatcher of this profile: ${response.cause}. Nothing was sent; find out who listens there`,
-        exitCode: exitCodes.error,
-      });
-    }
-    return failed({
-      code: 'dispatcher-unreachable',
-      message: `no dispatcher at ${this.url}: ${response.cause}. Start one on this machine with \`pogo up\`, or set POGO_HOME to the directory of a running one`,
-      exitCode: exitCodes.error,
-    });
+    return failed(problemFailure(status, parsed.success ? parsed.data : undefined, url));
   }
 }
 
-function get(path: string): ApiRequest {
-  return { method: 'GET', path, timeoutMs: requestTimeoutMs };
+function unexpected(url: string, path: string, what: string): Result<never> {
+  return failed({
+    code: 'invalid-answer',
+    message: `the dispatcher at ${url} answered ${path} with something else than expected${what}: is it of another version? See \`pogo ping\``,
+    exitCode: exitCodes.error,
+  });
+}
+
+/** A stream is what nobody asked for here. */
+function notWhole(reply: Exclude<Reply, { kind: 'whole' }>): Result<never> {
+  return reply.kind === 'failed' ? failed(reply.failure) : unexpected(reply.url, 'a question', '');
+}
+
+function get(path: string): Question {
+  return { method: 'GET', path, timeoutMs: requestTimeoutMs, repeatable: true };
+}
+
+function post(path: string, body: unknown): Question {
+  return {
+    method: 'POST',
+    path,
+    body: JSON.stringify(body),
+    timeoutMs: requestTimeoutMs,
+    repeatable: false,
+  };
 }
 
 function queryText(query: Readonly<Record<string, string | number | undefined>>): string {
@@ -349,24 +335,7 @@ function queryText(query: Readonly<Record<string, string | number | undefined>>)
     : `?${entries.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
 }
 
-/** The whole body; undefined when the connection broke or the body is too large. */
-async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of message) {
-      chunks.push(chunk as Buffer);
-      bytes += (chunk as Buffer).length;
-      if (bytes > maxDocumentBytes) return undefined;
-    }
-  } catch {
-    return undefined;
-  }
-  return Buffer.concat(chunks);
-}
-
-function parseJson(body: Buffer | undefined): unknown {
-  if (body === undefined) return undefined;
+function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8')) as unknown;
   } catch {

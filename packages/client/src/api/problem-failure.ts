@@ -28,6 +28,11 @@ const exitCodeOf = new Map<string, ExitCode>([
 const prefix = 'urn:pogo:problem:';
 const shownErrors = 5;
 
+/** The stable code of a problem's type. */
+export function problemCode({ type }: Pick<Problem, 'type'>): string {
+  return type.startsWith(prefix) ? type.slice(prefix.length) : 'problem';
+}
+
 /** A refusal by the dispatcher as the failure that a person sees. */
 export function problemFailure(status: number, problem: Problem | undefined, url: string): Failure {
   if (problem === undefined) {
@@ -37,7 +42,7 @@ export function problemFailure(status: number, problem: Problem | undefined, url
       exitCode: exitCodes.error,
     };
   }
-  const code = problem.type.startsWith(prefix) ? problem.type.slice(prefix.length) : 'problem';
+  const code = problemCode(problem);
   const errors = problem.errors ?? [];
   const lines = errors
     .slice(0, shownErrors)

@@ -3,15 +3,23 @@ import type { ClientProfile, HomeLayout, Secret } from '@pogo/protocol';
 import { readPrivateFile, secretText } from '../credentials/private-file.js';
 import { exitCodes, failed, type Result, success } from '../failure.js';
 import { errorCode, systemErrorText } from '../system-error.js';
+import { dispatcherUrls, isDispatcherUrl } from './dispatcher-urls.js';
 
-/** Where the dispatcher is, what is pinned of it, and the token that it knows us by. */
+/** Where the dispatchers are, what is pinned of them, and the token that it knows us by. */
 export interface Access {
   readonly profile: ClientProfile;
   readonly token: Secret;
 }
 
-/** Reads what `pogo up` or `pogo-dispatcher init` left below the state directory. */
-export async function readAccess({ client }: HomeLayout): Promise<Result<Access>> {
+/**
+ * Reads what `pogo up` or `pogo-dispatcher init` left below the state directory.
+ *
+ * @param dispatchers where the dispatchers are, instead of where the profile says; what is pinned stays
+ */
+export async function readAccess(
+  { client }: HomeLayout,
+  dispatchers: readonly string[] = [],
+): Promise<Result<Access>> {
   let content: string;
   try {
     content = await readFile(client.profile, 'utf8');
@@ -38,7 +46,9 @@ export async function readAccess({ client }: HomeLayout): Promise<Result<Access>
     });
   }
   const token = await readPrivateFile(client.token, 'token', 4096);
-  return token.ok ? success({ profile, token: secretText(token.value) }) : token;
+  if (!token.ok) return token;
+  const [url = profile.url, ...others] = dispatchers.length > 0 ? dispatchers : dispatcherUrls(profile);
+  return success({ profile: { ...profile, url, others }, token: secretText(token.value) });
 }
 
 /**
@@ -53,9 +63,12 @@ function parseProfile(content: string): ClientProfile | undefined {
     return undefined;
   }
   if (value === null || typeof value !== 'object') return undefined;
-  const { version, url, linkRoot, sealingRoot } = value as Record<string, unknown>;
-  if (version !== 1 || typeof url !== 'string' || !/^https:\/\/[^/]+$/.test(url) || !URL.canParse(url))
-    return undefined;
+  const { version, url, others = [], linkRoot, sealingRoot } = value as Record<string, unknown>;
+  if (version !== 1 || !isUrl(url) || !Array.isArray(others) || !others.every(isUrl)) return undefined;
   if (typeof linkRoot !== 'string' || typeof sealingRoot !== 'string') return undefined;
-  return { version, url, linkRoot, sealingRoot };
+  return { version, url, ...(others.length > 0 && { others }), linkRoot, sealingRoot };
+}
+
+function isUrl(value: unknown): value is string {
+  return typeof value === 'string' && isDispatcherUrl(value);
 }

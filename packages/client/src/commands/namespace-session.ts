@@ -22,5 +22,5 @@ export async function withNamespace(
   const configuration = await loadConfiguration(environment);
   if (!configuration.ok) return configuration;
   const namespace = configuration.value.get('namespace', option) ?? defaultNamespace.name;
-  return withDispatcher(environment, (session) => use({ ...session, namespace }));
+  return withDispatcher(environment, (session) => use({ ...session, namespace }), configuration.value);
 }

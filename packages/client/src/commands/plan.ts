@@ -18,7 +18,7 @@ import { plannable, planJob } from '../run/planned-job.js';
 import { withRecipe } from '../run/with-recipe.js';
 import { printed } from './printed.js';
 import { loadNamespace } from '../targets/namespace-groups.js';
-import { withDispatcher } from './session.js';
+import { type Session, withDispatcher } from './session.js';
 
 export default command({
   name: 'plan',
@@ -49,7 +49,11 @@ export default command({
     if (!asked.ok) return asked;
     return showPlan(context.value, asked.value.options, () =>
       describeJob(context.value, asked.value.options, asked.value.operands, (name) =>
-        withDispatcher(environment, ({ dispatcher }) => loadNamespace(dispatcher, name)),
+        withDispatcher(
+          environment,
+          ({ dispatcher }) => loadNamespace(dispatcher, name),
+          context.value.configuration,
+        ),
       ),
     );
   },
@@ -67,7 +71,7 @@ export async function showPlan(
   const described = await describe();
   if (!described.ok) return described;
   const job = described.value;
-  return withDispatcher(environment, async ({ dispatcher }) => {
+  const show = async ({ dispatcher }: Session): Promise<Result<ExitCode>> => {
     const planned = await planJob(plannable(job, plannedMethods(job.sources)), (request) =>
       dispatcher.plan(request),
     );
@@ -87,7 +91,8 @@ export async function showPlan(
     const color = configuration.get('color', options.color) ?? 'auto';
     const colors = colorsFor(environment.stdout, color, environment.variables);
     return printed(environment, planText(plan, colors, options.perHost === true));
-  });
+  };
+  return withDispatcher(environment, show, configuration);
 }
 
 async function store(

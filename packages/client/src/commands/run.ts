@@ -52,12 +52,19 @@ export default command({
     if (options.dryRun === true) {
       const { showPlan } = await import('./plan.js');
       return showPlan(context.value, options, () =>
-        describe((name) => withDispatcher(environment, (session) => loadNamespace(session.dispatcher, name))),
+        describe((name) =>
+          withDispatcher(
+            environment,
+            (session) => loadNamespace(session.dispatcher, name),
+            context.value.configuration,
+          ),
+        ),
       );
     }
     // The connection opens while hosts and keys are read; whether there is a dispatcher is said only after usage errors.
-    const access = await readAccess(context.value.layout);
-    const dispatcher = access.ok ? new Dispatcher(access.value) : undefined;
+    const { layout, configuration } = context.value;
+    const access = await readAccess(layout, configuration.get('dispatchers'));
+    const dispatcher = access.ok ? new Dispatcher(access.value, environment) : undefined;
     dispatcher?.warm();
     try {
       const job = await describe(async (name) => (access.ok ? loadNamespace(dispatcher!, name) : access));

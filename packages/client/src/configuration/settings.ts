@@ -11,7 +11,8 @@ import {
   text,
   type ValueParser,
 } from '../command-line/option.js';
-import { failed, type Result, success } from '../failure.js';
+import { isDispatcherUrl } from '../api/dispatcher-urls.js';
+import { failed, type Result, success, usageFailure } from '../failure.js';
 
 /** A setting with one value, or a list; `separator` divides a list in a variable or an option. */
 export type Setting<T = unknown> =
@@ -33,6 +34,14 @@ const day = 86_400_000;
 
 function one<T>(parse: ValueParser<T>) {
   return { kind: 'one', parse } as const;
+}
+function dispatcherUrl(value: string): Result<string> {
+  return isDispatcherUrl(value)
+    ? success(value)
+    : usageFailure(
+        'invalid-value',
+        `${JSON.stringify(value)} is not where a dispatcher may be: give https://HOST:PORT, without a path`,
+      );
 }
 const path = { kind: 'one', parse: text, isPath: true } as const;
 const boolean = {
@@ -70,6 +79,8 @@ export const settings = {
   concurrent: one(countOrPercentage),
   max_failures: one(countOrPercentage),
   namespace: one(text),
+  /** Any of one instance, in order: instead of those of the profile. */
+  dispatchers: { kind: 'list', separator: ',', parse: dispatcherUrl },
   color: one(oneOf(['auto', 'always', 'never'])),
 } as const satisfies Record<string, Setting>;
 

@@ -10,7 +10,13 @@ export interface OutputSource {
 
 export type Stream = 'stdout' | 'stderr';
 
-/** Passes on the bytes as they come; the answer is a sentence where not all of them could be had. */
+/** Connections in a row that break before a further byte, after which the rest is given up. */
+const maxBreaks = 3;
+
+/**
+ * Passes on the bytes as they come, each once, across broken connections; the answer is a sentence where not all of them
+ * could be had.
+ */
 export async function fetchOutput(
   { dispatcher, job }: OutputSource,
   { host, attempt, outcome }: FinishedHost,
@@ -18,16 +24,30 @@ export async function fetchOutput(
   take: (bytes: Buffer) => Promise<void>,
 ): Promise<string | undefined> {
   const path = `/v1/jobs/${job}/hosts/${encodeURIComponent(host)}/output?stream=${stream}&attempt=${attempt}`;
-  const response = await dispatcher.stream(path);
-  if (!response.ok) return failureText(response.failure).trimEnd();
-  try {
-    for await (const chunk of response.value) await take(chunk as Buffer);
-    return undefined;
-  } catch {
+  let position = 0;
+  for (let breaks = 0; breaks < maxBreaks;) {
+    const headers: Record<string, string> = position === 0 ? {} : { range: `bytes=${position}-` };
+    const response = await dispatcher.stream(path, { headers });
+    if (!response.ok && response.failure.code === 'range-not-satisfiable') return undefined;
+    if (!response.ok) return failureText(response.failure).trimEnd();
+    const before = position;
+    // Whoever doesn't know of ranges begins at the beginning.
+    let at = response.value.statusCode === 206 ? position : 0;
+    const chunks = response.value[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    for (;;) {
+      const next = await chunks.next().catch(() => 'broken' as const);
+      if (next === 'broken') break;
+      if (next.done === true) return undefined;
+      const fresh = next.value.subarray(Math.max(0, position - at));
+      at += next.value.length;
+      position = Math.max(position, at);
+      if (fresh.length > 0) await take(fresh);
+    }
     // What was cut breaks off: whoever shows it says so.
     if ((outcome.outputCutBytes ?? 0) > 0) return undefined;
-    return `pogo: output-gap: ${host}: the connection broke in the middle of its ${stream}; pogo log ${job} ${host} shows it`;
+    breaks = position > before ? 1 : breaks + 1;
   }
+  return `pogo: output-gap: ${host}: the connection broke in the middle of its ${stream}; pogo log ${job} ${host} shows it`;
 }
 
 /** All of it in memory: for what is known to be small. */

@@ -31,7 +31,7 @@ const idleCheckMs = 5000;
 /** Without contact for longer than this, following is given up; the job goes on. */
 const patienceMs = 120_000;
 /** Refusals that pass: the dispatcher is starting, or its store is away for a moment. */
-const passing = ['dispatcher-unreachable', 'not-ready', 'store-unavailable', 'rate-limited'];
+const passing = ['dispatcher-unreachable', 'not-ready', 'no-leader', 'store-unavailable', 'rate-limited'];
 
 /** Succeeds at the stream's end; `aborted` when `signal` was first. */
 export async function followStream<T>(follower: StreamFollower<T>): Promise<Result<'end' | 'aborted'>> {
@@ -42,6 +42,7 @@ export async function followStream<T>(follower: StreamFollower<T>): Promise<Resu
     const streaming = dispatcher.stream(path, {
       headers: { accept: 'application/x-ndjson', ...headers },
       signal,
+      once: true,
     });
     const [response, parse] = await Promise.all([streaming, follower.parser]);
     if (signal.aborted) break;
@@ -168,7 +169,7 @@ function unexpectedLine(url: string): Failure {
 function lostContact(job: string, failure: Failure | undefined): Result<never> {
   return failed({
     code: 'contact-lost',
-    message: `no contact to the dispatcher for ${patienceMs / 1000} s${failure === undefined ? '' : ` (${failure.message})`}. The job may still run: \`pogo wait ${job}\` follows it again, \`pogo halt ${job}\` ends it`,
+    message: `no contact to a dispatcher for ${patienceMs / 1000} s${failure === undefined ? '' : ` (${failure.message})`}. The job may still run: \`pogo wait ${job}\` follows it again, \`pogo halt ${job}\` ends it`,
     exitCode: exitCodes.error,
   });
 }

@@ -126,10 +126,14 @@ async function sealFor(
   return sealed.ok ? success({ spec, digest, limits, credentials: sealed.value }) : sealed;
 }
 
-const tries = 6;
+/** Together about 18 s: long enough for another dispatcher to take over. */
+const tries = 9;
 const backoff = { firstMs: 200, maxMs: 4000 };
 
-/** Posts the job; a broken connection is tried again with the same key, which can't make a second job. */
+/** After these the job may have been accepted or not. */
+const doubtful = ['dispatcher-unreachable', 'store-unavailable', 'no-leader', 'not-ready'];
+
+/** Posts the job; what leaves doubt is tried again with the same key, which can't make a second job. */
 async function post(
   request: SubmitRequest,
   { dispatcher, clock, random, uniqueId }: SubmitOptions,
@@ -137,7 +141,7 @@ async function post(
   const key = uniqueId();
   for (let attempt = 0; ; attempt++) {
     const submitted = await dispatcher.submit(request, key);
-    if (submitted.ok || submitted.failure.code !== 'dispatcher-unreachable') return submitted;
+    if (submitted.ok || !doubtful.includes(submitted.failure.code)) return submitted;
     if (attempt + 1 === tries) {
       return failed({
         ...submitted.failure,

@@ -53,6 +53,8 @@ export interface ScriptedDispatcherOptions extends ScriptedJobOptions {
   alterSpec?(spec: JobSpec): void;
   /** The problem that a verb meets; undefined: it is obeyed. */
   refuse?(used: UsedVerb): { code: string; detail: string } | undefined;
+  /** Serves that one's job instead of one of its own: another dispatcher of the same instance. */
+  sharesJobOf?: ScriptedDispatcher;
   /** Breaks the connection of an upload after so many of its bytes; called for each. */
   breakUploadAfter?(upload: number): number | undefined;
 }
@@ -74,12 +76,14 @@ export class ScriptedDispatcher {
   readonly #options: ScriptedDispatcherOptions;
   readonly #job: ScriptedJob;
   readonly #server: Server;
+  readonly #closed: Promise<unknown>;
+  #url = '';
   readonly #sockets = new Set<Socket>();
   readonly #waiting = new Set<{ matches: (request: SentRequest) => boolean; resolve: () => void }>();
 
   constructor(options: ScriptedDispatcherOptions) {
     this.#options = options;
-    this.#job = new ScriptedJob(options);
+    this.#job = options.sharesJobOf === undefined ? new ScriptedJob(options) : options.sharesJobOf.#job;
     this.attachments = new ScriptedAttachments(options.breakUploadAfter);
     const { dispatcher } = options.instance;
     this.#server = createServer({ key: dispatcher.key, cert: dispatcher.certificate, minVersion: 'TLSv1.3' });
@@ -90,17 +94,35 @@ export class ScriptedDispatcher {
       socket.on('error', () => undefined);
     });
     this.#server.on('tlsClientError', () => undefined);
+    this.#closed = new Promise((resolve) => this.#server.once('close', resolve));
   }
 
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return (this.#url = `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`);
+  }
+
+  /** Where it serves, or did. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Lets nobody connect any more; connections that stand go on. */
+  refuse(): void {
+    this.#server.close();
+  }
+
+  /** As if its process had ended. */
+  die(): void {
+    this.refuse();
+    this.breakConnections();
   }
 
   async stop(): Promise<void> {
     this.#job.abandon();
     for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
+    if (this.#server.listening) this.#server.close();
+    await this.#closed;
   }
 
   /** Lets a held job go on to its end. */
