@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { type Log, type LogEntry, type Store, openStore } from '@pogo/store';
 import { type ZooKeeperEnsemble, startZooKeeper } from '@pogo/testkit';
-import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, it, vi } from 'vitest';
 import { persistent } from './persistent-store.js';
 import { newChroot } from './zookeeper-fixture.js';
 
 const settings = '?sessionTimeoutMs=4000&callTimeoutMs=20000';
+const never = new AbortController().signal;
 
 let ensemble: ZooKeeperEnsemble;
 beforeAll(async () => {
@@ -18,8 +19,8 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()));
 });
 
-async function open(addresses: string, chroot: string): Promise<Store> {
-  const store = persistent(await openStore(`zookeeper://${addresses}${chroot}${settings}`));
+async function open(addresses: string, chroot: string, more = settings): Promise<Store> {
+  const store = persistent(await openStore(`zookeeper://${addresses}${chroot}${more}`));
   opened.push(store);
   return store;
 }
@@ -47,6 +48,11 @@ async function follow(log: Log, until: number): Promise<string[]> {
 
 function names(writer: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${index}:${writer}/${index}`);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 describe('a store on three ZooKeeper servers', () => {
@@ -103,5 +109,66 @@ describe('a store on three ZooKeeper servers', () => {
     await leader.start();
     await append(writer.log('main'), 'w', 40, 20);
     assert.deepEqual(await following, names('w', 60));
+  });
+
+  it('pauses while two of three servers are gone, and then goes on: nothing acknowledged is lost, and one leads', async () => {
+    const chroot = newChroot();
+    const [one, other] = await Promise.all([
+      open(ensemble.addresses, chroot),
+      open(ensemble.addresses, chroot),
+    ]);
+    const first = await one.leadership.campaign('main', never);
+    const succession = other.leadership.campaign('main', never);
+    const enough = new AbortController();
+    let acknowledged = 0;
+    const writing = (async () => {
+      while (!enough.signal.aborted) {
+        await append(one.log('main'), 'w', acknowledged, 1);
+        acknowledged += 1;
+      }
+    })();
+    await vi.waitFor(() => assert.ok(acknowledged >= 20), 60_000);
+
+    const gone = [await ensemble.leader(), (await ensemble.followers())[0]!];
+    await Promise.all(gone.map((server) => server.kill()));
+    // Nobody can say that it still leads: the lease ends here, without any server's word.
+    await aborted(first!.lost);
+    const before = acknowledged;
+    const reading = other.log('main').read(0, 1000);
+    await Promise.all(gone.map((server) => server.start()));
+
+    const again = one.leadership.campaign('main', never);
+    const [holder, next] = await Promise.race([
+      succession.then((lease) => [lease, again] as const),
+      again.then((lease) => [lease, succession] as const),
+    ]);
+    assert.equal(holder?.lost.aborted, false);
+    const read = await reading;
+    assert.ok(read.kind === 'entries' && read.entries.length >= before);
+    const until = acknowledged + 20;
+    await vi.waitFor(() => assert.ok(acknowledged >= until), 60_000);
+    enough.abort();
+    await writing;
+    let second = false;
+    void next.then(() => (second = true));
+    assert.deepEqual(await follow(other.log('main'), acknowledged), names('w', acknowledged));
+    assert.equal(second, false, 'two lead at once');
+    await holder!.resign();
+    assert.equal((await next)?.lost.aborted, false);
+  });
+
+  it('goes to another server, with the same session, when its own one stops answering', async () => {
+    const followers = await ensemble.followers();
+    const addresses = followers.map(({ address }) => address).join(',');
+    const holder = await open(addresses, newChroot(), '?sessionTimeoutMs=8000&callTimeoutMs=30000');
+    const lease = await holder.leadership.campaign('main', never);
+    // One after another: whichever it is connected to is among them.
+    for (const server of followers) {
+      server.pause();
+      assert.equal((await holder.documents.put('key', new Uint8Array(), 'any')).kind, 'ok');
+      server.resume();
+      await vi.waitFor(async () => assert.equal(await server.mode(), 'follower'), 60_000);
+    }
+    assert.equal(lease?.lost.aborted, false, 'a lease was lost without need');
   });
 });

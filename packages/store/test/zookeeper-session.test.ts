@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { type Log, type Store, openStore } from '@pogo/store';
 import { type FlakyProxy, type ZooKeeperEnsemble, startFlakyProxy, startZooKeeper } from '@pogo/testkit';
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
+import { StoreUser, bundleStoreUser } from './children/start.js';
+import { inNewDirectory } from './directories.js';
+import { persistent } from './persistent-store.js';
 import { newChroot } from './zookeeper-fixture.js';
 
 const settings = '?sessionTimeoutMs=2000&callTimeoutMs=20000';
@@ -48,7 +51,7 @@ describe('a session with ZooKeeper', () => {
   it('that hears nothing any more ends by itself: the lease is lost, another leads, and the log refuses the earlier leader', async () => {
     const { network, parted, other } = await scene();
     const lease = await parted.leadership.campaign('main', never);
-    assert.deepEqual(await append(parted.log('main'), 'parted', 0), { kind: 'ok' });
+    assert.deepEqual(await append(persistent(parted).log('main'), 'parted', 0), { kind: 'ok' });
     const seen: string[] = [];
     const enough = new AbortController();
     const following = (async () => {
@@ -66,12 +69,12 @@ describe('a session with ZooKeeper', () => {
     const successor = await succession;
     assert.equal(successor?.lost.aborted, false);
     for (const index of [1, 2, 3])
-      assert.deepEqual(await append(other.log('main'), 'other', index), { kind: 'ok' });
+      assert.deepEqual(await append(persistent(other).log('main'), 'other', index), { kind: 'ok' });
     // What it wrote before it was parted was held back and comes now, late, into an ended session.
     network.resume();
 
     assert.equal((await inDoubt).kind, 'doubt');
-    assert.deepEqual(await append(parted.log('main'), 'parted', 1), {
+    assert.deepEqual(await append(persistent(parted).log('main'), 'parted', 1), {
       kind: 'conflict',
       found: { writer: 'other', id: '1' },
     });
@@ -104,4 +107,31 @@ describe('a session with ZooKeeper', () => {
     assert.equal((await changed).done, false);
     await watching.return?.();
   });
+
+  it('whose process is stopped for longer than its timeout has ended when the process wakes, which neither leads nor writes', () =>
+    inNewDirectory(async (directory) => {
+      const chroot = newChroot();
+      const url = `zookeeper://${ensemble.addresses}${chroot}${settings}`;
+      const other = await openStore(url);
+      undo.push(() => other.close());
+      const child = new StoreUser(await bundleStoreUser(directory, 'leading-writer'), { arguments: [url] });
+      undo.push(() => child.kill());
+      await child.linesUntil('leads');
+      await child.linesUntil('ok 5');
+      const succession = other.leadership.campaign('main', never);
+      child.process.kill('SIGSTOP');
+      const lease = await succession;
+      // The first free index, unless what the child sent before it was stopped took that.
+      const read = await other.log('main').read(0, 1000);
+      let index = read.kind === 'entries' ? read.next : 0;
+      while ((await append(persistent(other).log('main'), 'other', index)).kind === 'conflict') index += 1;
+      child.process.kill('SIGCONT');
+
+      const lines = await child.linesUntil('conflict');
+      assert.equal(lines.at(-1), `conflict ${index} other`);
+      assert.deepEqual(await child.linesUntil('lost'), ['lost']);
+      assert.equal(lease?.lost.aborted, false);
+      await lease?.resign();
+      assert.deepEqual(await child.linesUntil('leads'), ['leads']);
+    }));
 });

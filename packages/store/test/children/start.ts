@@ -6,12 +6,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** Bundles the child into `directory`, so that plain Node runs it; returns the file. */
-export async function bundleStoreUser(directory: string): Promise<string> {
-  const outfile = join(directory, 'store-user.mjs');
+/** Bundles a child of this folder into `directory`, so that plain Node runs it; returns the file. */
+export async function bundleStoreUser(directory: string, name = 'store-user'): Promise<string> {
+  const outfile = join(directory, `${name}.mjs`);
   const classicLevel = createRequire(import.meta.url).resolve('classic-level');
   await build({
-    entryPoints: [fileURLToPath(new URL('store-user.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(`${name}.ts`, import.meta.url))],
     outfile,
     bundle: true,
     platform: 'node',

@@ -18,6 +18,8 @@ export class SessionKeeper {
   readonly #closer = new AbortController();
   #session: Session | undefined;
   #opening: Promise<void> | undefined;
+  /** Sessions that have ended and still say so to the servers. */
+  #leaving: Promise<unknown> = Promise.resolve();
   /** Why there is no session; a refusal stays. */
   #failure: StoreError | undefined;
 
@@ -90,6 +92,7 @@ export class SessionKeeper {
     this.#closer.abort();
     await this.#opening;
     await this.#session?.close();
+    await this.#leaving;
   }
 
   #keep(session: Session): void {
@@ -98,6 +101,7 @@ export class SessionKeeper {
     session.ended.addEventListener(
       'abort',
       () => {
+        this.#leaving = Promise.all([this.#leaving, session.close()]);
         if (!this.#closer.signal.aborted) this.#opening = this.#openNext();
       },
       { once: true },

@@ -7,7 +7,6 @@
  *    the rest of the time is for the next servers.
  * 3. The session has ended when, by this machine's monotonic clock, its timeout has passed since the latest request that was
  *    answered was sent: not later than at the servers, whatever they say and also after a long sleep of this process.
- * 4. What counts as an answer came from the servers' leader: one that is parted from it can't keep a session alive here.
  */
 import { type Clock, type Timer, backoffDelayMs, delay } from '@pogo/lifecycle';
 import type { Secret } from '@pogo/protocol';
@@ -16,7 +15,7 @@ import { refused, unavailable } from './session-errors.js';
 import { type Answer, Connection, type DialOutcome, type ServerAddress } from './wire/connection.js';
 import { codes } from './wire/codes.js';
 import type { SessionIdentity } from './wire/greeting.js';
-import { type Request, digestAuth, sync } from './wire/requests.js';
+import { type Request, digestAuth, nodeExists } from './wire/requests.js';
 import type { WatchEvent } from './wire/watch-event.js';
 
 export interface SessionLinkOptions {
@@ -51,7 +50,7 @@ export class SessionLink {
   /** Of the next server to dial. */
   #turn = 0;
   #seenZxid = 0;
-  /** When the latest request was sent that the servers' leader has answered. */
+  /** When the latest request was sent that was answered. */
   #heardMs: number;
   #beating = false;
   /** Connections that failed since the latest answer. */
@@ -109,7 +108,7 @@ export class SessionLink {
   }
 
   get connected(): boolean {
-    return this.#connection !== undefined && !this.#isSilent();
+    return this.#connection !== undefined && !this.#isOver();
   }
 
   /**
@@ -118,10 +117,11 @@ export class SessionLink {
    */
   async ask<T>(what: string, request: Request<T>): Promise<Exclude<Answer<T>, { kind: 'lost' }>> {
     const { clock, callTimeoutMs, servers } = this.#options;
-    if (this.#isSilent()) this.#endOfSilence();
+    if (this.#isOver()) this.#endOfSilence();
     if (this.#end.signal.aborted) throw this.#lost(what);
     if (this.#connection === undefined) throw unavailable(servers, `no server is connected (${what})`);
     const connection = this.#connection;
+    const sentMs = clock.monotonicMs();
     const timer = clock.setTimer(callTimeoutMs, () =>
       this.end(`no answer came within ${callTimeoutMs} ms (${what})`),
     );
@@ -141,6 +141,7 @@ export class SessionLink {
         throw unavailable(servers, `the session has moved to another connection (${what})`);
       }
     }
+    this.#heardMs = Math.max(this.#heardMs, sentMs);
     this.#failures = 0;
     return answer;
   }
@@ -222,23 +223,29 @@ export class SessionLink {
   /** Asks now and then, so that it is known when the servers last heard of this session, and that they still answer. */
   #beat(): void {
     this.#heartbeat = this.#options.clock.setTimer(this.timeoutMs * beatShare, () => {
-      this.#beat();
       const connection = this.#connection;
-      if (connection === undefined) return;
-      const silentMs = connection.silentForMs();
-      if (silentMs >= this.timeoutMs * silenceShare)
-        connection.destroy(`the server was silent for ${Math.round(silentMs)} ms`);
-      else if (!this.#beating) void this.#askTheLeader();
+      if (connection !== undefined && this.#isSilent(connection)) {
+        // Unless it was this process that heard nothing, being busy: then what came meanwhile is read first.
+        this.#heartbeat = this.#options.clock.setTimer(0, () => {
+          if (this.#isSilent(connection))
+            connection.destroy(`the server was silent for ${Math.round(connection.silentForMs())} ms`);
+          this.#beat();
+        });
+        return;
+      }
+      this.#beat();
+      if (connection !== undefined && !this.#beating) void this.#askForLife();
     });
   }
 
-  /** A request that only the leader can answer (4). */
-  async #askTheLeader(): Promise<void> {
-    const sentMs = this.#options.clock.monotonicMs();
+  #isSilent(connection: Connection): boolean {
+    return connection.silentForMs() >= this.timeoutMs * silenceShare;
+  }
+
+  async #askForLife(): Promise<void> {
     this.#beating = true;
     try {
-      await this.ask('heartbeat', sync('/'));
-      this.#heardMs = Math.max(this.#heardMs, sentMs);
+      await this.ask('heartbeat', nodeExists('/', false));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
     } finally {
@@ -253,7 +260,7 @@ export class SessionLink {
     this.#silence = this.#options.clock.setTimer(restMs, () => this.#listenForSilence());
   }
 
-  #isSilent(): boolean {
+  #isOver(): boolean {
     return this.#options.clock.monotonicMs() >= this.#heardMs + this.timeoutMs;
   }
 

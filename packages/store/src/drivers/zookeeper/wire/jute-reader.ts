@@ -6,6 +6,8 @@ export class MalformedMessage extends Error {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 export class JuteReader {
   readonly #message: Buffer;
   #at = 0;
@@ -42,7 +44,7 @@ export class JuteReader {
   }
 
   text(): string {
-    return new TextDecoder().decode(this.bytes());
+    return utf8.decode(this.bytes());
   }
 
   texts(): string[] {
