@@ -33,6 +33,7 @@ const steering: readonly Verb[] = [
 ];
 const knowing: readonly Verb[] = [
   verb('ping', 'show dispatcher, store and workers', () => import('./commands/ping.js')),
+  verb('workers', 'show the workers, or drain one', () => import('./commands/workers.js')),
   verb('targets', 'expand, fold or count hosts', () => import('./commands/targets.js')),
   verb('hosts', 'show groups and limits of hosts', () => import('./commands/hosts.js')),
   verb('ns', 'check, apply or show the namespace file', () => import('./commands/ns.js')),

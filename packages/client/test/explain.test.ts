@@ -151,6 +151,10 @@ describe('what a host waits for', () => {
       { kind: 'worker', declining: ['w-1', 'w-2'] },
       'w1 waits for a worker with room: w-1, w-2 have refused hosts of this job, and get some again in a while',
     ],
+    [
+      { kind: 'worker', draining: ['w-1'] },
+      'w1 waits for a worker with room; w-1 is being drained, and gets none: `pogo workers drain w-1 --off` ends that',
+    ],
     [{ kind: 'pool', connected: 0 }, 'w1 waits for a worker: none is connected'],
     [
       { kind: 'pool', pool: 'east', connected: 1 },

@@ -59,6 +59,14 @@ export interface Resolution {
   detail: string | undefined;
 }
 
+/** Who has said that a worker gets no further host. */
+export interface Drain {
+  readonly by: string;
+  readonly note?: string | undefined;
+  /** Log time in milliseconds. */
+  readonly atMs: number;
+}
+
 export interface WorkerIdentity {
   /** Id of its durable journal. */
   journal: string;
@@ -144,6 +152,8 @@ export interface ClusterState {
   readonly assignedTo: Map<string, number>;
   /** Every worker that has ever joined, by name. */
   readonly workers: Map<string, WorkerIdentity>;
+  /** Workers that get no further host since somebody said so, by name; they needn't have joined yet. */
+  readonly drained: Map<string, Drain>;
   nextJob: number;
   /** Log time of the last batch in milliseconds (T1). */
   atMs: number;
@@ -173,6 +183,7 @@ export function createState(
     jobByIdempotencyKey: new Map(),
     assignedTo: new Map(),
     workers: new Map(),
+    drained: new Map(),
     nextJob: firstJob,
     atMs: 0,
     term: -1,

@@ -64,6 +64,9 @@ export type LogEntry =
   | { type: 'leadership-taken'; dispatcher: string }
   /** The worker has come with a journal that the log doesn't know it by: its first, or after it lost one (A4). */
   | { type: 'worker-joined'; worker: string; journal: string }
+  /** The worker of this name gets no further host, until that is lifted. */
+  | { type: 'worker-drained'; worker: string; by: string; note?: string | undefined }
+  | { type: 'drain-lifted'; worker: string; by: string }
   /** The namespace's file has a new version: its limits hold for what is decided from here on. */
   | { type: 'namespace-applied'; version: number; ref: string; by: string }
   /** Nothing new starts in the slot of this name, or without one in any job of the namespace. */

@@ -45,6 +45,15 @@ function applyEntry(state: ClusterState, entry: LogEntry, index: number): void {
     state.workers.set(entry.worker, { journal: entry.journal, joinedIndex: index });
     return;
   }
+  if (entry.type === 'worker-drained') {
+    const { worker, by, note } = entry;
+    state.drained.set(worker, { by, atMs: state.atMs, ...(note !== undefined && { note }) });
+    return;
+  }
+  if (entry.type === 'drain-lifted') {
+    state.drained.delete(entry.worker);
+    return;
+  }
   if (entry.type === 'namespace-applied') {
     const { version, ref, by } = entry;
     applyNamespace(state, { version, ref, by, index, namespace: state.documents.namespace(ref) });
@@ -73,7 +82,17 @@ function applyEntry(state: ClusterState, entry: LogEntry, index: number): void {
 
 type JobEntry = Exclude<
   LogEntry,
-  { type: 'leadership-taken' | 'worker-joined' | 'namespace-applied' | 'frozen' | 'thawed' | 'job-accepted' }
+  {
+    type:
+      | 'leadership-taken'
+      | 'worker-joined'
+      | 'worker-drained'
+      | 'drain-lifted'
+      | 'namespace-applied'
+      | 'frozen'
+      | 'thawed'
+      | 'job-accepted';
+  }
 >;
 
 function applyJobEntry(state: ClusterState, job: JobRecord, entry: JobEntry, index: number): void {

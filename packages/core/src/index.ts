@@ -12,6 +12,7 @@ export * from './decide/accept.js';
 export * from './decide/reports.js';
 export * from './decide/halt.js';
 export * from './decide/hold.js';
+export * from './decide/drain.js';
 export * from './decide/freeze.js';
 export * from './decide/retry.js';
 export * from './decide/resolve.js';

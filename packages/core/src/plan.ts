@@ -7,6 +7,7 @@
  *    the hosts of a job, nor with what is held up.
  * 4. A permit is given only together with a worker that takes the host now: nobody hoards permits.
  * 5. A host of a pool goes only to a worker of that pool. Where none has room, hosts of other pools go on.
+ * 6. A worker that is being drained gets nothing further; what it has goes on.
  */
 import {
   type ClusterState,
@@ -178,6 +179,7 @@ function assign(
 ): void {
   const free = new Map<string, number>();
   for (const worker of workers) {
+    if (state.drained.has(worker.name)) continue;
     const left = worker.capacity - (state.assignedTo.get(worker.name) ?? 0);
     if (left > 0) free.set(worker.name, left);
   }

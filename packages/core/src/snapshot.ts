@@ -5,6 +5,7 @@
 import {
   type ClusterState,
   createState,
+  type Drain,
   emptyCounts,
   type EarlierAttempt,
   type HostRecord,
@@ -81,7 +82,7 @@ interface JobSnapshot {
 }
 
 export interface StateSnapshot {
-  version: 1 | 2 | 3 | 4 | 5 | 6;
+  version: 1 | 2 | 3 | 4 | 5 | 6 | 7;
   nextJob: number;
   atMs: number;
   term: number;
@@ -95,9 +96,11 @@ export interface StateSnapshot {
   namespaceVersions?: [version: number, ref: string, by: string | null, atMs: number | null, index: number][];
   /** Since version 5; absent where nothing is frozen. */
   frozen?: { all?: Freeze; slots: [name: string, freeze: Freeze][] };
+  /** Since version 7; absent where no worker is drained. */
+  drained?: [worker: string, drain: Drain][];
 }
 
-const latest = 6;
+const latest = 7;
 
 /** A later release wrote it: this one would lose what it doesn't know of. */
 export class SnapshotTooNew extends Error {
@@ -129,12 +132,13 @@ export function snapshotState(state: ClusterState): StateSnapshot {
       ]),
     }),
     ...snapshotFreezes(state.constraints.frozen),
+    ...(state.drained.size > 0 && { drained: [...state.drained] }),
   };
 }
 
 /** @throws SnapshotTooNew */
 export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocuments): ClusterState {
-  if (![1, 2, 3, 4, latest].includes(snapshot.version)) throw new SnapshotTooNew(snapshot.version);
+  if (!(snapshot.version >= 1 && snapshot.version <= latest)) throw new SnapshotTooNew(snapshot.version);
   const state = createState(documents);
   state.nextJob = snapshot.nextJob;
   state.atMs = snapshot.atMs;
@@ -143,6 +147,7 @@ export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocume
   for (const [name, journal, joinedIndex] of snapshot.workers ?? []) {
     state.workers.set(name, { journal, joinedIndex });
   }
+  for (const [worker, drain] of snapshot.drained ?? []) state.drained.set(worker, drain);
   const { frozen } = state.constraints;
   frozen.all = snapshot.frozen?.all;
   for (const [slot, freeze] of snapshot.frozen?.slots ?? []) frozen.slots.set(slot, freeze);

@@ -94,6 +94,13 @@ describe('a snapshot', () => {
     expect(constraints.versions).toEqual(versions);
   });
 
+  it.each([1, 2, 3, 4, 5, 6, 7] as const)('of version %i is read', (version) => {
+    const leader = new Leader();
+    leader.submit('web[1-2]');
+    const saved = { ...snapshotState(leader.state), version };
+    expect(restoreState(saved, leader.documents).jobs.size).toBe(1);
+  });
+
   it('of a later version is refused', () => {
     const present = snapshotState(new Leader().state);
     const later = { ...present, version: present.version + 1 };

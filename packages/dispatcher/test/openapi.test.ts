@@ -108,6 +108,17 @@ const requests: Record<string, () => Promise<{ path: string; options?: RequestOp
     return { path: `/v1/jobs/${job.id}/resolve`, options: { body }, status: 202 };
   },
   'POST /v1/jobs/{id}/replay': async () => verb('replay', {}, 409),
+  'GET /v1/workers': async () => ({ path: '/v1/workers', status: 200 }),
+  'POST /v1/workers/{name}/drain': async () => ({
+    path: '/v1/workers/worker-1/drain',
+    options: { body: { note: 'new kernel' } },
+    status: 200,
+  }),
+  'POST /v1/workers/{name}/undrain': async () => ({
+    path: '/v1/workers/worker-1/undrain',
+    options: { body: {} },
+    status: 200,
+  }),
   'HEAD /v1/attachments/{sha256}': async () => {
     await running.api.call(attachment.path, attachment.options);
     return { path: attachment.path, options: { method: 'HEAD' }, status: 200 };

@@ -47,6 +47,10 @@ export const holdSchema = z.object({ by: z.string() });
 export const freezeSchema = z.object({ by: z.string(), note: z.string().optional(), atMs: z.int() });
 export type FreezeDocument = z.infer<typeof freezeSchema>;
 
+/** Who has said that a worker gets no further host; what it has goes on. */
+export const drainSchema = z.object({ by: z.string(), note: z.string().optional(), atMs: z.int() });
+export type DrainDocument = z.infer<typeof drainSchema>;
+
 /** Where a job's ramp stands (S9). */
 export const rampStateSchema = z.object({
   /** The step that is under way, or over while the next has not begun; from 1. */
@@ -267,6 +271,8 @@ export const pingResponseSchema = z.object({
       assigned: z.int(),
       /** Pools whose hosts it reaches, besides those that are in none. */
       pools: z.array(z.string()).optional(),
+      /** Set while it gets no further host. */
+      drain: drainSchema.optional(),
     }),
   ),
 });

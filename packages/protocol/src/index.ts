@@ -17,6 +17,7 @@ export * from './configuration.js';
 export * from './yaml-file/index.js';
 export * from './namespace-document/index.js';
 export * from './namespace-api.js';
+export * from './worker-api.js';
 export * from './plan-api.js';
 export * from './plan-file.js';
 export * from './report-api.js';

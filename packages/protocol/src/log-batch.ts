@@ -12,6 +12,13 @@ const job = z.int();
 export const logEntrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leadership-taken'), dispatcher: z.string() }),
   z.object({ type: z.literal('worker-joined'), worker: z.string(), journal: z.string() }),
+  z.object({
+    type: z.literal('worker-drained'),
+    worker: z.string(),
+    by: z.string(),
+    note: z.string().optional(),
+  }),
+  z.object({ type: z.literal('drain-lifted'), worker: z.string(), by: z.string() }),
   z.object({ type: z.literal('namespace-applied'), version: z.int(), ref: z.string(), by: z.string() }),
   z.object({
     type: z.literal('frozen'),

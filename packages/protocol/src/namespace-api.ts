@@ -141,8 +141,15 @@ export const obstacleSchema = z.discriminatedUnion('kind', [
    * workers.
    */
   z.object({ kind: z.literal('pool'), pool: z.string().optional(), connected: z.int() }),
-  /** Nothing but a worker with room; those that decline have refused hosts of the job, and get none for a while. */
-  z.object({ kind: z.literal('worker'), declining: z.array(z.string()).optional() }),
+  /**
+   * Nothing but a worker with room; those that decline have refused hosts of the job, and get none for a while; those that
+   * are being drained get none until that is lifted.
+   */
+  z.object({
+    kind: z.literal('worker'),
+    declining: z.array(z.string()).optional(),
+    draining: z.array(z.string()).optional(),
+  }),
 ]);
 export type ObstacleDocument = z.infer<typeof obstacleSchema>;
 

@@ -18,6 +18,7 @@ export const problemCodes = [
   'unknown-namespace',
   'unknown-version',
   'unknown-slot',
+  'unknown-worker',
   'numbers-used-up',
   'spec-too-large',
   'digest-mismatch',

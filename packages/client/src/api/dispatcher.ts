@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type {
   AlterRequest,
   ApplyNamespaceRequest,
+  DrainResponse,
   Explanation,
   HostInformation,
   JobDocument,
@@ -21,6 +22,7 @@ import type {
   SealedCredentials,
   SubmitRequest,
   VerbResponse,
+  WorkerList,
 } from '@pogo/protocol';
 import { exitCodes, failed, type Result, success } from '../failure.js';
 import { DispatcherList, isSuccess, type Question, type Reply, type Time } from './dispatcher-list.js';
@@ -263,6 +265,26 @@ export class Dispatcher {
       { ...get(`/v1/jobs/${id}/report`), timeoutMs: reportTimeoutMs },
       (schemas) => schemas.jobReportSchema,
     );
+  }
+
+  /** Who they are, and who of them is drained. */
+  workers(): Promise<Result<WorkerList>> {
+    return this.#call(get('/v1/workers'), (schemas) => schemas.workerListSchema);
+  }
+
+  /** It gets no further host. */
+  drain(worker: string, request: { note?: string }): Promise<Result<DrainResponse>> {
+    return this.#drain(worker, 'drain', request);
+  }
+
+  /** It gets hosts again. */
+  undrain(worker: string): Promise<Result<DrainResponse>> {
+    return this.#drain(worker, 'undrain', {});
+  }
+
+  #drain(worker: string, verb: 'drain' | 'undrain', request: object): Promise<Result<DrainResponse>> {
+    const path = `/v1/workers/${encodeURIComponent(worker)}/${verb}`;
+    return this.#call({ ...post(path, request), repeatable: true }, (schemas) => schemas.drainResponseSchema);
   }
 
   ping(): Promise<Result<PingResponse>> {

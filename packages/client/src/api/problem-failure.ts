@@ -12,6 +12,7 @@ const usageProblems = [
   'unknown-namespace',
   'unknown-version',
   'unknown-slot',
+  'unknown-worker',
   'spec-too-large',
   'unknown-job',
   'unknown-host',

@@ -1,6 +1,7 @@
 /** Every schema of the API, apart: loaded while the first answer is under way, since loading takes time. */
 export {
   attachmentSchema,
+  drainResponseSchema,
   explanationSchema,
   hostInformationSchema,
   jobEventSchema,
@@ -19,4 +20,5 @@ export {
   problemSchema,
   replayResponseSchema,
   verbResponseSchema,
+  workerListSchema,
 } from '@pogo/protocol';

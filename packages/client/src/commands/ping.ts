@@ -1,6 +1,7 @@
 import { productVersion } from '@pogo/protocol';
 import { command } from '../command-line/command.js';
 import { flag } from '../command-line/option.js';
+import { drainText } from '../render/standing-text.js';
 import { table } from '../render/table.js';
 import { printed } from './printed.js';
 import { withDispatcher } from './session.js';
@@ -40,7 +41,7 @@ export default command({
           'worker',
           worker.name,
           worker.version,
-          `${worker.connected ? ms(worker.roundTripMs) : 'not connected'}, ${worker.assigned} of ${worker.capacity} in use${poolsText(worker.pools)}`,
+          `${worker.connected ? ms(worker.roundTripMs) : 'not connected'}, ${worker.assigned} of ${worker.capacity} in use${poolsText(worker.pools)}${worker.drain === undefined ? '' : `, ${drainText(worker.drain)}`}`,
         ]),
         ...(workers.length === 0 ? [['worker', 'none', '', 'jobs wait until one connects']] : []),
       ];

@@ -90,15 +90,21 @@ export function obstacleText(obstacle: ObstacleDocument): string {
       return `for ${worker} that can open the job's credentials: ${none}; \`pogo resume\` asks for them again, and seals for ${these}`;
     }
     case 'worker': {
-      const { declining = [] } = obstacle;
-      if (declining.length === 0) return 'for a worker with room';
+      const { declining = [], draining = [] } = obstacle;
+      const drained = draining.length === 0 ? '' : drainingText(draining);
+      if (declining.length === 0) return `for a worker with room${drained}`;
       const they =
         declining.length === 1
           ? 'has refused hosts of this job, and gets'
           : 'have refused hosts of this job, and get';
-      return `for a worker with room: ${declining.join(', ')} ${they} some again in a while`;
+      return `for a worker with room: ${declining.join(', ')} ${they} some again in a while${drained}`;
     }
   }
+}
+
+function drainingText(draining: readonly string[]): string {
+  const [are, get] = draining.length === 1 ? ['is', 'gets'] : ['are', 'get'];
+  return `; ${draining.join(', ')} ${are} being drained, and ${get} none: \`pogo workers drain ${draining[0]!} --off\` ends that`;
 }
 
 function rampText(ramp: Extract<ObstacleDocument, { kind: 'ramp' }>): string {

@@ -1,5 +1,5 @@
 /** What a job that has not ended waits for as a whole: a person who holds it, a step of its ramp, a freeze. Pure. */
-import type { FreezeDocument, JobDocument, RampState } from '@pogo/protocol';
+import type { DrainDocument, FreezeDocument, JobDocument, RampState } from '@pogo/protocol';
 import { timeText } from './time.js';
 
 type Standing = Pick<JobDocument, 'id' | 'state' | 'hold' | 'ramp' | 'frozen'>;
@@ -35,6 +35,11 @@ export function standingSentences({ id, hold, ramp, frozen }: Standing): string[
     );
   if (ramp !== undefined) sentences.push(rampSentence(id, ramp));
   return sentences;
+}
+
+/** `draining by ada since 2026-01-02 03:04:05 (new kernel)` */
+export function drainText({ by, note, atMs }: DrainDocument): string {
+  return `draining by ${by} since ${timeText(atMs)}${note === undefined ? '' : ` (${note})`}`;
 }
 
 /** `frozen by ada since 2026-01-02 03:04:05 (disk trouble)` */

@@ -47,7 +47,9 @@ export class Before {
     const { concurrent } = job.limits;
     if (concurrent !== null && job.disturbed >= concurrent)
       this.#cap = { kind: 'own-cap', disturbed: job.disturbed };
-    this.#free = workers.filter(({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity);
+    this.#free = workers.filter(
+      ({ name, capacity }) => (state.assignedTo.get(name) ?? 0) < capacity && !state.drained.has(name),
+    );
     if (job.ramp !== undefined && rampRoom(job, job.ramp) === 0)
       this.#ramp = { kind: 'ramp', step: job.ramp.step };
   }

@@ -31,6 +31,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'unknown-namespace': { status: 404, title: 'No such namespace' },
   'unknown-version': { status: 404, title: 'No such version of the namespace' },
   'unknown-slot': { status: 404, title: 'No such slot in the namespace' },
+  'unknown-worker': { status: 404, title: 'No such worker' },
   'numbers-used-up': { status: 409, title: 'There are no numbers left' },
   'spec-too-large': { status: 413, title: 'The request is too large' },
   'digest-mismatch': { status: 422, title: 'The digest is not that of the spec' },

@@ -1,6 +1,7 @@
 import type { Clock } from '@pogo/lifecycle';
 import type { Store } from '@pogo/store';
 import type { AttachmentStore } from '../attachments/attachment-store.js';
+import type { DispatcherLimits } from '../dispatcher-limits.js';
 import type { Metrics } from '../metrics.js';
 import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
@@ -9,11 +10,15 @@ import { healthRoutes } from './health.js';
 import { namespaceListRoutes } from './namespace-list.js';
 import { pingRoutes } from './ping.js';
 import type { Route } from './route.js';
+import { workerRoutes } from './workers.js';
 
 /** What the handlers of routes work with that are about no namespace of their own. */
 export interface InstanceContext {
   /** Name of this dispatcher. */
   name: string;
+  /** Who the holder of the token is. */
+  principal: string;
+  limits: Pick<DispatcherLimits, 'workerLostAfterMs'>;
   clock: Clock;
   store: Store;
   served: ServedNamespaces;
@@ -28,6 +33,7 @@ export function instanceRoutes(context: InstanceContext): Route[] {
     ...attachmentRoutes(context),
     ...namespaceListRoutes(context),
     ...pingRoutes(context),
+    ...workerRoutes(context),
     ...healthRoutes(context),
   ];
 }

@@ -5,6 +5,7 @@
 import { applyNamespaceRequestSchema, jobRequestSchema } from '@pogo/protocol';
 import type { ServedNamespace } from '../namespaces/served-namespace.js';
 import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
+import { drainAsIn } from '../workers/drain-worker.js';
 import { problem, type ProblemAnswer, storeUnavailable } from './answer.js';
 import { namespaceInvalid } from './namespaces.js';
 import type { RouteRequest } from './route.js';
@@ -46,6 +47,7 @@ export async function namespaceToApply(
     return problem('numbers-used-up', 'There are as many namespaces as there can be: use one of them.');
   }
   await made.served.leader.soon(leaderWaitMs, signal);
+  await drainAsIn(served.default, made.served);
   return { kind: 'one', served: made.served };
 }
 

@@ -1,5 +1,5 @@
 /** `GET /v1/ping`: every part, its version, and how far away it is. */
-import { type PingResponse, pingResponseSchema, productVersion } from '@pogo/protocol';
+import { type DrainDocument, type PingResponse, pingResponseSchema, productVersion } from '@pogo/protocol';
 import type { WorkerRecord } from '../workers/worker-registry.js';
 import { document, storeUnavailable } from './answer.js';
 import { problemResponses } from './documented-problems.js';
@@ -37,8 +37,11 @@ export function pingRoutes(context: PingContext): Route[] {
         const led = await leader.read((state) => state.term);
         if (led.kind === 'lost') return storeUnavailable(leader);
         const assignedTo = new Map<string, number>();
+        const drained = new Map<string, DrainDocument>();
         for (const one of served.all) {
           await one.leader.read((state) => {
+            for (const [worker, { by, note, atMs }] of state.drained)
+              drained.set(worker, { by, atMs, ...(note !== undefined && { note }) });
             for (const [worker, count] of state.assignedTo)
               assignedTo.set(worker, (assignedTo.get(worker) ?? 0) + count);
           });
@@ -47,7 +50,11 @@ export function pingRoutes(context: PingContext): Route[] {
         await leader.log.pointer();
         const roundTripMs = clock.monotonicMs() - startMs;
         const workers = await Promise.all(
-          registry.all().map((record) => pingWorker(record, assignedTo.get(record.name) ?? 0)),
+          registry.all().map(async (record) => {
+            const drain = drained.get(record.name);
+            const worker = await pingWorker(record, assignedTo.get(record.name) ?? 0);
+            return { ...worker, ...(drain && { drain }) };
+          }),
         );
         const response: PingResponse = {
           dispatcher: { name: context.name, version: productVersion, term: led.answer },

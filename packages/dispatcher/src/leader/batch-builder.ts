@@ -58,6 +58,8 @@ function estimateBytes(entry: LogEntry): number {
       return 400 + limitsBytes(entry.limits);
     case 'frozen':
       return 400 + ((entry.slot?.length ?? 0) + (entry.note?.length ?? 0)) * 6;
+    case 'worker-drained':
+      return 400 + (entry.note?.length ?? 0) * 6;
     case 'thawed':
       return 400 + (entry.slot?.length ?? 0) * 6;
     case 'hosts-permitted':

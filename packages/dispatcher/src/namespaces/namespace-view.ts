@@ -74,7 +74,7 @@ export function explanation(
   state: ClusterState,
   job: JobRecord,
   names: HostNames,
-  workers: Pick<WorkerRegistry, 'inPool' | 'declining'>,
+  workers: Pick<WorkerRegistry, 'inPool' | 'declining' | 'connectedNames'>,
 ): Explanation {
   const poolObstacle = (pool: string | undefined): ObstacleDocument[] => {
     const { connected, able } = workers.inPool(pool, job.recipients);
@@ -86,6 +86,7 @@ export function explanation(
     state: job.state,
     ...(job.state === 'deadlocked' && job.deadlock && { deadlock: deadlockDocument(job.deadlock) }),
     waiting: explainJob(state, job).map(({ hosts, pool, obstacles }) => {
+      const draining = workers.connectedNames(pool).filter((name) => state.drained.has(name));
       const shown = [
         ...obstacles.map((obstacle) => obstacleDocument(state, obstacle)),
         ...poolObstacle(pool),
@@ -94,7 +95,15 @@ export function explanation(
         hosts: names.fold(toHostSet(hosts)),
         count: hosts.length,
         obstacles:
-          shown.length === 0 ? [{ kind: 'worker', ...(declining.length > 0 && { declining }) }] : shown,
+          shown.length === 0
+            ? [
+                {
+                  kind: 'worker',
+                  ...(declining.length > 0 && { declining }),
+                  ...(draining.length > 0 && { draining }),
+                },
+              ]
+            : shown,
       };
     }),
   };

@@ -178,7 +178,7 @@ export class WorkerLinks {
     const record = registry.get(session.peer.identity.name);
     // A newer connection may have taken its place; one that ended before it was attached has left nothing behind.
     if (record?.session !== session) return;
-    record.session = undefined;
+    registry.left(record);
     for (const orders of namespaces.allOrders()) orders.left(record.name);
   }
 }

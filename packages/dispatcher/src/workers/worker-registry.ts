@@ -21,12 +21,15 @@ export interface WorkerRecord {
   journal: string;
   incarnation: Incarnation;
   session: WorkerSession | undefined;
+  /** Since when it isn't connected, on the wall clock; undefined while it is. */
+  awaySinceMs: number | undefined;
   /** Jobs of which it gets nothing just now (2). */
   readonly pauses: RefusalPauses;
 }
 
 export class WorkerRegistry {
   readonly #records = new Map<string, WorkerRecord>();
+  readonly #clock: Clock;
   readonly #newPauses: () => RefusalPauses;
   readonly #changed: () => void;
   readonly #arrivals = new Set<() => void>();
@@ -38,6 +41,7 @@ export class WorkerRegistry {
    */
   constructor(options: { clock: Clock; random: () => number; refusalPauseMs: number; changed: () => void }) {
     const { clock, random, refusalPauseMs, changed } = options;
+    this.#clock = clock;
     this.#newPauses = () => new RefusalPauses({ clock, random, firstMs: refusalPauseMs, over: changed });
     this.#changed = changed;
   }
@@ -83,6 +87,11 @@ export class WorkerRegistry {
     const present = this.recipients([pool]);
     const able = present.filter(({ kid }) => kids.includes(kid));
     return { connected: present.length, able: able.length };
+  }
+
+  /** Names of connected workers of the pool, or without one of all. */
+  connectedNames(pool: string | undefined): string[] {
+    return this.recipients([pool]).map(({ worker }) => worker);
   }
 
   /** Names of connected workers that get nothing of the job for a while (2). */
@@ -155,6 +164,7 @@ export class WorkerRegistry {
       journal: hello.journal,
       incarnation: { id: hello.incarnation, opened: new Set(), outdated: new Set() },
       session: undefined,
+      awaySinceMs: undefined,
       pauses: this.#newPauses(),
     };
     this.#records.set(name, record);
@@ -164,8 +174,15 @@ export class WorkerRegistry {
   connected(record: WorkerRecord, session: WorkerSession): void {
     if (record.session !== session) record.session?.peer.close(4001, 'replaced by a newer connection');
     record.session = session;
+    record.awaySinceMs = undefined;
     for (const arrived of [...this.#arrivals]) arrived();
     this.#changed();
+  }
+
+  /** Its connection is over. */
+  left(record: WorkerRecord): void {
+    record.session = undefined;
+    record.awaySinceMs = this.#clock.wallMs();
   }
 
   /** The job has ended. */
