@@ -7,6 +7,8 @@ import { bytes, key, useClient } from './support/client.js';
 import type { ScriptedDispatcher } from './support/scripted-dispatcher.js';
 
 const client = useClient();
+/** Other processes may be slow. */
+const slow = { timeout: 20_000 };
 const lines = Array.from({ length: 100 }, (_, index) => bytes(`line ${index}\n`));
 const whole = Buffer.concat(lines);
 const sha256 = createHash('sha256').update(whole).digest('hex');
@@ -50,8 +52,8 @@ describe('an attached run whose dispatcher dies', () => {
     );
     let seen = '';
     running.child.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()));
-    await expect.poll(() => seen.split('"type":"output"').length - 1).toBe(150);
-    await expect.poll(() => seen).toContain('"state":"running"');
+    await expect.poll(() => seen.split('"type":"output"').length - 1, slow).toBe(150);
+    await expect.poll(() => seen, slow).toContain('"state":"running"');
     first.die();
     await second.seen(({ headers }) => headers['last-event-id'] !== undefined);
     first.release();

@@ -9,6 +9,8 @@ import { ScriptedDispatcher, type ScriptedDispatcherOptions } from './support/sc
 
 const token = 'pogo_test-token-with-enough-characters';
 const instance = newInstance();
+/** The machine may be. */
+const slow = { timeout: 20_000 };
 const job = 'p0000000012';
 const document = {
   id: job,
@@ -52,7 +54,7 @@ const answering = () =>
 async function unable(code: string, times = Infinity) {
   let left = times;
   return dispatcher((_request, response) => {
-    if (left-- > 0) problem(response, 503, code, `It says ${code}.`);
+    if (left-- > 0) problem(response, code === 'leader-broke-off' ? 502 : 503, code, `It says ${code}.`);
     else json(response, 200, document);
     return true;
   });
@@ -129,8 +131,8 @@ describe('a list of dispatchers', () => {
       const [first, second] = [await unable(code), await unable(code, 2)];
       const asking = clientOf([first, second], clock).job(job);
       for (let round = 1; round <= 2; round++) {
-        await expect.poll(() => second.requests.length).toBe(round);
-        await expect.poll(() => clock.pendingTimers).toBe(1);
+        await expect.poll(() => second.requests.length, slow).toBe(round);
+        await expect.poll(() => clock.pendingTimers, slow).toBe(1);
         clock.advance(2000);
       }
       expect(await asking).toMatchObject({ ok: true });
@@ -142,15 +144,11 @@ describe('a list of dispatchers', () => {
     const clock = new ManualClock();
     const [gone, second] = [await refusing(), await unable('no-leader')];
     const asking = clientOf([gone, second], clock).job(job);
-    const over = asking.then(() => true);
-    const ticking = (async () => {
-      while (!(await Promise.race([over, Promise.resolve(false)]))) {
-        clock.advance(1000);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    })();
+    await expect.poll(() => second.requests.length, slow).toBe(1);
+    await expect.poll(() => clock.pendingTimers, slow).toBe(1);
+    clock.advance(31_000);
     const failed = await asking;
-    await ticking;
+    expect(second.requests).toHaveLength(2);
     expect(failed).toMatchObject({ ok: false, failure: { code: 'no-leader', exitCode: 1 } });
     const message = failed.ok ? '' : failed.failure.message;
     expect(message).toContain(`\n  ${gone.url}: it refused the connection\n`);
@@ -173,11 +171,10 @@ describe('a list of dispatchers', () => {
         message: expect.stringContaining('may have been done or not') as string,
       },
     });
-    expect(second.requests).toEqual([]);
-    const uncertain = await unable('store-unavailable');
-    expect(await clientOf([uncertain, second]).act(job, 'retry', {})).toMatchObject({
-      failure: { code: 'store-unavailable' },
-    });
+    for (const code of ['store-unavailable', 'leader-broke-off']) {
+      const uncertain = await unable(code);
+      expect(await clientOf([uncertain, second]).act(job, 'retry', {})).toMatchObject({ failure: { code } });
+    }
     expect(second.requests).toEqual([]);
   });
 
@@ -186,6 +183,33 @@ describe('a list of dispatchers', () => {
     const last = await answering();
     expect(await clientOf([...dispatchers, last]).act(job, 'retry', {})).toMatchObject({ ok: true });
     expect(askedOf(last)).toEqual([`POST /v1/jobs/${job}/retry`]);
+  });
+
+  it('asks another one to have seen of a job what the one before had seen', async () => {
+    const seeing = (index: number) =>
+      dispatcher((_request, response) => {
+        response.setHeader('pogo-log-index', index).setHeader('location', `/v1/jobs/${job}`);
+        json(response, 200, document);
+        return true;
+      });
+    const [first, second, third] = [await seeing(7), await seeing(9), await seeing(9)];
+    const asked = clientOf([first, second, third]);
+    await asked.submit({} as never, 'key');
+    await asked.job(job);
+    first.die();
+    await asked.job(job);
+    await asked.hosts(job, { limit: 1 });
+    second.die();
+    await asked.job(job);
+    await asked.job('p0000000013');
+    expect([first, second, third].flatMap(askedOf)).toEqual([
+      'POST /v1/jobs',
+      `GET /v1/jobs/${job}`,
+      `GET /v1/jobs/${job}?min-index=7`,
+      `GET /v1/jobs/${job}/hosts?limit=1`,
+      `GET /v1/jobs/${job}?min-index=9`,
+      'GET /v1/jobs/p0000000013',
+    ]);
   });
 
   it('breaks off what is read from one that no longer answers once another does', async () => {

@@ -36,7 +36,7 @@ describe('the list of workers', () => {
       assigned: 3,
     });
     await worker.stop();
-    await expect.poll(async () => (await workersOf(api)).workers[0]!.state).toBe('away');
+    await expect.poll(async () => (await workersOf(api)).workers[0]!.state, { timeout: 20_000 }).toBe('away');
     const [away] = (await workersOf(api)).workers;
     expect(away).toMatchObject({ capacity: 7, assigned: 3 });
     expect(away!.awaySinceMs).toBeGreaterThan(0);

@@ -6,7 +6,8 @@
  * 2. A request that may have been received goes to the next only if it may be carried out twice: nothing happens twice.
  * 3. Once all were asked, they are asked again after a while, as long as (2) allows: leadership moves within seconds. A single
  *    dispatcher is asked once, and what it says is passed on.
- * 4. What is read from one that no longer answers breaks off once another does: who reads goes on there.
+ * 4. Whatever was seen at one is seen at every other (seen-log.ts).
+ * 5. What is read from one that no longer answers breaks off once another does: who reads goes on there.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { backoffDelayMs, type Clock, delay } from '@pogo/lifecycle';
@@ -16,6 +17,7 @@ import { dispatcherUrls } from './dispatcher-urls.js';
 import { problemCode } from './problem-failure.js';
 import type { Access } from './profile.js';
 import { readBody } from './read-body.js';
+import { SeenLog } from './seen-log.js';
 import { doubtfulFailure, type Tried, unansweredFailure } from './unanswered.js';
 
 export interface Question extends Omit<ApiRequest, 'connectMs'> {
@@ -50,8 +52,9 @@ interface Member {
   readonly streams: Set<IncomingMessage>;
 }
 
-/** What a dispatcher says that can't do it just now; the first two have done nothing. */
-const unableCodes = ['no-leader', 'not-ready', 'store-unavailable'];
+/** What a dispatcher says that can't do it just now, or whose leader went silent; the first two have done nothing. */
+const unableCodes = ['no-leader', 'not-ready', 'store-unavailable', 'leader-broke-off'];
+const unableStatuses = [502, 503];
 const nothingDoneCodes = ['no-leader', 'not-ready'];
 
 /** In the first round; twice as long in each further one, since a loaded machine is slow to answer. */
@@ -64,6 +67,7 @@ const patienceMs = { unable: 30_000, unreachable: 5000 };
 export class DispatcherList {
   readonly #members: readonly Member[];
   readonly #time: Time;
+  readonly #seen = new SeenLog();
   /** The one that answered last. */
   #current = 0;
 
@@ -136,9 +140,11 @@ export class DispatcherList {
     const { url } = connection;
     const alone = this.#members.length === 1;
     const connectMs = Math.min(firstConnectMs * 2 ** round, maxConnectMs);
-    const response = await connection.request({ ...question, ...(!alone && { connectMs }) });
+    const path = question.method === 'GET' ? this.#seen.pathAt(question.path, url) : question.path;
+    const response = await connection.request({ ...question, path, ...(!alone && { connectMs }) });
     if (response.kind !== 'response') return { ...response, url };
     const { message } = response;
+    this.#seen.note(question.path, url, message.headers);
     const status = message.statusCode ?? 0;
     if (question.streams === true && isSuccess(status)) {
       streams.add(message);
@@ -149,7 +155,7 @@ export class DispatcherList {
     if (body === undefined) {
       return { kind: 'unreachable', url, cause: 'its answer broke off', mayHaveArrived: true };
     }
-    const unable = alone || status !== 503 ? undefined : inability(body);
+    const unable = alone || !unableStatuses.includes(status) ? undefined : inability(body);
     return unable === undefined
       ? { kind: 'whole', url, status, headers: message.headers, body }
       : { kind: 'unable', url, ...unable };

@@ -31,7 +31,14 @@ const idleCheckMs = 5000;
 /** Without contact for longer than this, following is given up; the job goes on. */
 const patienceMs = 120_000;
 /** Refusals that pass: the dispatcher is starting, or its store is away for a moment. */
-const passing = ['dispatcher-unreachable', 'not-ready', 'no-leader', 'store-unavailable', 'rate-limited'];
+const passing = [
+  'dispatcher-unreachable',
+  'not-ready',
+  'no-leader',
+  'store-unavailable',
+  'leader-broke-off',
+  'rate-limited',
+];
 
 /** Succeeds at the stream's end; `aborted` when `signal` was first. */
 export async function followStream<T>(follower: StreamFollower<T>): Promise<Result<'end' | 'aborted'>> {
