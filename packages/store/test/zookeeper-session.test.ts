@@ -43,6 +43,14 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
+/** Sessions that the server knows, those included that nobody uses any more and that haven't expired yet. */
+async function sessionCount(): Promise<number> {
+  const answer = await ensemble.servers[0]!.ask('mntr');
+  const [, count] = /^zk_global_sessions\s+(\d+)$/m.exec(answer ?? '') ?? [];
+  assert.ok(count !== undefined, answer);
+  return Number(count);
+}
+
 function append(log: Log, writer: string, index: number) {
   return log.append(index, { writer, id: `${index}`, body: new Uint8Array() });
 }
@@ -88,6 +96,7 @@ describe('a session with ZooKeeper', () => {
     const watching = parted.documents.watch('', never)[Symbol.asyncIterator]();
     await watching.next();
     let changed = watching.next();
+    const sessions = await sessionCount();
     // After so many bytes: in the header, in the path, in the value, behind the request.
     for (const [round, bytes] of [10, 60, 150, 400, 1_000].entries()) {
       network.cutAfter(bytes);
@@ -103,6 +112,7 @@ describe('a session with ZooKeeper', () => {
       changed = watching.next();
     }
     assert.equal(lease?.lost.aborted, false);
+    assert.ok((await sessionCount()) <= sessions, 'a cut has begun another session');
     await other.documents.put('last', new Uint8Array(), null);
     assert.equal((await changed).done, false);
     await watching.return?.();

@@ -89,6 +89,23 @@ export function describeFollowing({ describe, it }: TestFramework, onNewStore: O
     );
 
     it(
+      'gives a follower on another handle every entry or pruned, in order, while appends and prunings come fast',
+      onNewStore(async (openHandle) => {
+        const [reader, writer] = await Promise.all([openHandle(), openHandle()]);
+        const following = followThroughPrunings(reader.log('main'), 60);
+        const log = writer.log('main');
+        for (let round = 0; round < 6; round += 1) {
+          await fill(log, 'w', 10 * round, 10);
+          const { version } = await log.pointer();
+          const before = 10 * round + 8;
+          const pruned = await log.prune({ before, snapshot: `s${before}`, expectedVersion: version });
+          assert.equal(pruned.kind, 'ok');
+        }
+        await following;
+      }),
+    );
+
+    it(
       'does not disturb a follower when only what it has seen is pruned',
       onNewStore(async (openHandle) => {
         const log = (await openHandle()).log('main');
@@ -131,4 +148,25 @@ async function collect(log: Log, from: number, until: number): Promise<string[]>
     if (outcome.kind === 'entries' && outcome.next >= until) aborter.abort();
   }
   return names;
+}
+
+/** Follows from the start until the entry before `until` has come, and from the floor on after each `pruned`, as dispatchers do. */
+async function followThroughPrunings(log: Log, until: number): Promise<void> {
+  let next = 0;
+  while (next < until) {
+    const aborter = new AbortController();
+    let pruned = false;
+    for await (const outcome of log.follow(next, aborter.signal)) {
+      assert.equal(pruned, false, 'something came after pruned');
+      if (outcome.kind === 'pruned') {
+        assert.ok(outcome.floor > next, 'pruned, and nothing was');
+        assert.equal(outcome.snapshot, `s${outcome.floor}`);
+        next = outcome.floor;
+        pruned = true;
+      } else {
+        for (const { index } of outcome.entries) assert.equal(index, next++);
+        if (next >= until) aborter.abort();
+      }
+    }
+  }
 }

@@ -84,7 +84,10 @@ export class Connection {
     this.#socketClosed = new Promise((resolve) => this.#socket.once('close', () => resolve()));
     this.#socket.on('connect', () => this.#socket.write(writeGreeting(options.greeting)));
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    this.#socket.on('error', (error) => this.#finish(error.message));
+    // One of several addresses that all refuse has no message of its own.
+    this.#socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#finish(error.message || (error.code ?? 'the connection failed')),
+    );
     this.#socket.on('close', () => this.#finish('the connection was closed'));
   }
 
