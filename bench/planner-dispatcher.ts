@@ -180,7 +180,7 @@ export class BenchDispatcher {
   ): Promise<T> {
     const found = this.#routes.find((route) => route.method === method && route.url === url)!;
     const answer = await found.serve(
-      { params: params ?? {}, query: query ?? {}, body, headers: headers ?? {} },
+      { method, url, params: params ?? {}, query: query ?? {}, body, headers: headers ?? {} },
       new AbortController().signal,
     );
     if (answer.kind === 'document' && answer.status === status) return answer.body as T;

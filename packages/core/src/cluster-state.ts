@@ -159,6 +159,8 @@ export interface ClusterState {
   atMs: number;
   /** Index of the last `leadership-taken` (L4); -1 before the first. */
   term: number;
+  /** Name of the dispatcher that took the leadership last, by that entry; undefined before the first. */
+  leader: string | undefined;
   /** Index of the next batch. */
   nextIndex: number;
 }
@@ -187,6 +189,7 @@ export function createState(
     nextJob: firstJob,
     atMs: 0,
     term: -1,
+    leader: undefined,
     nextIndex: 0,
   };
 }

@@ -39,6 +39,7 @@ export function applyEntries(state: ClusterState, entries: readonly LogEntry[], 
 function applyEntry(state: ClusterState, entry: LogEntry, index: number): void {
   if (entry.type === 'leadership-taken') {
     state.term = index;
+    state.leader = entry.dispatcher;
     return;
   }
   if (entry.type === 'worker-joined') {

@@ -86,6 +86,8 @@ export interface StateSnapshot {
   nextJob: number;
   atMs: number;
   term: number;
+  /** Absent in snapshots that earlier releases wrote: then nobody is known to lead until the next one takes the lead. */
+  leader?: string;
   nextIndex: number;
   jobs: JobSnapshot[];
   /** Since version 2. */
@@ -118,6 +120,7 @@ export function snapshotState(state: ClusterState): StateSnapshot {
     nextJob: state.nextJob,
     atMs: state.atMs,
     term: state.term,
+    ...(state.leader !== undefined && { leader: state.leader }),
     nextIndex: state.nextIndex,
     jobs: [...state.jobs.values()].map(snapshotJob),
     workers: [...state.workers].map(([name, { journal, joinedIndex }]) => [name, journal, joinedIndex]),
@@ -143,6 +146,7 @@ export function restoreState(snapshot: StateSnapshot, documents?: ReferredDocume
   state.nextJob = snapshot.nextJob;
   state.atMs = snapshot.atMs;
   state.term = snapshot.term;
+  state.leader = snapshot.leader;
   state.nextIndex = snapshot.nextIndex;
   for (const [name, journal, joinedIndex] of snapshot.workers ?? []) {
     state.workers.set(name, { journal, joinedIndex });

@@ -4,6 +4,8 @@ import { defaultAttachmentsMaxBytes } from '@pogo/protocol';
 
 /** Durations in milliseconds. */
 export interface DispatcherLimits {
+  /** How long a request waits for a leader that can be reached, before it is refused. */
+  takeoverWaitMs: number;
   /** How long a plan waits for a first worker. */
   workerWaitMs: number;
   /** How long a worker may be away before its hosts are `unknown`. */
@@ -39,6 +41,7 @@ export interface DispatcherLimits {
 }
 
 export const defaultLimits: DispatcherLimits = {
+  takeoverWaitMs: 8000,
   workerWaitMs: 2000,
   workerLostAfterMs: 60_000,
   vaultRefillMs: 10_000,

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { ApiServer, type ApiServerOptions } from './api/api-server.js';
 import { BearerToken } from './api/bearer-token.js';
 import { instanceRoutes } from './api/instance-routes.js';
+import { type Forward, LeaderAnswers } from './api/leader-answers.js';
 import { openApiRoute } from './api/openapi.js';
 import { routesByNamespace } from './api/by-namespace.js';
 import { dialHost, formatAddress, type ListenAddress } from './configuration/listen-address.js';
@@ -28,6 +29,8 @@ import { checkHere, type NamespaceCheck } from './namespaces/namespace-check.js'
 import { type NamespaceIdentity, NamespaceRegistry } from './namespaces/namespace-registry.js';
 import { ServedNamespace, type SharedServices } from './namespaces/served-namespace.js';
 import { ServedNamespaces } from './namespaces/served-namespaces.js';
+import { DispatcherDirectory } from './peers/dispatcher-directory.js';
+import { RequestForwarder } from './peers/request-forwarder.js';
 import { MemoryVault } from './vault/memory-vault.js';
 import { WorkerLinks } from './workers/worker-links.js';
 import { WorkerRegistry } from './workers/worker-registry.js';
@@ -58,6 +61,10 @@ export interface DispatcherOptions {
   serveApi?: (options: ApiServerOptions) => Listener;
   listenForWorkers?: (options: PeerListenerOptions) => Listener;
   attachmentStore?: AttachmentStore;
+  /** `https://HOST:PORT` for the other dispatchers; what it listens on unless told otherwise. */
+  advertise?: string;
+  /** How requests reach other dispatchers; through TLS unless told otherwise. */
+  forward?: Forward;
   /** How namespace files are checked; at once, and here, unless told otherwise. */
   checkNamespace?: NamespaceCheck;
 }
@@ -76,6 +83,8 @@ export class Dispatcher implements Service {
   readonly #api: Listener;
   readonly #attachments: AttachmentStore;
   readonly #sweeper: AttachmentSweeper;
+  readonly #directory: DispatcherDirectory;
+  readonly #forwarder: RequestForwarder;
 
   constructor(options: DispatcherOptions) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -151,7 +160,24 @@ export class Dispatcher implements Service {
     });
     this.leader.observe(this.#sweeper);
 
-    const routes = [...routesByNamespace(served), ...instanceRoutes({ ...shared, served })];
+    this.#directory = new DispatcherDirectory({
+      documents: store.documents,
+      name,
+      url: () => options.advertise ?? this.apiUrl,
+      clock,
+      random,
+      logger,
+    });
+    this.#forwarder = new RequestForwarder({
+      name,
+      directory: this.#directory,
+      linkRoot: tls.linkRoot,
+      clock,
+    });
+    const forward: Forward =
+      options.forward ?? ((to, request, signal) => this.#forwarder.forward(to, request, signal));
+    const leaders = new LeaderAnswers({ name, forward, clock, takeoverWaitMs: limits.takeoverWaitMs });
+    const routes = [...routesByNamespace(served, leaders), ...instanceRoutes({ ...shared, served, leaders })];
     const serveApi = options.serveApi ?? ((given) => new ApiServer(given));
     this.#api = serveApi({
       listen: options.listen,
@@ -184,6 +210,7 @@ export class Dispatcher implements Service {
     return this.#state.start(async () => {
       await this.#attachments.open();
       await this.#api.start();
+      await this.#directory.start();
       await this.#listener.start();
       await this.#served.start();
     });
@@ -192,6 +219,8 @@ export class Dispatcher implements Service {
   stop(): Promise<void> {
     return this.#state.stop(async () => {
       await this.#api.stop();
+      this.#forwarder.close();
+      await this.#directory.stop();
       this.#links.stop();
       await this.#listener.stop();
       await this.#sweeper.stop();

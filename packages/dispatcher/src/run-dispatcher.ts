@@ -75,6 +75,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
     listen: listen.address,
     workerListen: workerListen.address,
     store,
+    ...(configuration.advertise !== undefined && { advertise: configuration.advertise }),
     ...files,
     attachments: configuration.attachments,
     credentialsLifetimeMs: configuration.credentialsLifetimeMs,
@@ -93,7 +94,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
   };
   try {
     await dispatcher.start();
-    await dispatcher.leader.leading();
+    await dispatcher.leader.serving();
     if (options.home !== undefined) {
       await updateClientProfile(options.home, dispatcher.apiUrl, options.uniqueId());
     }

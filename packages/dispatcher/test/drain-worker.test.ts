@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiClient } from './support/api-client.js';
 import { begin, succeed } from './support/attempt-scripts.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
-import { issuePapers } from './support/worker-papers.js';
+import { issuePapers } from './support/papers.js';
 
 let cluster: Cluster;
 beforeAll(async () => {

@@ -83,6 +83,17 @@ describe('the leader', () => {
     expect(second.clock.pendingTimers).toBe(0);
   });
 
+  it('stops before its first entry is durable, too', async () => {
+    const gate = gateAt(0);
+    const test = makeLeader({ store: gate.store });
+    await test.leader.start();
+    await gate.reached;
+    const stopped = test.leader.stop();
+    gate.release();
+    await stopped;
+    expect(test.leader.term).toBeUndefined();
+  });
+
   it('appends in one batch what gathered while the last append was under way', async () => {
     const gate = gateAt(1);
     const test = await led(makeLeader({ store: gate.store }));

@@ -13,7 +13,7 @@ import {
   submit,
 } from './support/cluster.js';
 import { begin, succeed } from './support/attempt-scripts.js';
-import { issuePapers } from './support/worker-papers.js';
+import { issuePapers } from './support/papers.js';
 
 let cluster: Cluster;
 let running: RunningDispatcher;

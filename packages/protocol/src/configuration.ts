@@ -11,6 +11,11 @@ export const dispatcherConfigurationSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/),
   /** HTTPS API for people and automation; port 0 takes a free one. */
   listen: address.default('127.0.0.1:7646'),
+  /** `https://HOST:PORT` at which other dispatchers reach the API, where that isn't what it listens on. */
+  advertise: z
+    .string()
+    .regex(/^https:\/\/[^/]+$/)
+    .optional(),
   /** wss for workers. */
   workerListen: address.default('127.0.0.1:7647'),
   /** `embedded:DIR`, `memory:`, or `zookeeper://HOST:PORT,…/CHROOT?SETTINGS` (docs/STORE.md). */

@@ -41,6 +41,7 @@ export const problemCodes = [
   'output-unavailable',
   'not-ready',
   'store-unavailable',
+  'leader-broke-off',
   'rate-limited',
   'internal',
 ] as const;

@@ -7,6 +7,7 @@ export {
   type PeerIdentity,
   type PeerRole,
 } from './peer.js';
+export { certificateIdentity } from './certificate-identity.js';
 export { dialBackoff, linkLimits } from './limits.js';
 export { type LinkTls, PeerListener, type PeerListenerOptions } from './peer-listener.js';
 export { PeerDialer, type PeerDialerOptions } from './peer-dialer.js';

@@ -54,6 +54,7 @@ const problems: Readonly<Record<ProblemCode, { status: number; title: string }>>
   'output-unavailable': { status: 503, title: 'The output can not be had just now' },
   'not-ready': { status: 503, title: 'The dispatcher is not ready' },
   'store-unavailable': { status: 503, title: 'The store is not available' },
+  'leader-broke-off': { status: 502, title: 'The leading dispatcher did not answer' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Internal error' },
 };

@@ -5,15 +5,21 @@
  * 1. A route says in its declaration by what its namespace is found ({@link NamespaceBy}).
  * 2. `last` is the newest job of the namespace that `?namespace=` names, and without it the newest of all.
  * 3. Whether a namespace exists isn't told before that is known: until then the store isn't available.
+ * 4. What changes something, and what only a leader knows, is answered by who leads the namespace; everything else from what
+ *    the log says here, which may be a moment behind. An answer has the index up to which it has seen the log, and
+ *    `?min-index=` waits for one: so whoever has changed something at one dispatcher finds it at every other.
  */
 import { formatJobId, namespaceNumberOf, parseJobId } from '@pogo/core';
 import * as z from 'zod';
+import type { Leader } from '../leader/leader.js';
 import type { ServedNamespace } from '../namespaces/served-namespace.js';
 import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
 import { newestJob } from '../jobs/find-job.js';
 import { listAllJobs } from './all-jobs.js';
 import { type ProblemAnswer, storeUnavailable } from './answer.js';
 import { unknownJob } from './job-parameters.js';
+import type { LeaderAnswers } from './leader-answers.js';
+import { apartFromIndex, minIndexQuery } from './log-index.js';
 import { namespaceToApply } from './make-namespace.js';
 import type { Route, RouteRequest } from './route.js';
 import { apiRoutes } from './routes.js';
@@ -23,7 +29,7 @@ import { unknownNamespace } from './unknown-namespace.js';
 type Directed =
   { kind: 'one'; served: ServedNamespace; request: RouteRequest } | { kind: 'all' } | ProblemAnswer;
 
-export function routesByNamespace(served: ServedNamespaces): Route[] {
+export function routesByNamespace(served: ServedNamespaces, leaders: LeaderAnswers): Route[] {
   const routes = new WeakMap<ServedNamespace, ReadonlyMap<string, Route>>();
   const routeOf = (namespace: ServedNamespace, { method, url }: Route): Route => {
     let own = routes.get(namespace);
@@ -37,10 +43,24 @@ export function routesByNamespace(served: ServedNamespaces): Route[] {
     ...declared,
     ...documentedQuery(declared),
     async serve(given, signal) {
-      const request = partsOf(given);
+      const parted = apartFromIndex(partsOf(given));
+      if (parted.kind === 'problem') return parted;
+      const { request, minIndex } = parted;
+      const maker = await makerOf(served, declared, request);
+      const made = maker && (await leaders.fromElsewhere(maker, request, signal));
+      if (made !== undefined) return made;
       const directed = await direct(served, declared, request, signal);
       if (directed.kind === 'problem') return directed;
-      if (directed.kind === 'one') return routeOf(directed.served, declared).serve(directed.request, signal);
+      if (directed.kind === 'one') {
+        const { leader } = directed.served;
+        const asked = {
+          leader,
+          route: routeOf(directed.served, declared),
+          request: directed.request,
+          minIndex,
+        };
+        return declared.method === 'GET' ? leaders.show(asked, signal) : leaders.act(asked, signal);
+      }
       await served.known();
       const lists = served.all.map(
         (namespace) => [namespace.identity.number, routeOf(namespace, declared)] as const,
@@ -130,8 +150,19 @@ async function newestOfAll(served: ServedNamespaces, request: RouteRequest): Pro
 }
 
 /** By themselves: those of a request as it is served can't be copied with it. */
-function partsOf({ params, query, body, headers }: RouteRequest): RouteRequest {
-  return { params, query, body, headers };
+function partsOf({ method, url, params, query, body, headers }: RouteRequest): RouteRequest {
+  return { method, url, params, query, body, headers };
+}
+
+/** Who makes a namespace that isn't there yet: the leader of `default`. Undefined where none is to be made. */
+async function makerOf(
+  served: ServedNamespaces,
+  { namespaceBy, method }: Route,
+  { params }: RouteRequest,
+): Promise<Leader | undefined> {
+  if (namespaceBy !== 'name' || method !== 'PUT') return undefined;
+  const found = await served.find((params as { name: string }).name);
+  return found === undefined ? served.default.leader : undefined;
 }
 
 /** The namespace of the query, and the request without it. */
@@ -144,10 +175,12 @@ const namespaceOfLast = z.string().optional().describe('Where `last` is looked f
 const namespaceOfList = z.string().optional().describe('Only jobs of this namespace');
 
 /** The query as it is documented: with the namespace, which the route itself doesn't see. */
-function documentedQuery({ namespaceBy, query }: Route): Pick<Route, 'query'> {
-  if (namespaceBy !== 'job' && namespaceBy !== 'list') return {};
-  const namespace = namespaceBy === 'job' ? namespaceOfLast : namespaceOfList;
-  return {
-    query: query instanceof z.ZodObject ? query.extend({ namespace }) : z.strictObject({ namespace }),
+function documentedQuery({ method, namespaceBy, query }: Route): Pick<Route, 'query'> {
+  const isAboutJobs = namespaceBy === 'job' || namespaceBy === 'list';
+  const added = {
+    ...(isAboutJobs && { namespace: namespaceBy === 'job' ? namespaceOfLast : namespaceOfList }),
+    ...(method === 'GET' && { 'min-index': minIndexQuery }),
   };
+  if (Object.keys(added).length === 0) return {};
+  return { query: query instanceof z.ZodObject ? query.extend(added) : z.strictObject(added) };
 }

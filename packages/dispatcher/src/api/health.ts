@@ -2,7 +2,8 @@
 import type { ClusterState } from '@pogo/core';
 import * as z from 'zod';
 import type { OpenJobs } from '../metrics.js';
-import { document, problem } from './answer.js';
+import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
+import { type Answer, document, problem } from './answer.js';
 import { problemResponses } from './documented-problems.js';
 import type { InstanceContext } from './instance-routes.js';
 import { type Route, route } from './route.js';
@@ -26,23 +27,10 @@ export function healthRoutes({ served, metrics, registry }: HealthContext): Rout
       method: 'GET',
       url: '/readyz',
       namespaceBy: 'instance',
-      summary: 'It leads every namespace that it knows of, so that it can take jobs',
+      summary: 'It leads every namespace that it knows of, or follows who does, so that it can take jobs',
       open: true,
       responses: { 200: { description: 'Ready', schema: statusSchema }, ...problemResponses(503) },
-      async handle() {
-        if (!served.isComplete)
-          return problem('not-ready', 'This dispatcher does not know its namespaces yet.');
-        const reads = await Promise.all(
-          served.all.map(async ({ identity, leader }) => ({
-            name: identity.name,
-            isLed: (await leader.read(() => undefined)).kind === 'ok',
-          })),
-        );
-        const others = reads.filter(({ isLed }) => !isLed).map(({ name }) => name);
-        return others.length === 0
-          ? document({ status: 'ok' })
-          : problem('not-ready', `This dispatcher does not lead ${others.join(', ')} just now.`);
-      },
+      handle: () => Promise.resolve(readiness(served)),
     }),
     route({
       method: 'GET',
@@ -61,6 +49,16 @@ export function healthRoutes({ served, metrics, registry }: HealthContext): Rout
       },
     }),
   ];
+}
+
+function readiness({ isComplete, all }: ServedNamespaces): Answer {
+  if (!isComplete) return problem('not-ready', 'This dispatcher does not know its namespaces yet.');
+  const others = all.filter(({ leader }) => !leader.isServing).map(({ identity }) => identity.name);
+  if (others.length === 0) return document({ status: 'ok' });
+  return problem(
+    'not-ready',
+    `This dispatcher neither leads ${others.join(', ')} just now nor knows who does.`,
+  );
 }
 
 function addOpenJobs(sums: OpenJobs & { hosts: Map<string, number> }, state: ClusterState): void {

@@ -7,6 +7,7 @@ import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import { attachmentRoutes } from './attachments.js';
 import { healthRoutes } from './health.js';
+import type { LeaderAnswers } from './leader-answers.js';
 import { namespaceListRoutes } from './namespace-list.js';
 import { pingRoutes } from './ping.js';
 import type { Route } from './route.js';
@@ -25,15 +26,28 @@ export interface InstanceContext {
   attachments: AttachmentStore;
   registry: WorkerRegistry;
   metrics: Metrics;
+  leaders: LeaderAnswers;
 }
 
 /** Every route that is about the whole instance, `/openapi.json` excepted, which describes them. */
 export function instanceRoutes(context: InstanceContext): Route[] {
   return [
-    ...attachmentRoutes(context),
+    // Where the job that comes after it is accepted.
+    ...attachmentRoutes(context).map((route) => ledRoute(context, route)),
     ...namespaceListRoutes(context),
     ...pingRoutes(context),
-    ...workerRoutes(context),
+    ...workerRoutes(context).map((route) => (route.method === 'GET' ? route : ledRoute(context, route))),
     ...healthRoutes(context),
   ];
+}
+
+/** Served by who leads `default`. */
+function ledRoute({ leaders, served }: InstanceContext, route: Route): Route {
+  return {
+    ...route,
+    async serve(request, signal) {
+      const elsewhere = await leaders.fromElsewhere(served.default.leader, request, signal);
+      return elsewhere ?? route.serve(request, signal);
+    },
+  };
 }

@@ -160,7 +160,7 @@ async function listJobs(
   { leader, archive }: ApiContext,
   { before, state: wanted, limit }: { before: number; state: JobState | undefined; limit: number },
 ): Promise<Answer> {
-  const live = await leader.read((state) => {
+  const live = await leader.view((state) => {
     const numbers = [...state.jobs.keys()].filter((job) => job < before).sort((a, b) => b - a);
     // Archived ones come between them, so that a page needs no more of these.
     const documents = new Map<number, JobDocument>();

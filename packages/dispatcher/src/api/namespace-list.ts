@@ -20,7 +20,7 @@ export function namespaceListRoutes({ served }: Pick<InstanceContext, 'served'>)
         await served.known();
         const namespaces: NamespaceList['namespaces'] = [];
         for (const { identity, leader } of served.all) {
-          const found = await leader.read(({ constraints, open }) => ({
+          const found = await leader.view(({ constraints, open }) => ({
             version: constraints.version,
             hosts: constraints.namespace?.hosts.length ?? 0,
             openJobs: open.size,

@@ -24,7 +24,7 @@ export function namespaceVersionRoutes({ leader, namespaces }: ApiContext): Rout
         ...problemResponses(401, 404, 503),
       },
       async handle() {
-        const found = await leader.read(({ constraints }) =>
+        const found = await leader.view(({ constraints }) =>
           constraints.versions.map((applied) => shown(applied, constraints)).reverse(),
         );
         if (found.kind === 'lost') return storeUnavailable(leader);
@@ -42,7 +42,7 @@ export function namespaceVersionRoutes({ leader, namespaces }: ApiContext): Rout
         ...problemResponses(400, 401, 404, 503),
       },
       async handle({ params: { name, version } }) {
-        const found = await leader.read(({ constraints }) => {
+        const found = await leader.view(({ constraints }) => {
           const { versions } = constraints;
           const applied = versions.find((one) => one.version === version);
           return applied === undefined

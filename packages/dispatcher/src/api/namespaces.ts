@@ -37,7 +37,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         ...problemResponses(401, 404, 503),
       },
       async handle({ params: { name } }) {
-        const found = await leader.read((state) => ({
+        const found = await leader.view((state) => ({
           ref: state.constraints.ref,
           shown: namespaceDocument(state, name),
         }));
@@ -103,7 +103,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         ...problemResponses(400, 401, 404, 503),
       },
       async handle({ query: { targets, limit } }) {
-        const found = await leader.read((state): Answer => {
+        const found = await leader.view((state): Answer => {
           const { namespace } = state.constraints;
           const placed = placeTargets(targets, { namespace, allowUnknown: true });
           if (placed.kind === 'target-error') return targetProblem(targets, placed.error);
@@ -130,7 +130,7 @@ export function namespaceRoutes(context: ApiContext): Route[] {
         const viewed = await viewJob(context, id);
         if (viewed.kind !== 'found') return lookupProblem(viewed, id, leader);
         const { job, hosts } = viewed.view;
-        const found = await leader.read((state) => {
+        const found = await leader.view((state) => {
           const record = state.jobs.get(job);
           return record && explanation(state, record, hosts, context.registry);
         });

@@ -34,12 +34,12 @@ export function pingRoutes(context: PingContext): Route[] {
         ...problemResponses(401, 503),
       },
       async handle() {
-        const led = await leader.read((state) => state.term);
+        const led = await leader.view((state) => state.term);
         if (led.kind === 'lost') return storeUnavailable(leader);
         const assignedTo = new Map<string, number>();
         const drained = new Map<string, DrainDocument>();
         for (const one of served.all) {
-          await one.leader.read((state) => {
+          await one.leader.view((state) => {
             for (const [worker, { by, note, atMs }] of state.drained)
               drained.set(worker, { by, atMs, ...(note !== undefined && { note }) });
             for (const [worker, count] of state.assignedTo)

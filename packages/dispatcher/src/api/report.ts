@@ -39,13 +39,13 @@ export function reportRoutes(context: ApiContext): Route[] {
           found.kind === 'live'
             ? found.value
             : { document: found.archived.document, last: (archived ?? found.archived).lastIndex };
-        const nowMs = leader.nowMs();
-        if (nowMs === undefined) return storeUnavailable(leader);
+        const now = await leader.view(({ atMs }) => leader.nowMs() ?? atMs);
+        if (now.kind === 'lost') return storeUnavailable(leader);
         const recounted = await recountJob(
           { ...context, log: leader.log, documents: store.documents },
           { job, first: acceptedIndex, last },
         );
-        return document(reportDocument(shown, recounted, hosts, nowMs));
+        return document(reportDocument(shown, recounted, hosts, now.answer));
       },
     }),
   ];

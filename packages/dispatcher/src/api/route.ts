@@ -32,7 +32,7 @@ export interface ResponseDocumentation {
 }
 
 /** What of an HTTP request a route reads. */
-export type RouteRequest = Pick<FastifyRequest, 'params' | 'query' | 'body' | 'headers'>;
+export type RouteRequest = Pick<FastifyRequest, 'method' | 'url' | 'params' | 'query' | 'body' | 'headers'>;
 
 /**
  * How a request says which namespace it is about: `job` by the job's number in the path (`:id`), or of `last` by

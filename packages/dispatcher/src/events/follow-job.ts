@@ -75,7 +75,7 @@ export async function* followJob(
 
 /** Whether the log says more about the job from this index on. */
 async function goesOn({ leader, archive }: FollowContext, job: number, from: number): Promise<boolean> {
-  const live = await leader.read((state) => state.jobs.get(job)?.lastIndex);
+  const live = await leader.view((state) => state.jobs.get(job)?.lastIndex);
   if (live.kind === 'lost') return false;
   const lastIndex = live.answer ?? (await archive.get(job))?.lastIndex;
   return lastIndex !== undefined && lastIndex >= from;
@@ -83,7 +83,7 @@ async function goesOn({ leader, archive }: FollowContext, job: number, from: num
 
 /** Where the job stands: live, or archived. Undefined when it is gone, or nobody leads. */
 async function presentOf({ leader, archive }: FollowContext, job: number): Promise<JobNow | undefined> {
-  const live = await leader.read((state) => {
+  const live = await leader.view((state) => {
     const record = state.jobs.get(job);
     if (record === undefined) return undefined;
     const { hosts, deadlock } = record;

@@ -17,7 +17,7 @@ export async function findJob<T>(
   id: string,
   read: (record: JobRecord, state: ClusterState) => T,
 ): Promise<JobLookup<T>> {
-  const outcome = await leader.read((state) => {
+  const outcome = await leader.view((state) => {
     const job = id === 'last' ? state.nextJob - 1 : parseJobId(id);
     const record = job === undefined ? undefined : state.jobs.get(job);
     return { job, value: record && { of: read(record, state) } };
@@ -40,7 +40,7 @@ export async function newestJob({
   leader: Leader;
   archive: Archive;
 }): Promise<NewestJob> {
-  const outcome = await leader.read((state) => {
+  const outcome = await leader.view((state) => {
     const job = state.nextJob - 1;
     return { job, acceptedAtMs: state.jobs.get(job)?.acceptedAtMs };
   });

@@ -1,8 +1,9 @@
 /**
  * Leads the namespace's log whenever it may: campaign → load → take leadership → serve, and again from the start when a
- * reign ends. Everyone else speaks to the log through here.
+ * reign ends. While another leads it follows the log ({@link Replica}). Everyone else speaks to the log through here.
  *
- * 1. Without a reign nothing is answered from memory: commands and reads are `lost`, and callers say `store-unavailable`.
+ * 1. Without a reign nothing is decided, and nothing that a decision may rest on is read: commands and reads are `lost`,
+ *    and callers say `store-unavailable`. What is only shown to somebody is a view, and comes from the replica then.
  * 2. The state of an ended reign is dropped; the next one is folded from the log again.
  */
 import {
@@ -17,9 +18,10 @@ import { type Documents, type Log, type Store, StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
 import { HistorySegments } from '../history/history-segments.js';
 import type { WorkerLoad } from '../workers/shared-capacity.js';
-import { loadState } from './load-state.js';
+import { foldToEnd, loadState, type StateSources } from './load-state.js';
 import type { ReferredDocuments } from './referred-documents.js';
 import { type CommandOutcome, type Decision, Reign, type ReignEnd } from './reign.js';
+import { Replica } from './replica.js';
 import { Snapshotter } from './snapshots.js';
 
 /** Looks at what has become durable, and acts on it. Must not throw. */
@@ -59,15 +61,21 @@ export class Leader implements Service {
   readonly #options: LeaderOptions;
   readonly #service = new ServiceState();
   readonly #observers: LogObserver[] = [];
+  readonly #viewers: LogObserver[] = [];
   #workers: () => readonly WorkerCapacity[] = () => [];
   #due: (state: ClusterState) => readonly LogEntry[] = () => [];
   #paused: (state: ClusterState) => ReadonlySet<number> = () => new Set();
   #reign: Reign | undefined;
+  /** The reign until its first entry is durable. */
+  #begun: Reign | undefined;
+  #replica: Replica | undefined;
   #running: Promise<void> | undefined;
   #lastEnd: ReignEnd | undefined;
   readonly #awaiting = new Set<() => void>();
   #announceFirst: () => void = () => undefined;
   readonly #first = new Promise<void>((resolve) => (this.#announceFirst = resolve));
+  readonly #knowing = new Set<() => void>();
+  readonly #reaching = new Set<() => void>();
 
   constructor(options: LeaderOptions) {
     this.#options = options;
@@ -77,6 +85,15 @@ export class Leader implements Service {
   /** Before `start` only. Observers are called in the order in which they were added. */
   observe(observer: LogObserver): void {
     this.#observers.push(observer);
+  }
+
+  /**
+   * Before `start` only, as {@link observe}: also of what another leader appends. Between `lost` and the next `taken` it
+   * doesn't know where the log stands.
+   */
+  observeAlways(observer: LogObserver): void {
+    this.#observers.push(observer);
+    this.#viewers.push(observer);
   }
 
   /**
@@ -105,8 +122,9 @@ export class Leader implements Service {
 
   stop(): Promise<void> {
     return this.#service.stop(async () => {
-      for (const arrived of [...this.#awaiting]) arrived();
-      this.#reign?.end({ kind: 'stopped', detail: 'the dispatcher stops' });
+      for (const waiting of [this.#awaiting, this.#knowing, this.#reaching])
+        for (const arrived of [...waiting]) arrived();
+      this.#current?.end({ kind: 'stopped', detail: 'the dispatcher stops' });
       await this.#running;
       this.#announceFirst();
     });
@@ -117,19 +135,39 @@ export class Leader implements Service {
     return this.#first;
   }
 
+  /** Whether this dispatcher leads, or another one that is known here. */
+  get isServing(): boolean {
+    const by = this.takenBy;
+    return this.#reign !== undefined || (by !== undefined && by !== this.#options.name);
+  }
+
+  /** Resolves when {@link isServing}, when it stops, when `signal` aborts, or after `limitMs`, if that is given. */
+  async serving(limitMs?: number, signal?: AbortSignal): Promise<void> {
+    if (!this.isServing) await this.#waitIn(this.#knowing, limitMs, signal);
+  }
+
   /**
    * Resolves once it leads, when `signal` aborts, or after `limitMs` at the latest: one that has just started leads in a
    * moment, and whoever asks now would rather wait than ask again.
    */
   async soon(limitMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#reign !== undefined || this.#service.stopping || signal.aborted) return;
-    const over = new AbortController();
-    const arrived = () => over.abort();
-    this.#awaiting.add(arrived);
-    signal.addEventListener('abort', arrived, { once: true });
-    await delay(this.#options.clock, limitMs, over.signal);
-    signal.removeEventListener('abort', arrived);
-    this.#awaiting.delete(arrived);
+    if (this.#reign === undefined) await this.#waitIn(this.#awaiting, limitMs, signal);
+  }
+
+  /** Until what is put there is called. */
+  async #waitIn(waiting: Set<() => void>, limitMs?: number, signal?: AbortSignal): Promise<void> {
+    if (this.#service.stopping || signal?.aborted === true) return;
+    await new Promise<void>((resolve) => {
+      const arrived = () => {
+        timer?.cancel();
+        signal?.removeEventListener('abort', arrived);
+        waiting.delete(arrived);
+        resolve();
+      };
+      const timer = limitMs === undefined ? undefined : this.#options.clock.setTimer(limitMs, arrived);
+      waiting.add(arrived);
+      signal?.addEventListener('abort', arrived, { once: true });
+    });
   }
 
   /** The term while leading (L4), undefined otherwise. */
@@ -140,6 +178,11 @@ export class Leader implements Service {
   /** What is assigned to workers, while leading; see {@link Reign.load}. */
   get load(): WorkerLoad | undefined {
     return this.#reign?.load;
+  }
+
+  /** Who took the leadership last, as far as it is known here: this dispatcher while it leads. */
+  get takenBy(): string | undefined {
+    return this.#reign === undefined ? this.#replica?.state?.leader : this.#options.name;
   }
 
   /** Why the last reign ended; whoever is told that it has may ask at once. */
@@ -162,6 +205,29 @@ export class Leader implements Service {
     return this.#reign?.read(read) ?? Promise.resolve({ kind: 'lost' });
   }
 
+  /**
+   * Reads what the log holds, or what of it has come here while another leads: for what is shown, not for what is decided.
+   * `read` must not keep what it is given.
+   */
+  view<T>(read: (state: ClusterState) => T): Promise<CommandOutcome<T>> {
+    if (this.#current !== undefined) return this.#current.read(read);
+    const state = this.#replica?.state;
+    return Promise.resolve(state === undefined ? { kind: 'lost' } : { kind: 'ok', answer: read(state) });
+  }
+
+  /** Resolves to whether views show the batch at `index`, at once or after `limitMs` at the latest. */
+  async reached(index: number, limitMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + limitMs;
+    for (;;) {
+      const next = await this.view(({ nextIndex }) => nextIndex);
+      if (next.kind === 'ok' && next.answer > index) return true;
+      const leftMs = untilMs - clock.monotonicMs();
+      if (leftMs <= 0 || signal.aborted || this.#service.stopping) return false;
+      await this.#waitIn(this.#reaching, leftMs, signal);
+    }
+  }
+
   /** The planner should look again. */
   wake(): void {
     this.#reign?.wake();
@@ -170,19 +236,23 @@ export class Leader implements Service {
   async #run(): Promise<void> {
     const { clock, logger, store, namespace, random } = this.#options;
     for (let failures = 0; !this.#service.stopping;) {
+      // It outlives a campaign that fails: there may be no other way to see anything then.
+      const replica = (this.#replica ??= this.#follow());
       try {
         const lease = await store.leadership.campaign(namespace.name, this.#service.signal);
-        if (lease === undefined) return;
-        const onLost = () => this.#reign?.end({ kind: 'lease-lost', detail: 'the lease has ended' });
+        if (lease === undefined) return void (await replica.stop());
+        const onLost = () => this.#current?.end({ kind: 'lease-lost', detail: 'the lease has ended' });
         lease.lost.addEventListener('abort', onLost, { once: true });
         try {
-          if (await this.#reignOnce(lease.lost)) failures = 0;
+          if (await this.#reignOnce(lease.lost, replica)) failures = 0;
         } finally {
           lease.lost.removeEventListener('abort', onLost);
+          // Its state was for the reign, and is no replica any more.
+          if (this.#replica === replica) this.#replica = undefined;
           await lease.resign();
         }
       } catch (error) {
-        if (this.#service.stopping) return;
+        if (this.#service.stopping) return void (await replica.stop());
         // What isn't there today may be there tomorrow; damage and newer formats stay.
         if (!(error instanceof StoreError) || error.code !== 'store-unavailable') throw error;
         this.#lastEnd = { kind: 'store-unavailable', detail: error.message };
@@ -192,16 +262,55 @@ export class Leader implements Service {
     }
   }
 
-  /** Resolves to whether it led for a while. */
-  async #reignOnce(lost: AbortSignal): Promise<boolean> {
-    const { clock, logger, documents, name, random, uniqueId, measured, snapshotEveryEntries, referred } =
-      this.#options;
-    const { namespace } = this.#options;
-    const state = await loadState(this.log, {
-      documents,
-      referred,
-      firstJob: firstJobOf(namespace.number),
+  /** The reign, also before its first entry is durable. */
+  get #current(): Reign | undefined {
+    return this.#reign ?? this.#begun;
+  }
+
+  get #sources(): StateSources {
+    const { documents, referred, namespace } = this.#options;
+    return { documents, referred, firstJob: firstJobOf(namespace.number) };
+  }
+
+  /** Until another reign begins. */
+  #follow(): Replica {
+    const { clock, random, logger } = this.#options;
+    const replica = new Replica({
+      log: this.log,
+      sources: this.#sources,
+      clock,
+      random,
+      loaded: (state) => {
+        for (const viewer of this.#viewers) viewer.taken?.(state);
+        this.#moved();
+      },
+      appended: (batch, state) => {
+        for (const viewer of this.#viewers) viewer.appended?.(batch, state);
+        this.#moved();
+      },
+      failed: (error) => logger.error({ err: error }, 'the log could not be followed'),
     });
+    replica.start();
+    return replica;
+  }
+
+  #moved(): void {
+    for (const waiting of [this.#reaching, this.isServing ? this.#knowing : []])
+      for (const arrived of [...waiting]) arrived();
+  }
+
+  /** What the replica has folded, and the rest of the log. */
+  async #loadFrom(replica: Replica): Promise<ClusterState> {
+    const state = await replica.stop();
+    const isWhole = state !== undefined && (await foldToEnd(this.log, state, this.#sources.referred));
+    return isWhole ? state : loadState(this.log, this.#sources);
+  }
+
+  /** Resolves to whether it led for a while. */
+  async #reignOnce(lost: AbortSignal, replica: Replica): Promise<boolean> {
+    const { clock, logger, documents, name, random, uniqueId, measured, snapshotEveryEntries } =
+      this.#options;
+    const state = await this.#loadFrom(replica);
     if (lost.aborted || this.#service.stopping) return false;
     const snapshotter = new Snapshotter({
       log: this.log,
@@ -228,6 +337,7 @@ export class Leader implements Service {
         if (!taken) {
           taken = true;
           this.#reign = reign;
+          this.#begun = undefined;
           for (const observer of this.#observers) observer.taken?.(present);
           logger.info({ term: present.term, jobs: present.jobs.size }, 'leads');
           this.#announceFirst();
@@ -235,9 +345,15 @@ export class Leader implements Service {
         }
         for (const observer of this.#observers) observer.appended?.(batch, present);
         snapshotter.appended(batch.entries.length, present);
+        this.#moved();
       },
     });
+    // The state is the reign's now.
+    for (const viewer of this.#viewers) viewer.lost?.();
+    this.#replica = undefined;
+    this.#begun = reign;
     const end = await reign.run();
+    this.#begun = undefined;
     this.#reign = undefined;
     this.#lastEnd = end;
     if (taken) for (const observer of this.#observers) observer.lost?.();

@@ -2,12 +2,13 @@ import {
   applyBatch,
   type ClusterState,
   createState,
+  type FoldedBatch,
   restoreState,
   SnapshotTooNew,
   type StateSnapshot,
 } from '@pogo/core';
 import { decodeLogBatch } from '@pogo/protocol';
-import { type Documents, type Log, StoreError } from '@pogo/store';
+import { type Documents, type Log, type LogEntry as StoredEntry, StoreError } from '@pogo/store';
 import type { ReferredDocuments } from './referred-documents.js';
 import { readSnapshot } from './snapshots.js';
 
@@ -25,7 +26,7 @@ export interface StateSources {
 export async function loadState(log: Log, sources: StateSources): Promise<ClusterState> {
   for (;;) {
     const state = await snapshotState(log, sources);
-    if (state === undefined || !(await foldRest(log, state, sources.referred))) continue;
+    if (state === undefined || !(await foldToEnd(log, state, sources.referred))) continue;
     return state;
     // Pruned while it was read: the newer snapshot has it all.
   }
@@ -58,21 +59,27 @@ function restored(snapshot: StateSnapshot, referred: ReferredDocuments): Cluster
   }
 }
 
-async function foldRest(log: Log, state: ClusterState, referred: ReferredDocuments): Promise<boolean> {
+/** Folds what the log holds behind the state. Resolves to false when some of that was pruned; rejects when the store fails. */
+export async function foldToEnd(
+  log: Log,
+  state: ClusterState,
+  referred: ReferredDocuments,
+): Promise<boolean> {
   for (;;) {
     const outcome = await log.read(state.nextIndex, batchesPerRead);
     if (outcome.kind === 'pruned') return false;
     if (outcome.entries.length === 0) return true;
-    for (const { index, batch } of outcome.entries) {
-      const body = decoded(index, batch.body);
-      await referred.fold(state, body.entries, () => applyBatch(state, { index, ...body }));
+    for (const entry of outcome.entries) {
+      const batch = decodeEntry(entry);
+      await referred.fold(state, batch.entries, () => applyBatch(state, batch));
     }
   }
 }
 
-function decoded(index: number, body: Uint8Array): ReturnType<typeof decodeLogBatch> {
+/** @throws StoreError `store-corrupt` */
+export function decodeEntry({ index, batch }: StoredEntry): FoldedBatch {
   try {
-    return decodeLogBatch(body);
+    return { index, ...decodeLogBatch(batch.body) };
   } catch (error) {
     throw new StoreError(
       'store-corrupt',

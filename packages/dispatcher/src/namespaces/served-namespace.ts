@@ -165,15 +165,10 @@ export class ServedNamespace implements Service {
         if (entries.some(({ type }) => freesRoom.has(type))) options.roomFreed(identity);
       },
     };
-    for (const observer of [
-      orders,
-      freeing,
-      history,
-      keeper,
-      this.#renewal,
-      this.#archivist,
-      this.#versionSweeper,
-    ])
+    leader.observe(orders);
+    leader.observe(freeing);
+    leader.observeAlways(history);
+    for (const observer of [keeper, this.#renewal, this.#archivist, this.#versionSweeper])
       leader.observe(observer);
     this.context = {
       name,

@@ -26,7 +26,7 @@ export async function jobWorkers(
   job: number,
   which: 'all' | 'unfinished',
 ): Promise<JobWorkers | undefined> {
-  const live = await context.leader.read((state) => {
+  const live = await context.leader.view((state) => {
     const record = state.jobs.get(job);
     if (record === undefined) return undefined;
     const ended = isEnded(record.state);

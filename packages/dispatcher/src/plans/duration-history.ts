@@ -31,12 +31,12 @@ const archivedJobs = 100;
 const readAtOnce = 20;
 
 export class DurationHistory {
-  readonly #leader: Pick<Leader, 'read'>;
+  readonly #leader: Pick<Leader, 'view'>;
   readonly #archive: Archive;
   readonly #referred: ReferredDocuments;
   readonly #archived = new Map<number, { title: string; job: ArchivedJob; measured?: Measured }>();
 
-  constructor(options: { leader: Pick<Leader, 'read'>; archive: Archive; referred: ReferredDocuments }) {
+  constructor(options: { leader: Pick<Leader, 'view'>; archive: Archive; referred: ReferredDocuments }) {
     this.#leader = options.leader;
     this.#archive = options.archive;
     this.#referred = options.referred;
@@ -44,7 +44,7 @@ export class DurationHistory {
 
   /** Of earlier attempts of the same command; undefined when there are none. */
   async ofCommand(title: string): Promise<KnownDurations | undefined> {
-    const live = await this.#leader.read((state) =>
+    const live = await this.#leader.view((state) =>
       newestOf(state, ({ accepted }) => accepted.title === title).map((record) => measure(record)),
     );
     const measured = live.kind === 'lost' ? [] : live.answer;
@@ -53,7 +53,7 @@ export class DurationHistory {
 
   /** Of any command on some of these hosts, of live jobs alone; undefined when there are none. */
   async ofHosts(hosts: readonly string[]): Promise<KnownDurations | undefined> {
-    const live = await this.#leader.read((state) =>
+    const live = await this.#leader.view((state) =>
       newestOf(state, () => true).map(({ job, accepted }) => ({ job, specRef: accepted.specRef })),
     );
     if (live.kind === 'lost') return undefined;
@@ -62,7 +62,7 @@ export class DurationHistory {
     for (const { job, specRef } of live.answer) {
       const names = await this.#referred.readHosts(specRef);
       if (names === undefined) continue;
-      const found = await this.#leader.read((state) => {
+      const found = await this.#leader.view((state) => {
         const record = state.jobs.get(job);
         return record && measure(record, (host) => wanted.has(hostKey(names[host]!)));
       });

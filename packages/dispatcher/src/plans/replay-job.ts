@@ -56,7 +56,7 @@ export async function replayJob(
   const recorded = await readRecorded(context, view);
   if (recorded === undefined) return { kind: 'lost' };
   if (!recorded.isEnded) return { kind: 'running' };
-  const present = await context.leader.read(({ constraints: { version, namespace } }) => ({
+  const present = await context.leader.view(({ constraints: { version, namespace } }) => ({
     version,
     namespace,
   }));
@@ -215,6 +215,6 @@ async function lastIndexOf(
   { job, archived }: JobView,
 ): Promise<number | undefined> {
   if (archived !== undefined) return archived.lastIndex;
-  const found = await leader.read((state) => state.jobs.get(job)?.lastIndex);
+  const found = await leader.view((state) => state.jobs.get(job)?.lastIndex);
   return found.kind === 'ok' ? found.answer : undefined;
 }

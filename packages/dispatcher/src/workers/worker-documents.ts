@@ -44,7 +44,7 @@ export async function workerDocuments(context: WorkersContext): Promise<WorkerDo
 }
 
 async function knownIn({ identity, leader }: ServedNamespaces['all'][number]): Promise<Known> {
-  const said = await leader.read(({ workers, drained, assignedTo }) => ({
+  const said = await leader.view(({ workers, drained, assignedTo }) => ({
     joined: [...workers.keys()],
     drained: [...drained],
     assigned: [...assignedTo],

@@ -18,6 +18,7 @@ import { Dispatcher } from '../../src/dispatcher.js';
 import type { DispatcherLimits } from '../../src/dispatcher-limits.js';
 import { ApiClient } from './api-client.js';
 import { makeTestInstance, type TestInstance } from './instance.js';
+import { issuePapers, type Papers } from './papers.js';
 import { ScriptedWorker, type ScriptedWorkerOptions } from './scripted-worker.js';
 
 /** What is in no dispatcher's memory, log or store in plain; here only its place holder is looked for. */
@@ -56,15 +57,17 @@ export class Cluster {
         done();
       },
     });
+    const { name = 'dispatcher-1' } = options;
+    const papers = this.#papersOf(name);
     const dispatcher = new Dispatcher({
-      name: options.name ?? 'dispatcher-1',
+      name,
       principal: 'ada',
       listen: { host: '127.0.0.1', port: 0 },
       workerListen: { host: '127.0.0.1', port: 0 },
       store,
       tls: {
-        key: new Secret(read(layout.dispatcher.linkKey)),
-        certificate: read(layout.dispatcher.linkCertificate),
+        key: new Secret(papers.linkKey),
+        certificate: papers.linkCertificate,
         linkRoot: read(layout.instance.linkRootCertificate),
         sealingRoot: read(layout.instance.sealingRootCertificate),
       },
@@ -92,6 +95,14 @@ export class Cluster {
       })());
     this.#stops.push(stop);
     return { dispatcher, api, logged: () => log, stop };
+  }
+
+  /** The instance's own dispatcher has them from the beginning. */
+  #papersOf(name: string): Pick<Papers, 'linkKey' | 'linkCertificate'> {
+    const { layout, read } = this.instance;
+    if (name !== 'dispatcher-1') return issuePapers(this.instance, name, 'dispatcher');
+    const { linkKey, linkCertificate } = layout.dispatcher;
+    return { linkKey: read(linkKey), linkCertificate: read(linkCertificate) };
   }
 
   client(dispatcher: Dispatcher, token?: string): ApiClient {

@@ -35,7 +35,7 @@ import { z } from 'zod';
 import { certificateKeyId } from '../../src/instance/fingerprint.js';
 import { type Attempt, type Script, succeed } from './attempt-scripts.js';
 import type { TestInstance } from './instance.js';
-import type { WorkerPapers } from './worker-papers.js';
+import type { Papers } from './papers.js';
 
 export interface SpooledPiece {
   host: number;
@@ -66,7 +66,7 @@ export interface ScriptedWorkerOptions {
   /** Instead of the instance's own sealing certificate. */
   sealingCertificate?: string;
   /** Instead of those of the instance's own worker. */
-  papers?: WorkerPapers;
+  papers?: Papers;
 }
 
 export class ScriptedWorker {

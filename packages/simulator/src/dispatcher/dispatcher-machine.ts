@@ -126,6 +126,13 @@ export class DispatcherMachine {
         incarnation.routes = routes;
         return silentService(name);
       },
+      // Clients of a simulation go to the next dispatcher themselves.
+      forward: () =>
+        Promise.resolve({
+          kind: 'answered',
+          answer: { kind: 'document', status: 503, body: {} },
+          headers: {},
+        }),
       listenForWorkers: ({ onPeer }) => {
         network.listen(this.url, process, onPeer);
         return silentService(name);
@@ -175,7 +182,7 @@ export class DispatcherMachine {
     const { params = {}, headers = {} } = request;
     const body: unknown = request.body === undefined ? undefined : JSON.parse(JSON.stringify(request.body));
     incarnation.process.deliver(() => {
-      route.serve({ params, query: {}, body, headers }, new AbortController().signal).then(
+      route.serve({ method, url, params, query: {}, body, headers }, new AbortController().signal).then(
         (answered) => {
           if (answered.kind === 'document') answer({ status: answered.status, body: answered.body });
           else if (answered.kind === 'problem')
