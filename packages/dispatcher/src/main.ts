@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 
 const program = new Command('pogo-dispatcher')
   .description('HTTP API, planner and log of a Pogo instance')
@@ -38,6 +38,59 @@ program
       process.stdout.write(`  ${name.padEnd(14)} ${fingerprint}\n`);
     }
   });
+
+const several = (value: string, before: string[]) => [...before, ...value.split(',')];
+
+program
+  .command('issue')
+  .description('make the home of a further machine, to be carried over: keys, certificates, configuration')
+  .addArgument(new Argument('<role>', 'what the machine is to be').choices(['dispatcher', 'worker']))
+  .argument('<name>', 'its name, which no other one has')
+  .requiredOption('--home <dir>', 'directory of the instance, with the keys of its roots')
+  .requiredOption('--out <dir>', 'directory to make')
+  .option('--again', 'the name was issued before, to a machine that is no more', false)
+  .option('--dispatcher <wss://host:port>', 'of a worker: each dispatcher', several, [])
+  .option('--pool <name>', 'of a worker: pools whose hosts it reaches', several, [])
+  .option('--store <url>', 'of a dispatcher: the store that all of them share')
+  .option('--listen <host:port>', 'of a dispatcher: address of its API')
+  .option('--worker-listen <host:port>', 'of a dispatcher: address for workers')
+  .option('--host <name>', 'of a dispatcher: further names and addresses in its certificate', several, [])
+  .action(
+    async (
+      role: 'dispatcher' | 'worker',
+      name: string,
+      options: {
+        home: string;
+        out: string;
+        again: boolean;
+        dispatcher: string[];
+        pool: string[];
+        store?: string;
+        listen?: string;
+        workerListen?: string;
+        host: string[];
+      },
+    ) => {
+      const { issueMachine } = await import('./instance/issue-machine.js');
+      const { store, listen, workerListen } = options;
+      const outcome = await issueMachine({
+        home: resolve(options.home),
+        out: resolve(options.out),
+        again: options.again,
+        machine:
+          role === 'worker'
+            ? { role, name, dispatchers: options.dispatcher, pools: options.pool }
+            : { role, name, hosts: options.host, store, listen, workerListen },
+        nowMs: systemClock.wallMs(),
+        randomBytes: (count) => randomBytes(count),
+      });
+      if (outcome.kind === 'refused') return fail([outcome.message]);
+      process.stdout.write(`${resolve(options.out)}: made, for ${role} ${name}\n`);
+      for (const [key, fingerprint] of Object.entries(outcome.fingerprints)) {
+        process.stdout.write(`  ${key.padEnd(14)} ${fingerprint}\n`);
+      }
+    },
+  );
 
 program
   .command('run')

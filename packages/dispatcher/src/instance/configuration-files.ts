@@ -3,13 +3,33 @@ import { basename, dirname, relative } from 'node:path';
 import type { HomeLayout } from '@pogo/protocol';
 import { stringify } from 'yaml';
 
-export function dispatcherConfigurationText(layout: HomeLayout, name: string): string {
+export interface DispatcherBeginning {
+  name: string;
+  /** `HOST:PORT` of the API and of the workers' listener; by default on this machine alone. */
+  listen?: string | undefined;
+  workerListen?: string | undefined;
+  /** By default the embedded one below the home. */
+  store?: string | undefined;
+}
+
+export interface WorkerBeginning {
+  name: string;
+  /** `wss://HOST:PORT` of every dispatcher; by default one on this machine. */
+  dispatchers?: readonly string[];
+  /** By default the one that workers are in without any. */
+  pools?: readonly string[];
+}
+
+export function dispatcherConfigurationText(
+  layout: HomeLayout,
+  { name, listen, workerListen, store }: DispatcherBeginning,
+): string {
   const here = (path: string) => relative(dirname(layout.dispatcher.config), path);
   return `# Configuration of this dispatcher. Paths are relative to this file.\n${stringify({
     name,
-    listen: '127.0.0.1:7646',
-    workerListen: '127.0.0.1:7647',
-    store: `embedded:${basename(layout.dispatcher.store)}`,
+    listen: listen ?? '127.0.0.1:7646',
+    workerListen: workerListen ?? '127.0.0.1:7647',
+    store: store ?? `embedded:${basename(layout.dispatcher.store)}`,
     linkKey: here(layout.dispatcher.linkKey),
     linkCertificate: here(layout.dispatcher.linkCertificate),
     linkRoot: here(layout.instance.linkRootCertificate),
@@ -19,11 +39,15 @@ export function dispatcherConfigurationText(layout: HomeLayout, name: string): s
   })}`;
 }
 
-export function workerConfigurationText(layout: HomeLayout, name: string): string {
+export function workerConfigurationText(
+  layout: HomeLayout,
+  { name, dispatchers = ['wss://127.0.0.1:7647'], pools = [] }: WorkerBeginning,
+): string {
   const here = (path: string) => relative(dirname(layout.worker.config), path);
   return `# Configuration of this worker. Paths are relative to this file.\n${stringify({
     name,
-    dispatchers: ['wss://127.0.0.1:7647'],
+    dispatchers,
+    ...(pools.length > 0 && { pools }),
     linkKey: here(layout.worker.linkKey),
     linkCertificate: here(layout.worker.linkCertificate),
     linkRoot: here(layout.instance.linkRootCertificate),

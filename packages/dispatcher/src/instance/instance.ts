@@ -10,16 +10,10 @@
 import { type HomeLayout, homeLayout, Secret } from '@pogo/protocol';
 import { clientProfileText } from './client-profile.js';
 import { certificateKeyId } from './fingerprint.js';
-import { type CertificateRole, issueCertificate } from './issue-certificate.js';
+import { type CertificateHolder, InstanceMaker, type Issuer } from './instance-maker.js';
 import { newPrivateKey } from './key-pairs.js';
 import { dispatcherConfigurationText, workerConfigurationText } from './configuration-files.js';
-import {
-  fileExists,
-  makePrivateDirectory,
-  readPrivateFile,
-  readPublicFile,
-  writeNewFile,
-} from './private-files.js';
+import { fileExists, makePrivateDirectory, readPrivateFile, readPublicFile } from './private-files.js';
 
 export interface InstanceOptions {
   home: string;
@@ -44,19 +38,11 @@ export type InstanceOutcome =
   /** `message` names the file, the cause and the next step. */
   | { kind: 'refused'; message: string };
 
-/** Ten years: nothing rotates them yet. */
-const validityMs = 3653 * 86_400_000;
-/** Clocks of other machines may be behind (T3). */
-const toleranceMs = 5 * 60_000;
-
-interface Holder {
+interface Holder extends CertificateHolder {
   what: string;
-  role: CertificateRole;
-  name: string;
   key: string;
   certificate: string;
   issuer: 'link' | 'sealing' | 'self';
-  hosts?: { dns: string[]; addresses: string[] };
 }
 
 interface Pair {
@@ -93,7 +79,7 @@ export async function makeInstance(options: InstanceOptions): Promise<InstanceOu
     const key = keys[at];
     const certificate = hasCertificate
       ? await readPublicFile(holder.certificate)
-      : maker.issue(holder, key!, pairs);
+      : maker.issue(holder, key!, issuerOf(holder, pairs));
     if (!hasKey && key !== undefined) await maker.write(holder.key, key);
     if (!hasCertificate) await maker.write(holder.certificate, certificate);
     pairs.set(holder.what, { certificate, key });
@@ -111,33 +97,10 @@ export async function makeInstance(options: InstanceOptions): Promise<InstanceOu
   return { kind: maker.written === 0 ? 'left-alone' : found.anything ? 'completed' : 'made', fingerprints };
 }
 
-class InstanceMaker {
-  written = 0;
-  readonly #options: InstanceOptions;
-
-  constructor(options: InstanceOptions) {
-    this.#options = options;
-  }
-
-  issue(holder: Holder, key: string, pairs: ReadonlyMap<string, Pair>): string {
-    const issuer = holder.issuer === 'self' ? undefined : pairs.get(`${holder.issuer} root`)!;
-    return issueCertificate({
-      name: holder.name,
-      role: holder.role,
-      privateKey: key,
-      ...(issuer && { issuer: { certificate: issuer.certificate, privateKey: issuer.key! } }),
-      ...(holder.hosts && { hosts: holder.hosts }),
-      notBeforeMs: this.#options.nowMs - toleranceMs,
-      notAfterMs: this.#options.nowMs + validityMs,
-      serial: this.#options.randomBytes(16),
-    });
-  }
-
-  async write(path: string, content: string): Promise<void> {
-    const temporaryName = Buffer.from(this.#options.randomBytes(6)).toString('hex');
-    await writeNewFile(path, content, { mode: 0o600, temporaryName });
-    this.written++;
-  }
+function issuerOf({ issuer }: Holder, pairs: ReadonlyMap<string, Pair>): Issuer | undefined {
+  if (issuer === 'self') return undefined;
+  const { certificate, key } = pairs.get(`${issuer} root`)!;
+  return { certificate, privateKey: key! };
 }
 
 interface Survey {
@@ -169,8 +132,11 @@ async function survey(layout: HomeLayout, options: InstanceOptions): Promise<Sur
             sealingRoot: pairs.get('sealing root')!.certificate,
           }),
       },
-      { path: layout.dispatcher.config, content: () => dispatcherConfigurationText(layout, dispatcherName) },
-      { path: layout.worker.config, content: () => workerConfigurationText(layout, workerName) },
+      {
+        path: layout.dispatcher.config,
+        content: () => dispatcherConfigurationText(layout, { name: dispatcherName }),
+      },
+      { path: layout.worker.config, content: () => workerConfigurationText(layout, { name: workerName }) },
     ].map(async (file) => ({ ...file, exists: await fileExists(file.path) })),
   );
   const anything =
