@@ -50,7 +50,7 @@ function interrupted(script: ScriptFile): Result<never> {
 
 /** A broken connection, or somebody else who uploads the same script and is further on. */
 function mayPass(code: string): boolean {
-  return ['dispatcher-unreachable', 'range-not-satisfiable', 'not-ready', 'no-leader'].includes(code);
+  return ['dispatcher-unreachable', 'range-not-satisfiable', 'not-ready', 'leader-broke-off'].includes(code);
 }
 
 async function send(
