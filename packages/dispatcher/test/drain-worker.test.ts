@@ -16,6 +16,19 @@ afterAll(() => cluster.remove());
 const workersOf = async (api: ApiClient) => workerListSchema.parse((await api.call('/v1/workers')).json());
 const drain = async (api: ApiClient, name: string, body: object = {}) =>
   drainResponseSchema.parse((await api.call(`/v1/workers/${name}/drain`, { body })).json());
+const makeNamespace = (api: ApiClient, name: string) =>
+  api.call(`/v1/namespaces/${name}`, {
+    method: 'PUT',
+    headers: { 'if-none-match': '*' },
+    body: {
+      file: 'web.yaml',
+      text: `
+apps: { web: ['${name}[1-4]'] }
+envs: { site: { all: ['@web'] } }
+constraints: { site: { concurrency: { web: 4 } } }
+`,
+    },
+  });
 const undrain = (api: ApiClient, name: string) => api.call(`/v1/workers/${name}/undrain`, { body: {} });
 
 describe('the list of workers', () => {
@@ -107,21 +120,10 @@ describe('a drained worker', () => {
 
   it('is drained in every namespace, those that are made afterwards among them', async () => {
     const { dispatcher, api } = await cluster.dispatcher();
-    const file = (name: string) => `
-apps: { web: ['${name}[1-4]'] }
-envs: { site: { all: ['@web'] } }
-constraints: { site: { concurrency: { web: 4 } } }
-`;
-    const make = (name: string) =>
-      api.call(`/v1/namespaces/${name}`, {
-        method: 'PUT',
-        body: { file: 'web.yaml', text: file(name) },
-        headers: { 'if-none-match': '*' },
-      });
-    await make('east');
+    await makeNamespace(api, 'east');
     const worker = await cluster.worker(dispatcher);
     await drain(api, 'worker-1', { note: 'new kernel' });
-    await make('west');
+    await makeNamespace(api, 'west');
     expect((await workersOf(api)).workers[0]!.drain).toEqual({
       by: 'ada',
       note: 'new kernel',
@@ -149,5 +151,47 @@ constraints: { site: { concurrency: { web: 4 } } }
       expect.objectContaining({ type: 'urn:pogo:problem:unknown-worker' }),
     ]);
     expect((await api.call('/v1/workers/Worker!/drain', { body: {} })).status).toBe(400);
+  });
+});
+
+describe('draining where several dispatchers lead', () => {
+  it('is told to each namespace by its own leader, whichever of them is asked', async () => {
+    const backing = new MemoryBacking();
+    const one = await cluster.dispatcher({ store: backing.openHandle(), name: 'one' });
+    await one.dispatcher.leader.leading();
+    await makeNamespace(one.api, 'east');
+    const two = await cluster.dispatcher({ store: backing.openHandle(), name: 'two' });
+    await two.dispatcher.leader.serving();
+    expect((await two.api.call('/v1/namespaces/east')).status).toBe(200);
+    const worker = await cluster.worker(one.dispatcher);
+    expect(worker.refusals).toEqual([]);
+    backing.expireLease('east');
+    const leads = () =>
+      two
+        .logged()
+        .split('\n')
+        .some((line) => line.includes('"namespace":"east"') && line.includes('leads'));
+    await expect.poll(leads, { timeout: 20_000 }).toBe(true);
+    for (const { api } of [one, two]) {
+      const drained = await drain(api, 'worker-1', { note: 'new kernel' });
+      expect(drained.untold).toEqual([]);
+      expect(drained.worker.drain).toEqual({
+        by: 'ada',
+        note: 'new kernel',
+        atMs: expect.any(Number) as number,
+      });
+      for (const other of [one, two]) {
+        const known = async () => (await workersOf(other.api)).workers[0]!.drain;
+        await expect.poll(known, { timeout: 20_000 }).not.toHaveProperty('notIn');
+        expect(await known()).toMatchObject({ note: 'new kernel' });
+      }
+      const lifted = drainResponseSchema.parse((await undrain(api, 'worker-1')).json());
+      expect(lifted.untold).toEqual([]);
+      expect(lifted.worker.drain).toBeUndefined();
+      for (const other of [one, two]) {
+        const known = async () => (await workersOf(other.api)).workers[0]!.drain;
+        await expect.poll(known, { timeout: 20_000 }).toBeUndefined();
+      }
+    }
   });
 });

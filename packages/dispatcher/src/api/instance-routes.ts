@@ -36,7 +36,7 @@ export function instanceRoutes(context: InstanceContext): Route[] {
     ...attachmentRoutes(context).map((route) => ledRoute(context, route)),
     ...namespaceListRoutes(context),
     ...pingRoutes(context),
-    ...workerRoutes(context).map((route) => (route.method === 'GET' ? route : ledRoute(context, route))),
+    ...workerRoutes(context),
     ...healthRoutes(context),
   ];
 }

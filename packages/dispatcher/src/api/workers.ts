@@ -11,8 +11,9 @@ import {
 import * as z from 'zod';
 import { tellNamespaces } from '../workers/drain-worker.js';
 import { workerDocuments } from '../workers/worker-documents.js';
-import { type Answer, document, problem, storeUnavailable } from './answer.js';
+import { type Answer, document, problem } from './answer.js';
 import { problemResponses } from './documented-problems.js';
+import { drainEverywhere } from './drain-everywhere.js';
 import type { InstanceContext } from './instance-routes.js';
 import { type Route, route } from './route.js';
 
@@ -24,7 +25,7 @@ const responses = {
   ...problemResponses(400, 401, 404, 503),
 };
 
-type Context = Pick<InstanceContext, 'principal' | 'limits' | 'clock' | 'registry' | 'served'>;
+type Context = Pick<InstanceContext, 'principal' | 'limits' | 'clock' | 'registry' | 'served' | 'leaders'>;
 
 export function workerRoutes(given: Context): Route[] {
   const { principal: by, limits, clock, registry, served } = given;
@@ -33,9 +34,7 @@ export function workerRoutes(given: Context): Route[] {
   const tell = async (name: string, decide: (state: ClusterState) => LogEntry[]): Promise<Answer> => {
     const before = await workerDocuments(context);
     if (!before.some((worker) => worker.name === name)) return unknownWorker(name);
-    const namespaces = await served.known();
-    const untold = await tellNamespaces(namespaces, decide);
-    if (untold.length === namespaces.length) return storeUnavailable(served.default.leader);
+    const untold = await tellNamespaces(await served.known(), decide);
     const worker = (await workerDocuments(context)).find((one) => one.name === name)!;
     return document({ worker, untold } satisfies DrainResponse);
   };
@@ -55,30 +54,38 @@ export function workerRoutes(given: Context): Route[] {
         return document({ workers: await workerDocuments(context), lostAfterMs } satisfies WorkerList);
       },
     }),
-    route({
-      method: 'POST',
-      url: '/v1/workers/:name/drain',
-      namespaceBy: 'instance',
-      summary: 'Drain a worker',
-      description:
-        'It gets no further host, in any namespace, until that is lifted; what it has goes on. It is empty when `assigned` is 0. One that is drained stays as it was drained first. Each namespace keeps it in its own log: `untold` are those where nothing has changed since their log could not be written, so that it is to be said again.',
-      params,
-      body: drainRequestSchema,
-      responses,
-      handle: ({ params: { name }, body: { note } }) =>
-        tell(name, (state) => decideDrain(state, { worker: name, by, note })),
-    }),
-    route({
-      method: 'POST',
-      url: '/v1/workers/:name/undrain',
-      namespaceBy: 'instance',
-      summary: 'Give a drained worker hosts again',
-      description: 'One that is not drained stays so. `untold` as where it is drained.',
-      params,
-      body: undrainRequestSchema,
-      responses,
-      handle: ({ params: { name } }) => tell(name, (state) => decideDrainLift(state, { worker: name, by })),
-    }),
+    drainEverywhere(
+      given,
+      route({
+        method: 'POST',
+        url: '/v1/workers/:name/drain',
+        namespaceBy: 'instance',
+        summary: 'Drain a worker',
+        description:
+          'It gets no further host, in any namespace, until that is lifted; what it has goes on. It is empty when `assigned` is 0. One that is drained stays as it was drained first. Each namespace keeps it in its own log: `untold` are those where nothing has changed since their log could not be written, so that it is to be said again.',
+        params,
+        body: drainRequestSchema,
+        responses,
+        handle: ({ params: { name }, body: { note } }) =>
+          tell(name, (state) => decideDrain(state, { worker: name, by, note })),
+      }),
+      true,
+    ),
+    drainEverywhere(
+      given,
+      route({
+        method: 'POST',
+        url: '/v1/workers/:name/undrain',
+        namespaceBy: 'instance',
+        summary: 'Give a drained worker hosts again',
+        description: 'One that is not drained stays so. `untold` as where it is drained.',
+        params,
+        body: undrainRequestSchema,
+        responses,
+        handle: ({ params: { name } }) => tell(name, (state) => decideDrainLift(state, { worker: name, by })),
+      }),
+      false,
+    ),
   ];
 }
 
