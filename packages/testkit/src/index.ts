@@ -83,3 +83,4 @@ export {
   type ZooKeeperServer,
   startZooKeeper,
 } from './zookeeper.js';
+export { type Fleet, type FleetDispatcher, type FleetOptions, type FleetPart, startFleet } from './fleet.js';

@@ -32,6 +32,8 @@ const program = '/usr/sbin/sshd';
 export interface SshdOptions extends SshdSettings {
   /** Where it runs. Without one: in this process's own namespace. */
   namespace?: NetworkNamespace;
+  /** How many addresses it has outside of a namespace, up to 16 (sshd's own limit); 127.0.0.1 alone when absent. */
+  hosts?: number;
   /** A port below 32768 is taken at random when absent. */
   port?: number;
   /** The PAM service that it asks, instead of `sshd`; needs PAM, of course. */
@@ -47,7 +49,7 @@ export interface Sshd {
   readonly hostPublicKeys: readonly string[];
   /**
    * The `n`th address of this server, from 1: 127.0.1.1 … 127.0.1.250, 127.0.2.1 and so on, up to 10,000 "hosts"
-   * inside a namespace; only 127.0.0.1 (n = 1) outside.
+   * inside a namespace; outside as many as `hosts` says, or 127.0.0.1 alone.
    */
   address(n?: number): string;
   /** The first `count` addresses. */
@@ -84,7 +86,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   );
   const hostPublicKeys = hostKeys.map((key) => key.publicLine);
   const everywhere = options.namespace !== undefined || inNetworkNamespace();
-  const listenAddresses = everywhere ? ['0.0.0.0', '::1'] : ['127.0.0.1'];
+  const { hosts = 0 } = options;
+  const own = hosts === 0 ? ['127.0.0.1'] : Array.from({ length: hosts }, (_, at) => loopbackAddress(at + 1));
+  const listenAddresses = everywhere ? ['0.0.0.0', '::1'] : own;
 
   // sshd's PAM service is called as the program is.
   const called = options.pamService === undefined ? program : directory.file(options.pamService);
@@ -128,8 +132,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const log = () => plainLog(rawLog());
   const address = (n = 1) => {
     if (everywhere) return loopbackAddress(n);
-    if (n === 1) return '127.0.0.1';
-    throw new Error('an sshd outside a network namespace has one address: pass `namespace` to startSshd');
+    const address = own[n - 1];
+    if (address !== undefined) return address;
+    throw new Error(
+      `an sshd outside a network namespace has ${own.length} addresses: pass \`namespace\` or \`hosts\` to startSshd`,
+    );
   };
   let knownHostsFiles = 0;
 
