@@ -22,6 +22,9 @@ export const specLimits = {
   /** Further tries of a health check: each leaves a line on the host until the end. */
   maxHealthRetries: 100,
   maxHealthIntervalMs: 3_600_000,
+  /** How long a command may go on without a connection. */
+  minDisconnectMs: 60_000,
+  maxDisconnectMs: 7 * 86_400_000,
   maxRampSteps: 100,
 } as const;
 
@@ -118,6 +121,13 @@ const sealedParts = {
   retries: z.int().min(1).max(specLimits.maxRetries).optional(),
   /** How often a host is dialled again, with growing pauses, where nothing was tried yet (S11); absent: never. */
   unreachableRetries: z.int().min(1).max(specLimits.maxUnreachableRetries).optional(),
+  /** The command goes on without its connection, and rexec attaches to it again; absent: it ends with that. */
+  surviveDisconnect: z
+    .strictObject({
+      /** After so long without anybody attached the host ends the command, and rexec gives up; in milliseconds. */
+      limitMs: z.int().min(specLimits.minDisconnectMs).max(specLimits.maxDisconnectMs),
+    })
+    .optional(),
   /** Which of the host's own hooks are passed over; absent: none. */
   hooks: z
     .strictObject({

@@ -65,7 +65,15 @@ const resolved = {
 const specs: readonly Json[] = [
   { ...resolved, ...sealed },
   { ...resolved, ...sealed, command: shell, environment: {}, hostKeys: { policy: 'accept-new', known: [] } },
-  { ...resolved, ...sealed, command: script, runAs: 'postgres', forwardAgent: true, retries: 100 },
+  {
+    ...resolved,
+    ...sealed,
+    command: script,
+    runAs: 'postgres',
+    forwardAgent: true,
+    retries: 100,
+    surviveDisconnect: { limitMs: 3_600_000 },
+  },
 ].map(thawed);
 /** Values of other members: each is right somewhere. */
 const tokens = [...requests, ...specs].flatMap((document) => Object.values(document as Record<string, Json>));

@@ -53,6 +53,8 @@ export interface CommandRunOptions {
   readonly killGraceMs: number;
   /** From the start of a step, or of a further try, to the next or to the end, at the longest. */
   readonly longestStepMs: number;
+  /** The channel outlives connections: at the end the host wants to hear that nothing of it is wanted any more. */
+  readonly lasts: boolean;
   readonly onStarted: () => void;
   /** What an earlier attempt had left on the host. */
   readonly onSettled: (event: SettledEvent) => void;
@@ -91,6 +93,8 @@ export class CommandRun {
   #handedScript = false;
   #noise = '';
   #limit: Timer | undefined;
+  /** Nobody is connected: the host alone keeps the time (T2). */
+  #isDetached = false;
 
   constructor(options: CommandRunOptions) {
     this.#options = options;
@@ -158,6 +162,20 @@ export class CommandRun {
     }
   }
 
+  /** The connection is lost, and the command goes on: no limit of ours passes until somebody is attached again. */
+  detached(): void {
+    this.#isDetached = true;
+    this.#limit?.cancel();
+  }
+
+  attached(): void {
+    this.#isDetached = false;
+    if (this.#phase === 'over') return;
+    if (this.#terminate && (this.#phase === 'ready' || this.#phase === 'started')) this.#sendTerminate();
+    else if (this.#phase === 'started') this.#limitStep();
+    else this.#limitReady();
+  }
+
   /** The stub's word was recorded: nothing need stay on the host. */
   acknowledge(): void {
     this.#channel?.write(encodeAcknowledge());
@@ -171,14 +189,12 @@ export class CommandRun {
   }
 
   #on(event: StubEvent): void {
-    const { shown, startMs, lockMs, script, onStarted, onSettled, timeoutMs } = this.#options;
+    const { shown, script, onStarted, onSettled, timeoutMs } = this.#options;
     switch (event.kind) {
       case 'ready':
         if (script !== undefined && this.#terminate) return this.#end(haltedBefore(shown));
         this.#phase = script === undefined ? 'ready' : 'script-wanted';
-        this.#setLimit(lockMs + startMs + backstopMs, () =>
-          this.#unknown('start-unconfirmed', `${shown} did not say that the command began.`),
-        );
+        this.#limitReady();
         if (this.#terminate) this.#sendTerminate();
         return;
       case 'settled':
@@ -325,6 +341,14 @@ export class CommandRun {
     this.#end(shellUnusable(this.#options.shown, end, this.#noise));
   }
 
+  /** Until the command begins. */
+  #limitReady(): void {
+    const { shown, lockMs, startMs } = this.#options;
+    this.#setLimit(lockMs + startMs + backstopMs, () =>
+      this.#unknown('start-unconfirmed', `${shown} did not say that the command began.`),
+    );
+  }
+
   /** What has just begun has its own time. */
   #limitStep(): void {
     if (this.#terminate) return;
@@ -364,13 +388,14 @@ export class CommandRun {
       outcome: { ...outcome, ...(began ? this.#options.output.finish() : {}) },
       askAgain: more.askAgain === true,
       started,
-      wantsAcknowledge: more.wantsAcknowledge === true,
+      wantsAcknowledge:
+        more.wantsAcknowledge === true || (this.#options.lasts && began && more.askAgain !== true),
     });
   }
 
   #setLimit(ms: number, passed: () => void): void {
     this.#limit?.cancel();
-    this.#limit = this.#options.clock.setTimer(ms, passed);
+    if (!this.#isDetached) this.#limit = this.#options.clock.setTimer(ms, passed);
   }
 }
 

@@ -13,12 +13,13 @@ import { createHash } from 'node:crypto';
 import { formatJobId, type Outcome } from '@pogo/core';
 import { type Clock, delay } from '@pogo/lifecycle';
 import type { OrderedAttempt } from '@pogo/protocol';
-import { longestStepMs, renderSettle, renderStub, type SettledEvent } from '@pogo/stub';
+import { longestStepMs, renderKeeper, renderSettle, renderStub, type SettledEvent } from '@pogo/stub';
 import type { PasswordGate } from './auth/password-gate.js';
 import { CommandRun } from './command-run.js';
 import { type Dialled, HostDialler } from './host-dialler.js';
 import { type OpenShell, openPlainShell } from './host-shell.js';
-import { type OpenedJob, showTarget } from './open-job.js';
+import { LastingChannel, type Reconnected } from './lasting-channel.js';
+import { credentialsExpired, type OpenedJob, showTarget } from './open-job.js';
 import { OutputKeeper } from './output-keeper.js';
 import type { OutputRelay } from './output-relay.js';
 import { outcomeOfEnd } from './outcome-of-end.js';
@@ -54,6 +55,10 @@ export interface AttemptListener {
   /** The host will be dialled again, after a pause. */
   waiting(): void;
   started(): void;
+  /** The connection is lost, and the command goes on; `detail` is a clause. */
+  detached(detail: string): void;
+  /** Somebody is attached to it again. */
+  attached(): void;
   hostKeyAccepted(key: { host: string; port: number; key: string }): void;
   /** Evidence of an earlier attempt on the host. */
   earlier(found: { job: number; attempt: number; index: number; outcome: Outcome }): void;
@@ -87,6 +92,7 @@ export class HostRun {
   #stage: 'connecting' | 'running' | 'settling' | 'over' = 'connecting';
   #command: CommandRun | undefined;
   #probe: SettleRun | undefined;
+  #lasting: LastingChannel | undefined;
   #connection: Connection | undefined;
   #startedMs: number | undefined;
   /** Waits to be told that the result is recorded. */
@@ -156,6 +162,7 @@ export class HostRun {
   abandon(): void {
     this.#aborter.abort();
     this.#probe?.abort();
+    this.#lasting?.close();
     this.#connection?.close();
     this.#recorded?.();
   }
@@ -177,6 +184,8 @@ export class HostRun {
         enough.abort();
       }
     }
+    this.#lasting?.close();
+    this.#aborter.abort();
     this.#connection?.close();
   }
 
@@ -201,7 +210,10 @@ export class HostRun {
     const end = await command.ended;
     this.#command = undefined;
     if (end.wantsAcknowledge) this.#unrecorded = command;
-    else connection.close();
+    else {
+      this.#lasting?.close();
+      connection.close();
+    }
     const outcome = end.askAgain ? await this.#askAgain(end.outcome) : end.outcome;
     return { ...outcome, methodsTried };
   }
@@ -214,8 +226,12 @@ export class HostRun {
     const timeoutMs = this.#timeoutMs;
     const { retries = 0, command } = spec;
     const steps = stepsOf(spec);
+    const openShell = this.#openShell(dialled, argvOf(command));
+    const lasting = this.#lastingChannel(nonce);
+    this.#lasting = lasting;
     return new CommandRun({
-      openShell: this.#openShell(dialled, argvOf(command)),
+      openShell: lasting?.open(openShell) ?? openShell,
+      lasts: lasting !== undefined,
       clock,
       output: new OutputKeeper({ relay, host, attempt, limitBytes: job.outputLimitBytes }),
       shown: this.#shown,
@@ -237,6 +253,7 @@ export class HostRun {
           retries,
           steps,
           claim: { ...this.#claim, waitMs: lockMs, fence: this.#order.fence ?? false },
+          ...(spec.surviveDisconnect && { lastingMs: spec.surviveDisconnect.limitMs }),
         }),
       runAs: spec.runAs,
       script:
@@ -255,6 +272,54 @@ export class HostRun {
       },
       onSettled: (event) => this.#foundEarlier(event),
     });
+  }
+
+  /** For a command that goes on without its connection. */
+  #lastingChannel(nonce: string): LastingChannel | undefined {
+    const { clock, newNonce, job } = this.#context;
+    const { surviveDisconnect, command, timeouts } = job.spec;
+    if (surviveDisconnect === undefined) return undefined;
+    return new LastingChannel({
+      clock,
+      nonce,
+      newNonce,
+      shown: this.#shown,
+      render: (keeper) => renderKeeper({ ...keeper, claim: this.#claim }),
+      reconnect: () => this.#reconnect(),
+      scriptBytes: command.kind === 'script' ? command.bytes : undefined,
+      limitMs: surviveDisconnect.limitMs,
+      startMs: timeouts.handshakeMs,
+      spread: this.#order.host,
+      onDetached: (detail) => {
+        this.#command?.detached();
+        this.#listener.detached(detail);
+      },
+      onAttached: () => {
+        this.#command?.attached();
+        this.#listener.attached();
+      },
+    });
+  }
+
+  async #reconnect(): Promise<Reconnected> {
+    const { job, clock } = this.#context;
+    if (clock.wallMs() > job.expiresAtMs)
+      return { kind: 'never', detail: credentialsExpired().message ?? '' };
+    this.#connection?.close();
+    const dialled = await this.#dialler.dial();
+    if (dialled.kind === 'not-dialled') return { kind: 'never', detail: dialled.reason };
+    if (dialled.kind === 'failed') {
+      const { state, reason, message } = dialled.outcome;
+      // A refused login gets no better by being asked for twice.
+      return {
+        kind: state === 'unreachable' ? 'later' : 'never',
+        detail: clauseOf(message ?? reason ?? state),
+      };
+    }
+    const { connection } = dialled.dialled;
+    this.#connection = connection;
+    const openShell = this.#openShell(dialled.dialled, undefined, { isAsking: true });
+    return { kind: 'connected', openShell, close: () => connection.close() };
   }
 
   #foundEarlier({ job, attempt, index, ended }: SettledEvent): void {
@@ -307,7 +372,7 @@ export class HostRun {
     const nonce = newNonce();
     const waitMs = silenceMs + killGraceMs;
     const probe = new SettleRun({
-      openShell: this.#openShell(dialled.dialled, undefined),
+      openShell: this.#openShell(dialled.dialled, undefined, { isAsking: true }),
       clock,
       shown: this.#shown,
       nonce,
@@ -326,6 +391,7 @@ export class HostRun {
   #openShell(
     { connection, isHostKeyVouchedFor }: Dialled,
     command: readonly (Uint8Array | string)[] | undefined,
+    { isAsking = false } = {},
   ): OpenShell {
     const { job, clock, sudoGate, newNonce } = this.#context;
     const { runAs, timeouts } = job.spec;
@@ -344,7 +410,7 @@ export class HostRun {
         ...(command !== undefined && { command }),
       });
       // A question about an attempt is asked as the login user where the attempt's own stub must have run so.
-      const asLoginUser = opened.notAllowed === true && this.#stage === 'settling';
+      const asLoginUser = opened.notAllowed === true && isAsking;
       return asLoginUser ? openPlainShell({ ...common, ...options }) : opened;
     };
   }
@@ -371,12 +437,14 @@ export class HostRun {
           ? 'the host knows nothing of it'
           : `the host, which has been up for ${answer.uptimeSeconds} s, knows nothing of it`;
       case 'failed':
-        return (answer.outcome.message ?? answer.outcome.reason ?? 'the host cannot be asked').replace(
-          /\.$/,
-          '',
-        );
+        return clauseOf(answer.outcome.message ?? answer.outcome.reason ?? 'the host cannot be asked');
       case 'lost':
         return answer.detail;
     }
   }
+}
+
+/** A sentence as part of another one. */
+function clauseOf(sentence: string): string {
+  return sentence.replace(/\.$/, '');
 }

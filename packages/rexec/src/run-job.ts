@@ -187,6 +187,12 @@ export class RunJob {
       authenticated: () => link.send({ type: 'authenticated', host }),
       waiting: () => link.send({ type: 'waiting', host }),
       started: () => this.#report({ job, host, attempt, event: 'started' }),
+      detached: (detail) =>
+        this.#log(
+          'warn',
+          `host ${host} lost its connection (${detail}): its command goes on, and is come back to`,
+        ),
+      attached: () => this.#log('info', `host ${host} is attached to its command again`),
       hostKeyAccepted: (accepted: { host: string; port: number; key: string }) => {
         const fingerprint = keyFingerprint(accepted.key);
         link.send({ type: 'host-key-accepted', ...accepted, fingerprint });
@@ -237,7 +243,7 @@ export class RunJob {
     this.#end();
   }
 
-  #log(level: 'warn' | 'error', message: string): void {
+  #log(level: 'info' | 'warn' | 'error', message: string): void {
     if (!this.#abandoned) this.#options.link.send({ type: 'log', level, message });
   }
 }

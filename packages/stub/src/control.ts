@@ -23,6 +23,16 @@ export function encodeAcknowledge(): Uint8Array {
   return Buffer.from('a\n', 'latin1');
 }
 
+/** To a keeper: the piece of a stream that was followed is whole, and the next is due. */
+export function encodeNextPiece(stream: 'stdout' | 'stderr', piece: number): Uint8Array {
+  return Buffer.from(`${stream === 'stdout' ? 'o' : 'e'} ${piece}\n`, 'latin1');
+}
+
+/** To a keeper: so many bytes follow that are for the run, and no control lines. */
+export function encodeRawBytes(bytes: number): Uint8Array {
+  return Buffer.from(`w ${bytes}\n`, 'latin1');
+}
+
 /**
  * How often to send heartbeats: the stub looks every third of `silenceMs`, and ends the command when it has heard nothing for
  * two whole thirds, so between 2/3 and 3/3 of `silenceMs` after the last heartbeat.

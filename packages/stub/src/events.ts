@@ -120,7 +120,11 @@ export type RefusedCode =
   /** Files can be executed in none of those places, and the script names no interpreter. */
   | 'script-not-executable'
   /** The account can leave no fence that survives a restart of the host, or hold no lock. */
-  | 'fence-impossible';
+  | 'fence-impossible'
+  /** The host can't keep a command's channel for it. */
+  | 'keeper-impossible'
+  /** What was to be attached to is not there: it is over, or the host was restarted. */
+  | 'keeper-gone';
 
 /** The stub can't do what it was told to do first. The command never began, and no further event follows. */
 export interface RefusedEvent {

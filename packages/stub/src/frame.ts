@@ -206,6 +206,11 @@ const refusals: Readonly<Record<string, readonly [code: RefusedCode, message: st
     'script-not-executable',
     'Files can be executed nowhere that the account can write to, and the script names no interpreter (#!) in its first line.',
   ],
+  keeper: [
+    'keeper-impossible',
+    'A command can outlive its connection only where there are /proc, setsid and mkfifo, and where the account can keep its output: in its home, /var/tmp, /dev/shm or /tmp.',
+  ],
+  gone: ['keeper-gone', 'The host keeps no such command.'],
   fence: [
     'fence-impossible',
     'The account can write neither to its home nor to /var/tmp: no fence can be left that survives a restart of the host.',

@@ -1,12 +1,16 @@
 export type { StubClaim } from './claim.js';
 export {
+  type KeeperOptions,
+  type KeptPosition,
   type RenderedStub,
   type SettleOptions,
   type StubCommand,
   type StubOptions,
   type StubRefusal,
   type StubSteps,
+  keptPieceBytes,
   longestStepMs,
+  renderKeeper,
   renderSettle,
   renderStub,
 } from './render.js';
@@ -35,6 +39,8 @@ export {
   encodeAcknowledge,
   encodeHeartbeat,
   encodeKill,
+  encodeNextPiece,
+  encodeRawBytes,
   encodeTerminate,
   heartbeatIntervalMs,
 } from './control.js';

@@ -36,7 +36,32 @@ export interface StubOptions {
   retries?: number;
   /** What surrounds the command. */
   steps?: StubSteps;
+  /** It outlives its connection, for so long at a time: to be given to a keeper ({@link renderKeeper}). Needs a claim. */
+  lastingMs?: number;
 }
+
+/** Where one stream of a run that lasts goes on: in which piece, behind how many bytes of it. */
+export interface KeptPosition {
+  piece: number;
+  offset: number;
+}
+
+/**
+ * What stands in the channel's place for a run that outlives its connection. The parser of its own nonce says `send` when it waits
+ * for the run's text, of `bytes` bytes, and `received` once that is there; or, where it was to come back to a run, neither. What
+ * follows `received`, or `ready`, is the channel of the run as it was kept.
+ */
+export interface KeeperOptions {
+  /** Of this connection: nobody must know it before. */
+  nonce: string;
+  claim: StubClaim;
+  what: { kind: 'launch'; run: string; bytes: number; limitMs: number } | { kind: 'attach' };
+  stdout: KeptPosition;
+  stderr: KeptPosition;
+}
+
+/** Output is kept on a host in pieces of so many bytes, at most four of each stream; see `encodeNextPiece`. */
+export const keptPieceBytes = 8 * 1024 * 1024;
 
 /** In this order, the command behind `pre`; the first that doesn't succeed is the last. */
 export interface StubSteps {
@@ -95,7 +120,7 @@ const defaultSilenceMs = 30_000;
 const defaultWaitMs = { run: 10_000, probe: 30_000 };
 
 export function renderStub(options: StubOptions): RenderedStub {
-  const { nonce, command, environment, timeoutMs, claim, retries = 0, steps = {} } = options;
+  const { nonce, command, environment, timeoutMs, claim, retries = 0, steps = {}, lastingMs } = options;
   const { killGraceMs = defaultKillGraceMs, silenceMs = defaultSilenceMs } = options;
   const fault =
     commonFault(nonce, [
@@ -104,6 +129,7 @@ export function renderStub(options: StubOptions): RenderedStub {
       ['silence limit', silenceMs, 3],
     ]) ??
     (claim && claimRefusal(claim)) ??
+    (lastingMs === undefined ? undefined : lastingFault(lastingMs, claim)) ??
     retriesFault('retries', retries) ??
     stepsFault(steps);
   if (fault) return fault;
@@ -162,6 +188,10 @@ export function renderStub(options: StubOptions): RenderedStub {
     settings.retries = retries;
   }
   addSteps(steps, parts, settings);
+  if (lastingMs !== undefined) {
+    parts.add('lasting');
+    settings.lasting = lastingMs;
+  }
   if (command.kind === 'script') {
     parts.add('script');
     settings.bytes = command.bytes;
@@ -205,6 +235,22 @@ export function renderSettle(options: SettleOptions): RenderedStub {
   return { ok: true, execLine, stdin: Buffer.from(head + tail, 'latin1') };
 }
 
+/** Renders the keeper of a run that lasts, or what comes back to it. */
+export function renderKeeper({ nonce, claim, what, stdout, stderr }: KeeperOptions): RenderedStub {
+  const launch = what.kind === 'launch' ? what : undefined;
+  const fault =
+    commonFault(nonce, launch === undefined ? [] : [['limit', launch.limitMs, 1000]]) ?? claimRefusal(claim);
+  if (fault) return fault;
+  const parts = new Set<StubPart>(launch === undefined ? ['keeper', 'attach'] : ['keeper']);
+  const { head, tail } = stubText(parts, {
+    ...{ nonce, timeout: 0, grace: 0, silence: 0, piece: keptPieceBytes },
+    ...claimSettings({ ...claim, waitMs: 0 }),
+    ...(launch && { run: launch.run, bytes: launch.bytes, seconds: Math.ceil(launch.limitMs / 1000) }),
+  });
+  const from = `set -- ${stdout.piece} ${stdout.offset} ${stderr.piece} ${stderr.offset}\n`;
+  return { ok: true, execLine, stdin: Buffer.from(head + from + tail, 'latin1') };
+}
+
 /** The longest time from `started`, or a `step`, to the next of these or to `ended`: one try, its grace, and a pause. */
 export function longestStepMs(
   options: Pick<StubOptions, 'timeoutMs' | 'killGraceMs' | 'retries' | 'steps'>,
@@ -243,6 +289,14 @@ function durationFault(name: string, value: number, least: number): Refused | un
   return refuse(
     'duration-invalid',
     `The ${name} is ${value} ms: give a whole number from ${least} to ${maximumMs}.`,
+  );
+}
+
+function lastingFault(lastingMs: number, claim: StubClaim | undefined): Refused | undefined {
+  if (claim) return durationFault('time without a connection', lastingMs, 1000);
+  return refuse(
+    'claim-invalid',
+    'A command that outlives its connection needs a claim: it is found by that.',
   );
 }
 

@@ -38,7 +38,9 @@ import { claimText } from './stub-text/claim.js';
 import { commandText } from './stub-text/command.js';
 import { earsText } from './stub-text/ears.js';
 import { frameText } from './stub-text/frame.js';
+import { keeperText } from './stub-text/keeper.js';
 import { lockText } from './stub-text/lock.js';
+import { placesText } from './stub-text/places.js';
 import { scriptText } from './stub-text/script.js';
 import { sessionText } from './stub-text/session.js';
 import { settleText } from './stub-text/settle.js';
@@ -59,19 +61,29 @@ export type StubPart =
   /** Either kind of them. */
   | 'hooks'
   | 'prehooks'
-  | 'posthooks';
+  | 'posthooks'
+  /** The command outlives its connection: `keeper` keeps the channel for it. */
+  | 'lasting'
+  /** Instead of all else: starts a text with `lasting`, or with `attach` comes back to it. */
+  | 'keeper'
+  | 'attach';
 
 const base = [frameText, earsText, sessionText];
 const partTexts: Partial<Record<StubPart, readonly string[]>> = {
-  claim: [claimText],
+  claim: [placesText, claimText],
   steps: [stepsText],
   script: [scriptText],
   probe: [settleText],
 };
 
 function readableText(parts: ReadonlySet<StubPart>): string {
+  if (parts.has('keeper')) return assembled([frameText, placesText, keeperText], parts);
   const run = parts.has('probe') ? [] : [actorText, commandText, ...(parts.has('claim') ? [lockText] : [])];
-  return ['{', ...base, ...run, ...[...parts].flatMap((part) => partTexts[part] ?? []), settingsText]
+  return assembled([...base, ...run, ...[...parts].flatMap((part) => partTexts[part] ?? [])], parts);
+}
+
+function assembled(texts: readonly string[], parts: ReadonlySet<StubPart>): string {
+  return ['{', ...texts, settingsText]
     .join('\n')
     .split('\n')
     .flatMap((line) => conditional(line.trim(), parts))
@@ -109,6 +121,12 @@ export interface StubSettings {
   interval?: number;
   bytes?: number;
   script?: string;
+  /** Of a command that outlives its connection. */
+  lasting?: number;
+  /** Of a keeper: the run's own nonce, how long what it keeps is kept, and the size of a piece of output. */
+  run?: string;
+  seconds?: number;
+  piece?: number;
 }
 
 const settingsText = `
@@ -120,6 +138,10 @@ _nonce=@nonce _rest=@timeout _killGrace=@grace _silence=@silence
 %post _post=@post
 %health _health=@health _checks=@checks _interval=@interval
 %script _bytes=@bytes _script=@script
+%lasting _lasting=@lasting
+%keeper _key=.pogo-@key- _index=@index _job=@job _attempt=@attempt _today=@today
+%keeper _piece=@piece
+%keeper %noattach _bytes=@bytes _run=@run _limit=@seconds
 @parameters
 _main "$@"
 exit 0

@@ -277,6 +277,13 @@ export function runOnHost(options: HostRunOptions): Promise<HostRunResult> {
   return new HostRun(options).result;
 }
 
+/** A mark for the environment of processes that a test starts itself (`POGO_TEST_RUN`); `sweep` ends what has it. */
+export function markProcesses(): { name: string; processes: () => string[] } {
+  const name = randomBytes(8).toString('hex');
+  marks.add(name);
+  return { name, processes: () => processesMarked((mark) => mark === name) };
+}
+
 function processesMarked(wanted: (mark: string) => boolean): string[] {
   const found: string[] = [];
   for (const pid of readdirSync('/proc')) {

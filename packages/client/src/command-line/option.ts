@@ -134,14 +134,15 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 /** A time span in seconds, or with a unit (`ms`, `s`, `m`, `h`, `d`), as milliseconds. */
-export function durationMs(bounds: { maxMs: number }): ValueParser<number> {
+export function durationMs({ minMs = 1, maxMs }: { minMs?: number; maxMs: number }): ValueParser<number> {
   return (value) => {
     const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)?$/.exec(value);
     const ms = match === null ? Number.NaN : Math.round(Number(match[1]) * unitMs[match[2] ?? '']!);
-    if (ms >= 1 && ms <= bounds.maxMs) return success(ms);
+    if (ms >= minMs && ms <= maxMs) return success(ms);
+    const range = `${minMs > 1 ? `of at least ${minMs / 1000} s and ` : ''}of at most ${maxMs / 1000} s`;
     return usageFailure(
       'invalid-value',
-      `${JSON.stringify(value)} is not a time span in seconds (or such as 90s, 10m, 2h) of at most ${bounds.maxMs / 1000} s`,
+      `${JSON.stringify(value)} is not a time span in seconds (or such as 90s, 10m, 2h) ${range}`,
     );
   };
 }

@@ -3,6 +3,7 @@
  * read and checked alike wherever it comes from. Names (accounts, methods, namespaces) are checked by the dispatcher, with
  * the schema of the request, which has the one declaration of their form.
  */
+import { specLimits } from '@pogo/protocol';
 import {
   countOrPercentage,
   durationMs,
@@ -73,6 +74,8 @@ export const settings = {
   forward_agent: boolean,
   retry: one(integer({ min: 0, max: 100 })),
   retry_unreachable: one(integer({ min: 0, max: 100 })),
+  survive_disconnect: boolean,
+  disconnect_limit: one(durationMs({ minMs: specLimits.minDisconnectMs, maxMs: specLimits.maxDisconnectMs })),
   hooks: boolean,
   prehooks: boolean,
   posthooks: boolean,

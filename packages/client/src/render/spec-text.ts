@@ -48,6 +48,10 @@ export function jobRows(spec: ResolvedSpec): Row[] {
   if (retries !== undefined) rows.push(['again', `where it exits non-zero, up to ${timesText(retries)}`]);
   if (unreachableRetries !== undefined)
     rows.push(['dialled', `again where a host can't be reached, up to ${timesText(unreachableRetries)}`]);
+  if (spec.surviveDisconnect !== undefined) {
+    const limit = durationText(spec.surviveDisconnect.limitMs);
+    rows.push(['survives', `a lost connection, until nobody has come back to it for ${limit}`]);
+  }
   rows.push(...stepRows(spec));
   if (unconstrained === true) rows.push(['limits', "those of the namespace don't hold it back"]);
   if (allowUnknown === true) rows.push(['unknown', "hosts that the namespace doesn't know are taken"]);

@@ -3,6 +3,7 @@ import { flag, many, one, oneOf, text } from '../command-line/option.js';
 import { settingOption } from '../configuration/setting-option.js';
 import { viewOptions } from './attach-options.js';
 import { credentialOptions } from './credential-options.js';
+import { disconnectOptions } from './disconnect-options.js';
 import { stepOptions } from './step-options.js';
 import { rampOptions } from './ramp-options.js';
 
@@ -62,6 +63,7 @@ export const jobOptions = {
     'N',
     'dial a host that cannot be reached again, up to N times, with growing pauses (0)',
   ),
+  ...disconnectOptions,
   ...stepOptions,
   concurrent: settingOption('--cc, --concurrent, -F, --fanout', 'concurrent', 'N|N%', 'most hosts at once'),
   maxFailures: settingOption(

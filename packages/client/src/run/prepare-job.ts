@@ -22,6 +22,7 @@ import {
 import { commandOf } from './command-operands.js';
 import { contradiction } from './contradiction.js';
 import type { credentialOptions } from './credential-options.js';
+import { requestedSurvival } from './disconnect-options.js';
 import type { jobOptions } from './job-options.js';
 import { requestedSteps } from './step-options.js';
 import { rampRequest } from './ramp-options.js';
@@ -99,6 +100,8 @@ export async function describeJob(
   if (!accounts.ok) return accounts;
   const steps = requestedSteps(configuration, options);
   if (!steps.ok) return steps;
+  const survival = requestedSurvival(configuration, options);
+  if (!survival.ok) return survival;
 
   const user = configuration.get('user', options.user) ?? environment.userName;
   const port = configuration.get('port', options.port) ?? defaults.port;
@@ -143,6 +146,7 @@ export async function describeJob(
       commandMs: configuration.get('timeout', options.timeout) ?? defaults.timeoutMs,
     },
     ...accounts.value,
+    ...survival.value,
     ...steps.value,
     ...namespaceConsent(options),
     environment: {},

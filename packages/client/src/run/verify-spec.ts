@@ -23,6 +23,7 @@ const names: Readonly<Record<string, string>> = {
   hostKeys: 'host keys',
   runAs: 'account to run as',
   forwardAgent: 'agent forwarding',
+  surviveDisconnect: 'surviving a lost connection',
   user: 'account',
 };
 

@@ -107,7 +107,8 @@ _report() {
 %claim _acked=
 %claim for _p in 1 2 3 4; do
 %claim   _listen
-%claim   [ $_gone$_acked ] || _tick 10000
+%claim %nolasting [ $_gone$_acked ] || _tick 10000
+%claim %lasting [ $_acked ] || _tick $((_silence / 4))
 %claim done
 %claim _hear
   }

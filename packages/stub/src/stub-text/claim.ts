@@ -13,28 +13,6 @@
  *   left before looking for claims: either the fencing stub sees the other, or the other sees the fence.
  */
 export const claimText = `
-# Calls $1 for each place that may hold claims, until it succeeds.
-_everywhere() {
-  for _place in "$HOME" /var/tmp/$_private /dev/shm/$_private /tmp/$_private; do
-    $1 && return
-  done
-}
-
-_away() {
-  [ "$_place" != "$HOME" ]
-}
-
-# Fails, and leaves no empty directory of ours.
-_abandon() {
-  _away && rmdir "$_place"
-  false
-}
-
-_prepare() {
-  _away && mkdir -m 700 "$_place"
-  [ -O "$_place" ]
-}
-
 # Leaves the fence in $_place, unless a restart of the host may empty that.
 %fence _bar() {
 %fence   case $_place in
@@ -43,18 +21,6 @@ _prepare() {
 %fence   esac
 %fence   _prepare && printf '' >"$_place/\${_key}fence-$_fence-$_today"
 %fence }
-
-# _birth: the start time of process $1; empty when it has ended.
-_date() {
-  _stat $1
-  _pick
-}
-
-_pick() {
-  set -- $_fields
-  _birth=\${20}
-  [ $1 != Z ] || _birth=
-}
 
 # Whether process $1, born $2, lives, or else what it ran (C3). While a session has members, its number is given to nobody else.
 _lives() {
@@ -177,7 +143,8 @@ _wait() {
 # Waits 30 s for the acknowledgement where no actor does it. Not by signals: ksh93 loses some.
 _await_alone() {
   [ "$_claim$_old" ] || return
-  sleep 30 >/dev/null 3<&- 4>&- &
+%nolasting sleep 30 >/dev/null 3<&- 4>&- &
+%lasting sleep $((_silence / 1000)) >/dev/null 3<&- 4>&- 7>&- &
   _sleep=$!
   {
     while read -r _y && [ "$_y" != a ]; do :; done
@@ -186,21 +153,5 @@ _await_alone() {
   } <&3 >/dev/null &
   wait $_sleep && kill -9 $!
   wait $!
-}
-
-# Finds out the account and the boot; fails without /proc.
-_identify() {
-  _oldest=$((_today - 31))
-  IFS=- read -r _boot _y </proc/sys/kernel/random/boot_id
-  while read -r _y _n _p; do
-    case $_y in
-      Umask:) _mask=$_n ;;
-      Uid:)
-        _private=.pogo-$_n
-        return
-        ;;
-    esac
-  done </proc/self/status
-  false
 }
 `;

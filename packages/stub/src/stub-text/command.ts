@@ -29,7 +29,8 @@ _command() {
 %claim %nosteps echo c $_pid $_birth >>"$_claim"
 %claim %steps echo c $_pid $_birth $_at >>"$_claim"
 %claim }
-  exec 2>&4 3<&- 4>&- 5<&- 6>&-
+%nolasting exec 2>&4 3<&- 4>&- 5<&- 6>&-
+%lasting exec 2>&4 3<&- 4>&- 5<&- 6>&- 7>&-
 %noscript exec $_setsid "$@"
 %script %steps [ ! $_at ] || _interpreter=
 %script exec $_setsid $_interpreter "$@"
@@ -63,7 +64,8 @@ _run() {
 }
 
 _main() {
-  exec 3<&0 4>&2 </dev/null 2>/dev/null
+%nolasting exec 3<&0 4>&2 </dev/null 2>/dev/null
+%lasting exec 3<&8 8<&- 4>&2 </dev/null 2>/dev/null
   unset _proc _pipe _woken _ended _sleep _waits _cause _grace _message _failed _gone _ready _claim
   _group=0 _setsid=setsid
   [ -r /proc/self/stat ] && _proc=1
@@ -95,6 +97,7 @@ E
   _pid= _session=
 %script _receive
 %script set -- "$_path" "$@"
+%lasting _silence=$_lasting
 %nosteps _run "$@"
 %steps _course "$@"
 %nosteps [ $_pipe ] && [ $_verdict -lt 128 ] || {
