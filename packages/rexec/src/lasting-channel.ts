@@ -168,12 +168,9 @@ export class LastingChannel implements ExecChannel {
     for (const event of events) {
       if (link !== this.#link || this.#phase === 'over') return;
       switch (event.kind) {
-        case 'ready':
-          if (link.returned !== undefined) this.#attached(link);
-          break;
         case 'send':
-          this.#handedText = true;
-          link.channel?.write(this.#text!);
+          if (link.returned !== undefined) this.#attached(link);
+          else this.#handText(link);
           break;
         case 'received':
           this.#text = undefined;
@@ -194,6 +191,12 @@ export class LastingChannel implements ExecChannel {
           break;
       }
     }
+  }
+
+  #handText(link: Link): void {
+    if (this.#text === undefined) return;
+    this.#handedText = true;
+    link.channel?.write(this.#text);
   }
 
   #attached(link: Link): void {

@@ -32,6 +32,9 @@ export interface KeptRunOptions {
   limitMs?: number;
   /** Bytes of the script, where the command is one. */
   upload?: Uint8Array;
+  environmentOfHost?: NodeJS.ProcessEnv;
+  /** Replaces a part of the keeper's text, to stage an odd host. */
+  rewrite?: readonly [from: RegExp, to: string];
 }
 
 export class KeptRun {
@@ -46,6 +49,7 @@ export class KeptRun {
   #child: ChildProcessWithoutNullStreams | undefined;
   #text: Uint8Array | undefined;
   #said = '';
+  #received = 0;
 
   constructor(options: KeptRunOptions) {
     this.#options = options;
@@ -56,6 +60,15 @@ export class KeptRun {
     });
     if (!stub.ok) throw new Error(stub.message);
     this.#text = Buffer.concat([Buffer.from(this.#launch.prelude ?? ''), stub.stdin]);
+  }
+
+  get claim(): StubClaim {
+    return this.#options.claim;
+  }
+
+  /** Bytes of stdout so far. */
+  get received(): number {
+    return this.#received;
   }
 
   get ended(): EndedEvent | undefined {
@@ -86,7 +99,7 @@ export class KeptRun {
     const { file, argv0, arguments: arguments_ } = this.#launch;
     const child = spawn(file, arguments_, {
       argv0,
-      env: { ...process.env, HOME: home, POGO_TEST_RUN: this.#mark.name },
+      env: { ...process.env, HOME: home, POGO_TEST_RUN: this.#mark.name, ...this.#options.environmentOfHost },
       stdio: 'pipe',
     });
     this.#child = child;
@@ -95,15 +108,18 @@ export class KeptRun {
     const shell = join(newDirectory(), 'sh');
     symlinkSync(file, shell);
     child.stdin.write(
-      Buffer.from(keeper.stdin).toString('latin1').replace('/bin/sh -s', `${shell} -s`),
+      Buffer.from(keeper.stdin)
+        .toString('latin1')
+        .replace('/bin/sh -s', `${shell} -s`)
+        .replace(...(this.#options.rewrite ?? ['', ''])),
       'latin1',
     );
     const parser = createStubParser({ nonce });
     return new Promise((resolve, reject) => {
       const take = (events: StubEvent[]) => {
         for (const event of events) {
-          if (event.kind === 'send') child.stdin.write(text!);
-          else if (event.kind === 'received' || (event.kind === 'ready' && !text)) {
+          if (event.kind === 'send' && text) child.stdin.write(text);
+          else if (event.kind === 'received' || event.kind === 'send') {
             this.#text = undefined;
             resolve(undefined);
           } else if (event.kind === 'refused') resolve(event.code);
@@ -124,6 +140,13 @@ export class KeptRun {
     child.stdout.destroy();
     child.stderr.destroy();
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
+  /** Goes on without hearing of this connection, which stays open. Resolves once the host has closed it. */
+  forget(): Promise<unknown> {
+    const child = this.#child!;
+    this.#child = undefined;
+    return once(child, 'close');
   }
 
   send(line: Uint8Array): void {
@@ -151,6 +174,10 @@ export class KeptRun {
     });
   }
 
+  untilEnded(): Promise<void> {
+    return this.until(() => this.ended !== undefined);
+  }
+
   async untilSaid(text: string): Promise<void> {
     await this.until(() => this.#said.includes(text));
   }
@@ -168,8 +195,10 @@ export class KeptRun {
           ? { ...event, bytes: Buffer.from(event.bytes) }
           : event,
       );
-      if (event.kind === 'stdout')
+      if (event.kind === 'stdout') {
+        this.#received += event.bytes.length;
         this.#said = (this.#said + Buffer.from(event.bytes).toString('latin1')).slice(-4096);
+      }
       if (event.kind === 'send') {
         const { upload = Buffer.alloc(0) } = this.#options;
         this.send(encodeRawBytes(upload.length));

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type StubCommand, type StubOptions, renderSettle, renderStub } from '@pogo/stub';
+import { type StubCommand, type StubOptions, renderKeeper, renderSettle, renderStub } from '@pogo/stub';
 import {
   argv,
   interpreter,
@@ -41,6 +41,21 @@ function text(options: Partial<StubOptions> | string, ...words: string[]): Buffe
   return Buffer.from(rendered.stdin);
 }
 
+function keeper(kind: 'launch' | 'attach'): Buffer {
+  const rendered = renderKeeper({
+    nonce: '0123456789abcdef0123456789abcdef',
+    claim,
+    what:
+      kind === 'attach'
+        ? { kind }
+        : { kind, run: '0123456789abcdef0123456789abcdef', bytes: 100_000, limitMs: 7 * 86_400_000 },
+    stdout: { piece: 1_000_000, offset: 8_000_000 },
+    stderr: { piece: 1_000_000, offset: 8_000_000 },
+  });
+  if (!rendered.ok) throw new Error(rendered.message);
+  return Buffer.from(rendered.stdin);
+}
+
 const steps = {
   prehooks: true,
   pre: '',
@@ -61,6 +76,13 @@ it('the text without parameters stays under 4 KB, with a claim under 6 KB, and t
   });
   expect(whole.length).toBeLessThanOrEqual(9216);
   expect(loginShell('dash').arguments.join(' ').length).toBeLessThanOrEqual(32);
+});
+
+it('a command that outlives its connection adds 0.1 KB to that, and a keeper of 3 KB', () => {
+  const claimed = text({ claim }, 'true').length;
+  expect(text({ claim, lastingMs: 7 * 86_400_000 }, 'true').length - claimed).toBeLessThanOrEqual(102);
+  expect(keeper('launch').length).toBeLessThanOrEqual(3072);
+  expect(keeper('attach').length).toBeLessThanOrEqual(2048);
 });
 
 it('hooks, which are asked for by default, add less than 1 KB, and all other steps half as much', () => {
@@ -91,7 +113,10 @@ it.each([
     ].map((options) => text(options, 'echo', "it's")),
     text({ claim, command: script }),
     text({ claim: fence, retries: 2, command: script, steps }),
+    text({ claim, lastingMs: 60_000, command: script, steps }),
     probe.stdin,
+    keeper('launch'),
+    keeper('attach'),
   ];
   for (const input of texts) {
     const { status, stderr } = spawnSync(program(name), flags, { input });

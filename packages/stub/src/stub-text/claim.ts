@@ -99,7 +99,8 @@ _look() {
 }
 
 _sweep() {
-  rm -rf "$_place/$_what" "$_place/$_what.d"
+  # With the folders that are named after it.
+  rm -rf "$_place/$_what"*
   _abandon
 }
 

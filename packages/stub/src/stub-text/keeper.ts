@@ -75,7 +75,7 @@ _dismiss() {
 
 # Stands by until the stub has left and nobody wants its output any more; in the background.
 %noattach _keep() {
-%noattach   exec 3<&- 4>&- 5>&- 9<&-
+%noattach   exec >/dev/null 3<&- 4>&- 5>&- 9<&-
 %noattach   trap '' HUP INT QUIT TERM
 %noattach   _pump o &
 %noattach   _o=$!
@@ -97,7 +97,7 @@ _dismiss() {
 %noattach   IFS= read -r _folder <&5
 %noattach   _keep &
 %noattach   umask $_mask
-%noattach   exec setsid /bin/sh -s <"$_folder/t" 8<>"$_folder/in" >"$_folder/o.p" 2>"$_folder/e.p" 3<&- 4>&- 5>&- 7>"$_folder/l"
+%noattach   exec setsid /bin/sh -s <"$_folder/t" 8<> "$_folder/in" >"$_folder/o.p" 2>"$_folder/e.p" 3<&- 4>&- 5>&- 7>"$_folder/l"
 %noattach }
 
 # Takes the stub's text, and starts it.
@@ -110,7 +110,7 @@ _dismiss() {
 %noattach     _drop
 %noattach     return
 %noattach   }
-%noattach   exec 5<>"$_folder/in"
+%noattach   exec 5<> "$_folder/in"
 %noattach   _launch &
 %noattach   # The claim will have this name, before the process becomes the stub and after.
 %noattach   _date $!
@@ -157,7 +157,8 @@ _main() {
     exit
   }
 %noattach _frame v
-%attach exec 5<>"$_folder/in"
+%attach _frame 'r 0'
+%attach exec 5<> "$_folder/in"
 %attach _dismiss
   _date $$
   echo $$ $_birth >"$_folder/r"

@@ -10,7 +10,8 @@ _fold() {
 # Makes the folder in $_place; things must run there, unless they run nowhere ($_any).
 _unfold() {
   _prepare || return
-  _folder=$_place/$_own.d
+%nolasting _folder=$_place/$_own.d
+%lasting _folder=$_place/$_own.s.d
   _path=$_folder/$_script
   mkdir -m 700 "$_folder" && echo '#!/bin/sh' >"$_path" && [ -s "$_path" ] && chmod 700 "$_path" && { "$_path" || [ $_any ]; } && return
   _fold
