@@ -23,7 +23,10 @@ afterAll(() => scene?.close());
 /** The processes of sshd that serve the account: what a restart of sshd with its sessions ends. */
 function sessions(): number[] {
   return processTable()
-    .filter(({ argv }) => argv[0]?.startsWith('sshd') === true && argv.join(' ').includes(`: ${hosts.account.name}`))
+    .filter(
+      ({ argv }) =>
+        argv[0]?.startsWith('sshd') === true && argv.join(' ').includes(`: ${hosts.account.name}`),
+    )
     .map(({ pid }) => pid);
 }
 
@@ -51,7 +54,9 @@ describe('a command that survives its connection', () => {
     await expect.poll(() => hosts.processes().filter(({ argv }) => argv[0] === 'seq').length).toBe(0);
     await expect.poll(() => sessions().length, { timeout: 30_000 }).toBeGreaterThanOrEqual(3);
     await expect
-      .poll(() => hosts.processes().filter(({ argv }) => argv.join(' ').includes('/one')).length, { timeout: 30_000 })
+      .poll(() => hosts.processes().filter(({ argv }) => argv.join(' ').includes('/one')).length, {
+        timeout: 30_000,
+      })
       .toBeGreaterThanOrEqual(3);
     endSessions();
     hosts.open('one');
@@ -60,7 +65,9 @@ describe('a command that survives its connection', () => {
     hosts.open('two');
     const { exitCode } = await command.ended;
     expect(exitCode).toBe(5);
-    const document = JSON.parse(command.stdout()) as { hosts: { state: string; outcome: object; stdout: string; stderr: string }[] };
+    const document = JSON.parse(command.stdout()) as {
+      hosts: { state: string; outcome: object; stdout: string; stderr: string }[];
+    };
     for (const host of document.hosts) {
       expect(host).toMatchObject({ state: 'failed', outcome: { reason: 'exit-nonzero', exitCode: 43 } });
       expect(sha256(host.stdout)).toBe(sha256(lines(1, 100_010)));
@@ -68,7 +75,9 @@ describe('a command that survives its connection', () => {
     }
     expect(job).toMatch(/^p/);
     await expect
-      .poll(() => footprintOf(hosts.account).filter((line) => !/\/(one|two) 0$/.test(line)), { timeout: 10_000 })
+      .poll(() => footprintOf(hosts.account).filter((line) => !/\/(one|two) 0$/.test(line)), {
+        timeout: 10_000,
+      })
       .toEqual(before);
   });
 });

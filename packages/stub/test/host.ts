@@ -261,7 +261,8 @@ export class HostRun {
   }
 }
 
-function rewritten(text: Uint8Array, rewrite: HostRunOptions['rewrite']): Uint8Array {
+/** The text of a stub with parts of it replaced. */
+export function rewritten(text: Uint8Array, rewrite: HostRunOptions['rewrite']): Uint8Array {
   if (!rewrite) return text;
   let script = Buffer.from(text).toString('latin1');
   for (const { from, to } of [rewrite].flat()) {

@@ -20,7 +20,7 @@ import {
   renderKeeper,
   renderStub,
 } from '@pogo/stub';
-import { type Launch, interpreter, markProcesses, newDirectory } from './host.js';
+import { type Launch, type Rewrite, interpreter, markProcesses, newDirectory, rewritten } from './host.js';
 
 export interface KeptRunOptions {
   launch?: Launch;
@@ -34,7 +34,7 @@ export interface KeptRunOptions {
   upload?: Uint8Array;
   environmentOfHost?: NodeJS.ProcessEnv;
   /** Replaces a part of the keeper's text, to stage an odd host. */
-  rewrite?: readonly [from: RegExp, to: string];
+  rewrite?: Rewrite;
 }
 
 export class KeptRun {
@@ -107,13 +107,9 @@ export class KeptRun {
     // The stub runs under the same shell.
     const shell = join(newDirectory(), 'sh');
     symlinkSync(file, shell);
-    child.stdin.write(
-      Buffer.from(keeper.stdin)
-        .toString('latin1')
-        .replace('/bin/sh -s', `${shell} -s`)
-        .replace(...(this.#options.rewrite ?? ['', ''])),
-      'latin1',
-    );
+    const { rewrite = [] } = this.#options;
+    const sameShell = { from: '/bin/sh -s', to: `${shell} -s` };
+    child.stdin.write(rewritten(keeper.stdin, text ? [sameShell, ...[rewrite].flat()] : rewrite));
     const parser = createStubParser({ nonce });
     return new Promise((resolve, reject) => {
       const take = (events: StubEvent[]) => {

@@ -213,7 +213,7 @@ it('where the account can keep nothing the command does not begin', async () => 
   const staged = stage({
     command: shell('echo ran'),
     home: join(home, 'missing'),
-    rewrite: [/\/(var\/tmp|dev\/shm|tmp)\/\$/g, '/nowhere/$'],
+    rewrite: { from: /\/(var\/tmp|dev\/shm|tmp)\/\$/g, to: '/nowhere/$' },
   });
   expect(await staged.run.connect()).toBe('keeper-impossible');
   await vi.waitFor(() => expect(staged.run.processes()).toEqual([]), { timeout: 20_000 });
