@@ -55,6 +55,11 @@ const runDocumentSchema = z.object({
 });
 export type RunDocument = z.infer<typeof runDocumentSchema>;
 
+/** Reads what `pogo run --json` has printed. */
+export function runDocumentOf(stdout: string): RunDocument {
+  return runDocumentSchema.parse(JSON.parse(stdout));
+}
+
 export interface JsonRun {
   readonly result: CommandResult;
   readonly document: RunDocument;
@@ -174,7 +179,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
         throw new Error(
           `no document; exit status ${result.exitCode}: ${result.stderr}\n${cluster.output().stderr}`,
         );
-      return { result, document: runDocumentSchema.parse(JSON.parse(result.stdout)) };
+      return { result, document: runDocumentOf(result.stdout) };
     },
     api,
     returns: (part) => cluster.output().stderr.split(`${part} is back\n`).length - 1,

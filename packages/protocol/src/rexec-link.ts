@@ -37,7 +37,15 @@ export const rexecOrderSchema = z.discriminatedUnion('type', [
   /** Ask these hosts what became of an earlier attempt: answered by a `finished` report, or by `unsettled`. */
   z.object({
     type: z.literal('settle'),
-    attempts: z.array(z.object({ host: z.int(), attempt: z.int(), index: z.int() })),
+    attempts: z.array(
+      z.object({
+        host: z.int(),
+        attempt: z.int(),
+        index: z.int(),
+        /** Bytes of its output that the worker holds, where the command outlives its connection: what comes behind them is wanted. */
+        received: z.object({ stdout: z.int(), stderr: z.int() }).optional(),
+      }),
+    ),
   }),
   /** The results of these attempts are journaled: their hosts need not remember them any more (E4). */
   z.object({

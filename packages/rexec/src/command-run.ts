@@ -26,7 +26,7 @@ import { haltedBefore, type OpenShell, shellUnusable } from './host-shell.js';
 import type { OutputKeeper } from './output-keeper.js';
 import { outcomeOfEnd } from './outcome-of-end.js';
 import { uploadScript } from './script-upload.js';
-import type { ChannelEnd, ExecChannel } from './transport/transport.js';
+import type { ChannelEnd, ExecChannel, ExecHandlers } from './transport/transport.js';
 
 /** How long the host gets beyond the stub's own limits before it is given up. */
 const backstopMs = 30_000;
@@ -95,6 +95,8 @@ export class CommandRun {
   #limit: Timer | undefined;
   /** Nobody is connected: the host alone keeps the time (T2). */
   #isDetached = false;
+  /** Somebody else had handed the command over, with its script. */
+  #isFollower = false;
 
   constructor(options: CommandRunOptions) {
     this.#options = options;
@@ -111,11 +113,7 @@ export class CommandRun {
     const opened = await openShell({
       shellLine: stub.execLine,
       signal: this.#opening.signal,
-      handlers: {
-        stdout: (bytes) => this.#take(this.#parser.stdout(bytes)),
-        stderr: (bytes) => this.#take(this.#parser.stderr(bytes)),
-        closed: (end) => this.#closed(end),
-      },
+      handlers: this.#handlers(),
     });
     if (!opened.ok) return this.#end(opened.outcome);
     if (this.#phase === 'over') return;
@@ -129,6 +127,14 @@ export class CommandRun {
       this.#unknown('start-unconfirmed', `${shown} took the command but did not say that it began.`),
     );
     opened.channel.write(stub.stdin);
+  }
+
+  /** Goes on with a command that somebody else had handed over: its channel from the beginning on. */
+  takeUp(channel: ExecChannel): ExecHandlers {
+    this.#channel = channel;
+    this.#phase = 'handed-over';
+    this.#isFollower = true;
+    return this.#handlers();
   }
 
   /** Due every third of the stub's silence limit. */
@@ -181,6 +187,14 @@ export class CommandRun {
     this.#channel?.write(encodeAcknowledge());
   }
 
+  #handlers(): ExecHandlers {
+    return {
+      stdout: (bytes) => this.#take(this.#parser.stdout(bytes)),
+      stderr: (bytes) => this.#take(this.#parser.stderr(bytes)),
+      closed: (end) => this.#closed(end),
+    };
+  }
+
   #take(events: StubEvent[]): void {
     for (const event of events) {
       if (this.#phase === 'over') return;
@@ -193,14 +207,17 @@ export class CommandRun {
     switch (event.kind) {
       case 'ready':
         if (script !== undefined && this.#terminate) return this.#end(haltedBefore(shown));
-        this.#phase = script === undefined ? 'ready' : 'script-wanted';
+        this.#phase = script === undefined || this.#isFollower ? 'ready' : 'script-wanted';
         this.#limitReady();
         if (this.#terminate) this.#sendTerminate();
         return;
       case 'settled':
         return onSettled(event);
+      case 'kept':
+        // The word of a keeper, whose parser is another.
+        return;
       case 'send':
-        void this.#upload(event.offset);
+        if (!this.#isFollower) void this.#upload(event.offset);
         return;
       case 'received':
         if (this.#phase === 'uploading') this.#phase = 'ready';

@@ -14,6 +14,7 @@ import {
   encodeRawBytes,
   type KeeperOptions,
   keptPieceBytes,
+  type KeptEvent,
   type KeptPosition,
   type RenderedStub,
   type StubEvent,
@@ -24,6 +25,8 @@ import type { OpenShell, ShellOutcome } from './host-shell.js';
 import type { ChannelEnd, ExecChannel, ExecHandlers } from './transport/transport.js';
 
 const backoff = { firstMs: 500, maxMs: 15_000 } as const;
+/** For how long a host is dialled for a command that somebody else had begun: whoever asks for that wants an answer. */
+const takeUpMs = 60_000;
 
 /** What came of dialling the host again. `detail`: a clause. */
 export type Reconnected =
@@ -34,7 +37,7 @@ export interface LastingChannelOptions {
   readonly clock: Clock;
   /** `user@host:port` */
   readonly shown: string;
-  /** Of the command's stub. */
+  /** Of the command's stub; where it isn't known, it is learned from the host. */
   readonly nonce: string;
   readonly newNonce: () => string;
   readonly render: (keeper: Pick<KeeperOptions, 'nonce' | 'what' | 'stdout' | 'stderr'>) => RenderedStub;
@@ -50,6 +53,8 @@ export interface LastingChannelOptions {
   /** Nobody is attached, from now on. */
   readonly onDetached: (detail: string) => void;
   readonly onAttached: () => void;
+  /** On the way to a command that somebody else had begun: takes its channel from the beginning on. */
+  readonly onFound?: (run: string) => ExecHandlers;
 }
 
 /** One connection's part. */
@@ -84,6 +89,7 @@ export class LastingChannel implements ExecChannel {
   #acknowledged = false;
   #refused = false;
   #paused = false;
+  #isFound = false;
 
   constructor(options: LastingChannelOptions) {
     this.#options = options;
@@ -100,6 +106,16 @@ export class LastingChannel implements ExecChannel {
       link.channel = opened.channel;
       return { ...opened, channel: this };
     };
+  }
+
+  /**
+   * Comes back to a command that somebody else had begun. Undefined once attached; else a clause on why not.
+   */
+  async takeUp(): Promise<string | undefined> {
+    const { promise, resolve } = withResolver<ChannelEnd>();
+    this.#handlers = { stdout: () => undefined, stderr: () => undefined, closed: resolve };
+    const end = await Promise.race([this.#comeBack(undefined), promise]);
+    return end === undefined ? undefined : (end.lost ?? 'it is closed');
   }
 
   /** First the stub's text, then its control lines. */
@@ -169,8 +185,10 @@ export class LastingChannel implements ExecChannel {
       if (link !== this.#link || this.#phase === 'over') return;
       switch (event.kind) {
         case 'send':
-          if (link.returned !== undefined) this.#attached(link);
-          else this.#handText(link);
+          this.#handText(link);
+          break;
+        case 'kept':
+          this.#returned(link, event);
           break;
         case 'received':
           this.#text = undefined;
@@ -197,6 +215,21 @@ export class LastingChannel implements ExecChannel {
     if (this.#text === undefined) return;
     this.#handedText = true;
     link.channel?.write(this.#text);
+  }
+
+  #returned(link: Link, { run, isWhole }: KeptEvent): void {
+    const { nonce, onFound } = this.#options;
+    if (onFound !== undefined && !this.#isFound) {
+      if (!isWhole) {
+        const detail = 'the first of its output has been removed there, so that nobody else can follow it';
+        return link.returned?.({ kind: 'gone', detail });
+      }
+      this.#isFound = true;
+      this.#handlers = onFound(run);
+    } else if (onFound === undefined && run !== nonce) {
+      return link.returned?.({ kind: 'gone', detail: 'what runs there is another attempt' });
+    }
+    this.#attached(link);
   }
 
   #attached(link: Link): void {
@@ -239,18 +272,19 @@ export class LastingChannel implements ExecChannel {
     void this.#comeBack(end.lost ?? 'its shell on the host has ended');
   }
 
-  async #comeBack(lost: string): Promise<void> {
+  async #comeBack(lost: string | undefined): Promise<void> {
     const { clock, limitMs, spread, reconnect, onDetached, onAttached } = this.#options;
     const { signal } = this.#leaving;
     this.#phase = 'detached';
-    let detail = escapeHostText(lost);
-    onDetached(detail);
+    let detail = escapeHostText(lost ?? 'the host was not dialled');
+    if (lost !== undefined) onDetached(detail);
+    const withinMs = lost === undefined ? Math.min(limitMs, takeUpMs) : limitMs;
     const lostMs = clock.monotonicMs();
     for (let times = 0; ; times++) {
       const pauseMs = backoffDelayMs(backoff, times, (spread * 0.618_033_988_75) % 1);
       if (!(await delay(clock, pauseMs, signal))) return;
-      if (clock.monotonicMs() - lostMs > limitMs) {
-        return this.#over({ lost: `nobody came back to it within ${limitMs / 1000} s: ${detail}` });
+      if (clock.monotonicMs() - lostMs > withinMs) {
+        return this.#over({ lost: `nobody came back to it within ${withinMs / 1000} s: ${detail}` });
       }
       const reconnected = await reconnect();
       if (reconnected.kind !== 'connected') {
@@ -270,8 +304,7 @@ export class LastingChannel implements ExecChannel {
     const nonce = newNonce();
     const keeper = this.#render(nonce, { kind: 'attach' });
     if (!keeper.ok) return { kind: 'gone', detail: keeper.message };
-    let resolve: (how: Return) => void = () => {};
-    const returned = new Promise<Return>((settle) => (resolve = settle));
+    const { promise: returned, resolve } = withResolver<Return>();
     const link = this.#newLink(nonce, resolve);
     this.#link = link;
     const opened = await openShell({
@@ -300,4 +333,10 @@ export class LastingChannel implements ExecChannel {
     this.#leaving.abort();
     this.#handlers?.closed(end);
   }
+}
+
+function withResolver<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
 }

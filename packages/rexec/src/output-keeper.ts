@@ -13,6 +13,8 @@ export interface OutputKeeperOptions {
   readonly host: number;
   readonly attempt: number;
   readonly limitBytes: number;
+  /** Bytes of each stream that the worker holds already: they are counted and digested only. */
+  readonly held?: { readonly stdout: number; readonly stderr: number } | undefined;
 }
 
 export interface KeptOutput {
@@ -33,7 +35,7 @@ export class OutputKeeper {
 
   /** False when the worker takes no more for now. */
   write(stream: 'stdout' | 'stderr', bytes: Uint8Array): boolean {
-    const { relay, host, attempt, limitBytes } = this.#options;
+    const { relay, host, attempt, limitBytes, held } = this.#options;
     const digest = this.#digests[stream];
     const offset = digest.bytes;
     digest.add(bytes);
@@ -42,7 +44,9 @@ export class OutputKeeper {
     const kept = bytes.subarray(0, room);
     this.#keptBytes += kept.length;
     this.#cutBytes += bytes.length - kept.length;
-    return kept.length === 0 || relay.write({ host, attempt, stream, offset, bytes: kept });
+    const known = Math.min(kept.length, Math.max(0, (held?.[stream] ?? 0) - offset));
+    if (known === kept.length) return true;
+    return relay.write({ host, attempt, stream, offset: offset + known, bytes: kept.subarray(known) });
   }
 
   whenDrained(callback: () => void): void {

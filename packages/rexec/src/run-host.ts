@@ -15,9 +15,9 @@ import { type Clock, delay } from '@pogo/lifecycle';
 import type { OrderedAttempt } from '@pogo/protocol';
 import { longestStepMs, renderKeeper, renderSettle, renderStub, type SettledEvent } from '@pogo/stub';
 import type { PasswordGate } from './auth/password-gate.js';
-import { CommandRun } from './command-run.js';
+import { type CommandEnd, CommandRun } from './command-run.js';
 import { type Dialled, HostDialler } from './host-dialler.js';
-import { type OpenShell, openPlainShell } from './host-shell.js';
+import { haltedBefore, type OpenShell, openPlainShell } from './host-shell.js';
 import { LastingChannel, type Reconnected } from './lasting-channel.js';
 import { credentialsExpired, type OpenedJob, showTarget } from './open-job.js';
 import { OutputKeeper } from './output-keeper.js';
@@ -78,7 +78,11 @@ export interface HostRunContext {
   readonly silenceMs: number;
 }
 
-type AttemptOrder = Omit<OrderedAttempt, 'fence'> & { readonly fence?: boolean };
+type AttemptOrder = Omit<OrderedAttempt, 'fence'> & {
+  readonly fence?: boolean;
+  /** Bytes of output that the worker holds of an attempt that is asked about. */
+  readonly received?: { readonly stdout: number; readonly stderr: number } | undefined;
+};
 
 export class HostRun {
   readonly #context: HostRunContext;
@@ -132,6 +136,11 @@ export class HostRun {
   /** Asks what became of the attempt, which somebody else had begun. */
   async settle(): Promise<AttemptResult> {
     this.#stage = 'settling';
+    const end = await this.#takeUp();
+    if (end !== undefined && !end.askAgain) {
+      this.#stage = 'over';
+      return { event: 'finished', outcome: end.outcome };
+    }
     const answer = await this.#askOnce();
     this.#stage = 'over';
     if (answer.kind === 'ended') {
@@ -203,7 +212,12 @@ export class HostRun {
     const { connection, methodsTried } = dialled;
     this.#connection = connection;
     this.#listener.authenticated();
-    const command = this.#commandRun(dialled);
+    const { job, newNonce } = this.#context;
+    const nonce = newNonce();
+    const openShell = this.#openShell(dialled, argvOf(job.spec.command));
+    const lasting = this.#lastingChannel(nonce);
+    this.#lasting = lasting;
+    const command = this.#commandRun(nonce, lasting?.open(openShell) ?? openShell);
     this.#command = command;
     this.#stage = 'running';
     void command.start();
@@ -218,22 +232,49 @@ export class HostRun {
     return { ...outcome, methodsTried };
   }
 
-  #commandRun(dialled: Dialled): CommandRun {
-    const { job, clock, relay, newNonce, silenceMs } = this.#context;
-    const { host, attempt } = this.#order;
+  /** Follows a command that goes on without whoever began it, to its end; undefined where there is none. */
+  async #takeUp(): Promise<CommandEnd | undefined> {
+    if (this.#context.job.spec.surviveDisconnect === undefined) return undefined;
+    const lasting = this.#lastingChannel('', (run) => {
+      const command = this.#commandRun(run, () =>
+        Promise.resolve({ ok: false, outcome: haltedBefore(this.#shown) }),
+      );
+      this.#command = command;
+      this.#stage = 'running';
+      this.#listener.authenticated();
+      return command;
+    });
+    this.#lasting = lasting;
+    const notAttached = await lasting?.takeUp();
+    const command = this.#command;
+    if (notAttached !== undefined || command === undefined) {
+      lasting?.close();
+      this.#connection?.close();
+      return undefined;
+    }
+    const end = await command.ended;
+    this.#command = undefined;
+    this.#stage = 'settling';
+    if (end.wantsAcknowledge) this.#unrecorded = command;
+    else {
+      lasting?.close();
+      this.#connection?.close();
+    }
+    return end;
+  }
+
+  #commandRun(nonce: string, openShell: OpenShell): CommandRun {
+    const { job, clock, relay, silenceMs } = this.#context;
+    const { host, attempt, received } = this.#order;
     const { spec } = job;
-    const nonce = newNonce();
     const timeoutMs = this.#timeoutMs;
     const { retries = 0, command } = spec;
     const steps = stepsOf(spec);
-    const openShell = this.#openShell(dialled, argvOf(command));
-    const lasting = this.#lastingChannel(nonce);
-    this.#lasting = lasting;
     return new CommandRun({
-      openShell: lasting?.open(openShell) ?? openShell,
-      lasts: lasting !== undefined,
+      openShell,
+      lasts: spec.surviveDisconnect !== undefined,
       clock,
-      output: new OutputKeeper({ relay, host, attempt, limitBytes: job.outputLimitBytes }),
+      output: new OutputKeeper({ relay, host, attempt, limitBytes: job.outputLimitBytes, held: received }),
       shown: this.#shown,
       nonce,
       render: (commandOnly) =>
@@ -275,11 +316,12 @@ export class HostRun {
   }
 
   /** For a command that goes on without its connection. */
-  #lastingChannel(nonce: string): LastingChannel | undefined {
+  #lastingChannel(nonce: string, onFound?: (run: string) => CommandRun): LastingChannel | undefined {
     const { clock, newNonce, job } = this.#context;
     const { surviveDisconnect, command, timeouts } = job.spec;
     if (surviveDisconnect === undefined) return undefined;
-    return new LastingChannel({
+    const lasting: LastingChannel = new LastingChannel({
+      ...(onFound && { onFound: (run) => onFound(run).takeUp(lasting) }),
       clock,
       nonce,
       newNonce,
@@ -299,6 +341,7 @@ export class HostRun {
         this.#listener.attached();
       },
     });
+    return lasting;
   }
 
   async #reconnect(): Promise<Reconnected> {

@@ -27,7 +27,10 @@ import type { Transport } from './transport/transport.js';
 /** Longest time for which a stub may hear nothing. */
 const silenceMs = 30_000;
 
-type AttemptKey = Omit<OrderedAttempt, 'fence'> & { readonly fence?: boolean };
+type AttemptKey = Omit<OrderedAttempt, 'fence'> & {
+  readonly fence?: boolean;
+  readonly received?: { readonly stdout: number; readonly stderr: number } | undefined;
+};
 
 export interface RunJobOptions {
   readonly link: RexecLink;

@@ -2,6 +2,7 @@
 export type StubEvent =
   | ReadyEvent
   | SettledEvent
+  | KeptEvent
   | SendEvent
   | ReceivedEvent
   | StartedEvent
@@ -70,6 +71,15 @@ export interface SettledEvent {
   ended?: EndedEvent;
   /** With `none`: for how long the host has been up, where it says so. */
   uptimeSeconds?: number;
+}
+
+/** Somebody is attached to a run that outlives its connection: what follows is its channel, from where it was asked for. */
+export interface KeptEvent {
+  kind: 'kept';
+  /** The run's own nonce. */
+  run: string;
+  /** Nothing of its output has gone yet: all can be had from the first piece on. */
+  isWhole: boolean;
 }
 
 /** The script's bytes are due, from `offset` to its end, and nothing else until `received`. */

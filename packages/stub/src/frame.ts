@@ -4,6 +4,7 @@ import type {
   CommandExit,
   EndedEvent,
   FencedEvent,
+  KeptEvent,
   ReceivedEvent,
   RefusedCode,
   RefusedEvent,
@@ -21,6 +22,7 @@ export type Frame =
   | { kind: 'step'; step: StepEvent }
   | { kind: 'settled'; settled: SettledEvent }
   | { kind: 'upload'; upload: SendEvent | ReceivedEvent }
+  | { kind: 'kept'; kept: KeptEvent }
   /** The end of a stub that ran nothing. */
   | { kind: 'declined'; declined: BusyEvent | FencedEvent | RefusedEvent }
   /** What somebody else wrote into a claim. */
@@ -89,6 +91,12 @@ export function parseFrame(payload: string): Frame | undefined {
       return offset === undefined
         ? undefined
         : { kind: 'upload', upload: { kind: 'send', offset: Number(offset) } };
+    }
+    case 'k': {
+      const [, run, whole] = /^k ([0-9A-Za-z]{16,64}) (1?)$/.exec(payload) ?? [];
+      return run === undefined
+        ? undefined
+        : { kind: 'kept', kept: { kind: 'kept', run, isWhole: whole === '1' } };
     }
     case 'v':
       return payload === 'v' ? { kind: 'upload', upload: { kind: 'received' } } : undefined;

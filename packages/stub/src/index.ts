@@ -21,6 +21,7 @@ export type {
   CommandExit,
   EndedEvent,
   FencedEvent,
+  KeptEvent,
   NoiseEvent,
   ProtocolErrorEvent,
   ReadyEvent,

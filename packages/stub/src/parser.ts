@@ -142,6 +142,9 @@ export function createStubParser(options: { nonce: string }): StubParser {
     } else if (frame?.kind === 'upload' && mayPrepare && frame.upload.kind === nextUpload) {
       nextUpload = nextUpload === 'send' ? 'received' : undefined;
       events.push(frame.upload);
+    } else if (frame?.kind === 'kept' && mayPrepare && nextUpload === 'send') {
+      nextUpload = undefined;
+      events.push(frame.kept);
     } else if (frame?.kind === 'declined' && mayPrepare) {
       over = true;
       events.push(frame.declined);

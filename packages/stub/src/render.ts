@@ -48,8 +48,8 @@ export interface KeptPosition {
 
 /**
  * What stands in the channel's place for a run that outlives its connection. The parser of its own nonce says `send` when it waits
- * for the run's text, of `bytes` bytes, and `received` once that is there; where it was to come back to a run it says `send` alone,
- * once it has. What follows is the channel of the run as it was kept.
+ * for the run's text, of `bytes` bytes, and `received` once that is there; or `kept`, once it has come back to a run. What follows is
+ * the channel of the run as it was kept.
  */
 export interface KeeperOptions {
   /** Of this connection: nobody must know it before. */

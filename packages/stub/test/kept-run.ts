@@ -115,7 +115,7 @@ export class KeptRun {
       const take = (events: StubEvent[]) => {
         for (const event of events) {
           if (event.kind === 'send' && text) child.stdin.write(text);
-          else if (event.kind === 'received' || event.kind === 'send') {
+          else if (event.kind === 'received' || event.kind === 'kept') {
             this.#text = undefined;
             resolve(undefined);
           } else if (event.kind === 'refused') resolve(event.code);

@@ -21,7 +21,7 @@ import type { FinalReport, Journal } from './journal/journal.js';
 import { deniedReport, unknownReport } from './local-reports.js';
 import type { Log } from './log.js';
 import type { Outbox } from './outbox.js';
-import { Questions, type SettledAttempt } from './questions.js';
+import { answerLimitMs, Questions, type SettledAttempt } from './questions.js';
 import type { RexecPool } from './rexec-pool.js';
 import type { Rexec, RexecEnd } from './rexec-process.js';
 
@@ -82,6 +82,8 @@ export class JobRunner implements Claimant {
     this.#questions = new Questions({
       job: this.job,
       clock,
+      // A command that outlives its connection is come back to, and followed to its end.
+      answerLimitMs: order.spec.surviveDisconnect === undefined ? answerLimitMs : undefined,
       answered: (reports, by) => this.#answered(reports, by),
       release: (slot) => slots.release(this, slot),
     });
@@ -218,8 +220,24 @@ export class JobRunner implements Claimant {
     const attempts = this.#questions
       .take(slots, rexec)
       .map(({ host, attempt, index }) => ({ host, attempt, index }));
-    rexec.send({ type: 'settle', attempts });
+    if (this.#options.order.spec.surviveDisconnect === undefined) rexec.send({ type: 'settle', attempts });
+    else void this.#takeUp(attempts, rexec);
     return attempts;
+  }
+
+  /** Commands that may still run, and whose output goes on behind what is on the disk. */
+  async #takeUp(attempts: readonly SettledAttempt[], rexec: Rexec): Promise<void> {
+    const { spool } = this.#options;
+    await spool.opened();
+    await spool.flushed({ hurry: true });
+    const received = ({ host, attempt }: SettledAttempt) => ({
+      stdout: spool.index.streamBytes({ host, attempt, stream: 'stdout' }),
+      stderr: spool.index.streamBytes({ host, attempt, stream: 'stderr' }),
+    });
+    rexec.send({
+      type: 'settle',
+      attempts: attempts.map((subject) => ({ ...subject, received: received(subject) })),
+    });
   }
 
   /** (1) */

@@ -3,7 +3,7 @@
  * settled (E2, E3).
  *
  * 1. Each question is answered: by the host's evidence, by what is known without it, or by that the host can't tell.
- * 2. What a lost rexec held is called `unknown` when the host hasn't answered within {@link answerLimitMs}; evidence that
+ * 2. What a lost rexec held is called `unknown` when the host hasn't answered in time; evidence that
  *    comes later still counts (E2).
  */
 import type { Clock, Timer } from '@pogo/lifecycle';
@@ -36,6 +36,8 @@ interface Question {
 export interface QuestionsOptions {
   job: number;
   clock: Clock;
+  /** How long a host may take; undefined: rexec says when it gives up. */
+  answerLimitMs: number | undefined;
   /** What comes of questions, in the order in which it comes. */
   answered: (reports: AttemptReport[], by: Rexec | undefined) => void;
   /** A slot isn't needed any more. */
@@ -73,7 +75,9 @@ export class Questions {
         rexec: undefined,
       });
     }
-    const timer = this.#options.clock.setTimer(answerLimitMs, () => {
+    const { clock, answerLimitMs: limitMs } = this.#options;
+    if (limitMs === undefined) return;
+    const timer = clock.setTimer(limitMs, () => {
       this.#timers.delete(timer);
       const reports: AttemptReport[] = [];
       for (const { subject } of lost) {

@@ -157,7 +157,12 @@ _main() {
     exit
   }
 %noattach _frame v
-%attach _frame 'r 0'
+%attach # Whether all that was written is there: pieces go from the first on.
+%attach _y=1
+%attach [ -e "$_folder/o0" ] || [ ! -e "$_folder/o1" ] || _y=
+%attach [ -e "$_folder/e0" ] || [ ! -e "$_folder/e1" ] || _y=
+%attach read -r _n _n _n <"$_folder/id"
+%attach _frame "k $_n $_y"
 %attach exec 5<> "$_folder/in"
 %attach _dismiss
   _date $$
