@@ -166,4 +166,25 @@ describe('a command that survives its connection', () => {
     expect(await scene.hosts(job)).toMatchObject([{ state: 'killed', outcome: { reason: 'halt-kill' } }]);
     await expectNothingLeft();
   });
+
+  it('goes on when the worker is killed: its host is unknown, until `pogo resolve` takes it up', async () => {
+    const before = scene.returns('worker');
+    const script = `echo problem >&2; seq 1 100; ${gate('gate-g')}; seq 101 30000; exit 48`;
+    const command = hosts.start('127.0.1.1', lasting, script);
+    await waitsAt('gate-g', 1);
+    signalProcesses('KILL', scene.cluster.pids('worker'));
+    expect(await command.ended).toMatchObject({ exitCode: 9 });
+    await expect.poll(() => scene.returns('worker'), { timeout: 30_000 }).toBe(before + 1);
+    const job = await jobOf(command);
+    expect(await scene.hosts(job)).toMatchObject([{ state: 'unknown' }]);
+    hosts.open('gate-g');
+    const resolved = await scene.run(['resolve', job, '--identity', hosts.key.privatePath, '--yes']);
+    expect(await scene.hosts(job), resolved.stderr).toMatchObject([
+      { state: 'failed', outcome: { exitCode: 48, stdout: { sha256: sha256(lines(1, 30_000)) } } },
+    ]);
+    const log = await scene.run(['log', job, '127.0.1.1']);
+    expect(log.stdout).toContain(lines(99, 102));
+    expect(sha256(log.stdout)).toBe(sha256(lines(1, 30_000)));
+    await expectNothingLeft();
+  });
 });
