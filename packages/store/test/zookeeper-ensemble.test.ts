@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { type Log, type LogEntry, type Store, openStore } from '@pogo/store';
-import { type ZooKeeperEnsemble, startZooKeeper } from '@pogo/testkit';
+import { type Log, type LogEntry, type Store, describeStoreConformance, openStore } from '@pogo/store';
+import { type ZooKeeperEnsemble, type ZooKeeperServer, startZooKeeper } from '@pogo/testkit';
+import fastCheck from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, it, vi } from 'vitest';
 import { persistent } from './persistent-store.js';
-import { newChroot } from './zookeeper-fixture.js';
+import { newChroot, zookeeperFixture } from './zookeeper-fixture.js';
 
 const settings = '?sessionTimeoutMs=4000&callTimeoutMs=20000';
 const never = new AbortController().signal;
@@ -54,6 +55,24 @@ function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
+
+describe('where one of three servers lags', () => {
+  let [ahead, behind] = ['', ''];
+  let laggard: ZooKeeperServer | undefined;
+  beforeAll(async () => {
+    ahead = (await ensemble.leader()).address;
+    [laggard] = await ensemble.followers();
+    behind = laggard!.address;
+    for (const proxy of laggard!.quorumProxies) proxy.delay({ toClientMs: 4 });
+  });
+  afterAll(() => {
+    for (const proxy of laggard?.quorumProxies ?? []) proxy.delay({ toClientMs: 0 });
+  });
+
+  // The first handle is the one that reads what others have just written.
+  const fixture = zookeeperFixture((handle) => (handle % 2 === 0 ? behind : ahead));
+  describeStoreConformance('zookeeper', fixture, { framework: { describe, it }, fastCheck });
+});
 
 describe('a store on three ZooKeeper servers', () => {
   it('shows no stale answer at a server that lags, and loses no entry there', async () => {

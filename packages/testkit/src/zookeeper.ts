@@ -122,7 +122,8 @@ async function tryToStart(
       'clientPortAddress=127.0.0.1',
       `clientPort=${own.client}`,
       `tickTime=${tickTimeMs}`,
-      'initLimit=20',
+      // A server that meets the new leader before that listens is waited for so long when there is a proxy between them.
+      'initLimit=10',
       'syncLimit=10',
       'maxClientCnxns=0',
       'admin.enableServer=false',

@@ -15,8 +15,16 @@ export function describeHandles({ describe, it }: TestFramework, onNewStore: OnN
         await fill(one.log('main'), 'one', 0, 1);
         await fill(other.log('main'), 'other', 1, 1);
         assert.deepEqual(namesOf(entriesOf(await one.log('main').read(0, 10))), ['0:one/0', '1:other/1']);
-        await one.documents.put('key', bytesOf('value'), null);
-        assert.deepEqual((await other.documents.get('key'))?.value, bytesOf('value'));
+        for (const [writer, reader, key] of [
+          [one, other, 'key/1'],
+          [other, one, 'key/2'],
+        ] as const) {
+          await writer.documents.put(key, bytesOf('value'), null);
+          assert.deepEqual((await reader.documents.get(key))?.value, bytesOf('value'));
+          await writer.documents.put(key, bytesOf('new'), 'any');
+          assert.ok((await reader.documents.list('key/')).some((listed) => listed.key === key));
+          assert.deepEqual((await reader.documents.get(key))?.value, bytesOf('new'));
+        }
       }),
     );
 

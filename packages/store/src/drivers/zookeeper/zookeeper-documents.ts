@@ -88,10 +88,16 @@ export class ZooKeeperDocuments implements BackingDocuments {
   }
 
   watch({ prefix, stops }: Watching): AsyncIterable<DocumentSummary[]> {
+    let synced: Session | undefined;
     return watchListing({
       keeper: this.#options.keeper,
       stops,
-      list: (session, changed) => this.#list(session, prefix, changed),
+      list: async (session, changed) => {
+        // Later ones in the same session see no less; the first might, and even less than an earlier session has shown.
+        if (session !== synced) await session.sync(this.#options.paths.documents);
+        synced = session;
+        return this.#list(session, prefix, changed);
+      },
     });
   }
 
