@@ -212,6 +212,29 @@ describe('a list of dispatchers', () => {
     ]);
   });
 
+  it('is asked past one that takes a stream for one, and does not begin to answer within twenty seconds', async () => {
+    const clock = new ManualClock();
+    let isMute = false;
+    const mute = await dispatcher((_request, response) => {
+      if (!isMute) json(response, 200, document);
+      return true;
+    });
+    const second = await answering();
+    const asked = clientOf([mute, second], clock);
+    // Its connection stays, for the next request.
+    expect(await asked.job(job)).toMatchObject({ ok: true });
+    isMute = true;
+    const streaming = asked.stream(`/v1/jobs/${job}/events`, { once: true });
+    await expect.poll(() => mute.requests.length, slow).toBe(2);
+    clock.advance(19_999);
+    expect(second.requests).toEqual([]);
+    clock.advance(1);
+    const stream = await streaming;
+    if (!stream.ok) throw new Error(stream.failure.message);
+    stream.value.destroy();
+    expect(asked.url).toBe(second.url);
+  });
+
   it('breaks off what is read from one that no longer answers once another does', async () => {
     const [first, second] = [await answering(), await answering()];
     const asked = clientOf([first, second]);

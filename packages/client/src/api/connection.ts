@@ -30,6 +30,8 @@ export interface ApiRequest {
   readonly timeoutMs?: number;
   /** Time after which a connection that doesn't stand yet is given up; absent: as long as the system waits. */
   readonly connectMs?: number;
+  /** Time after which a request whose answer hasn't begun is given up; absent: never. */
+  readonly answerMs?: number;
   readonly signal?: AbortSignal;
   /** Called when the request has left: what can be done while the answer is under way. */
   onSent?(): void;
@@ -94,7 +96,7 @@ export class Connection {
   }
 
   request(asked: ApiRequest): Promise<ApiResponse> {
-    const { method, path, body, headers, timeoutMs, connectMs, signal, onSent } = asked;
+    const { method, path, body, headers, timeoutMs, connectMs, answerMs, signal, onSent } = asked;
     return new Promise((resolve) => {
       const request = httpsRequest({
         agent: this.#agent,
@@ -111,7 +113,10 @@ export class Connection {
         },
       });
       const tooLong = () => void request.destroy(new Error('timeout'));
-      const limit = connectMs === undefined ? undefined : this.#clock.setTimer(connectMs, tooLong);
+      const within = (ms: number | undefined) =>
+        ms === undefined ? undefined : this.#clock.setTimer(ms, tooLong);
+      const limit = within(connectMs);
+      const answerLimit = within(answerMs);
       let stood = false;
       const stands = () => {
         stood = true;
@@ -122,10 +127,16 @@ export class Connection {
         if ((socket as TLSSocket).authorized) stands();
         else socket.once('secureConnect', stands);
       });
-      request.on('close', () => limit?.cancel());
+      request.on('close', () => {
+        limit?.cancel();
+        answerLimit?.cancel();
+      });
       request.on('timeout', tooLong);
       request.on('error', (error) => resolve(outcomeOf(error, stood)));
-      request.on('response', (message) => resolve({ kind: 'response', message }));
+      request.on('response', (message) => {
+        answerLimit?.cancel();
+        resolve({ kind: 'response', message });
+      });
       if (onSent !== undefined) request.on('finish', onSent);
       if (typeof body !== 'object') request.end(body);
       else void sendBytes(request, body);

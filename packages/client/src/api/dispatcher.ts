@@ -58,6 +58,8 @@ interface Schema<T> {
 const namespacePath = (name: string) => `/v1/namespaces/${encodeURIComponent(name)}`;
 
 const requestTimeoutMs = 60_000;
+/** A stream may be quiet, but that it is one is said at once; a dispatcher may wait for its log, and for a leader. */
+const streamAnswerMs = 20_000;
 /** Long jobs have long logs. */
 const reportTimeoutMs = 600_000;
 
@@ -72,6 +74,11 @@ export class Dispatcher {
   /** Of the dispatcher that answered last. */
   get url(): string {
     return this.#list.url;
+  }
+
+  /** Whether there are others to ask. */
+  get isOneOfSeveral(): boolean {
+    return this.#list.urls.length > 1;
   }
 
   /** Begins to open a connection for a later request. */
@@ -299,7 +306,14 @@ export class Dispatcher {
     path: string,
     options: { headers?: Record<string, string>; signal?: AbortSignal; once?: true } = {},
   ): Promise<Result<IncomingMessage>> {
-    const reply = await this.#list.ask({ method: 'GET', path, ...options, streams: true, repeatable: true });
+    const reply = await this.#list.ask({
+      method: 'GET',
+      path,
+      ...options,
+      answerMs: streamAnswerMs,
+      streams: true,
+      repeatable: true,
+    });
     if (reply.kind === 'stream') return success(reply.message);
     return reply.kind === 'failed' ? failed(reply.failure) : this.#problem(reply);
   }

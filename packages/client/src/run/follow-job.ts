@@ -38,6 +38,8 @@ export interface FollowOptions {
 
 /** A quiet connection is replaced after this long: asking again costs little, and the old one may be dead. */
 const idleMs = 30_000;
+/** Sooner where another dispatcher could be asked. */
+const idleOfSeveralMs = 10_000;
 /** Once the job has ended, its output has to come to its end as well: silence means that something went wrong. */
 const idleAfterEndMs = 10_000;
 
@@ -53,7 +55,7 @@ export function followEvents(
   let ended = false;
   return followStream<JobEventDocument>({
     ...options,
-    idleMs: () => idleMs,
+    idleMs: () => (options.dispatcher.isOneOfSeveral ? idleOfSeveralMs : idleMs),
     request: () => ({
       path: `/v1/jobs/${options.job}/events?follow=true`,
       headers: last === undefined ? {} : { 'last-event-id': last },
