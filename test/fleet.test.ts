@@ -3,6 +3,7 @@ import {
   type Account,
   createAccount,
   createKey,
+  type CommandResult,
   createTemporaryDirectory,
   type Fleet,
   type Key,
@@ -132,5 +133,35 @@ describe('a fleet', () => {
     expect(unknown).toBeLessThanOrEqual(4);
     expect(counts.succeeded).toBe(12 - unknown);
     expect(begun(lines('worker')).sort()).toEqual([...new Set(begun(lines('worker')))].sort());
+  });
+
+  it('has every process restarted, one after another, while jobs run: no host fails, nobody is asked for anything', async () => {
+    const results: CommandResult[] = [];
+    let isOver = false;
+    const jobs = (async () => {
+      while (!isOver) {
+        const command = ['sh', '-c', 'sleep 0.3; echo done'];
+        const target = ['-h', '127.0.1.[1-12]', ...login, '--concurrent', '4'];
+        results.push(await fleet.run(['run', ...target, '--', ...command]));
+      }
+    })();
+    try {
+      for (const part of [...fleet.dispatchers, ...fleet.workers]) {
+        await part.end();
+        await part.start();
+      }
+      for (const server of zookeeper.servers) {
+        await server.kill();
+        await server.start();
+      }
+    } finally {
+      isOver = true;
+      await jobs;
+    }
+    expect(results.length).toBeGreaterThan(1);
+    for (const result of results) {
+      expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+      expect(result.stdout.match(/: done$/gm)).toHaveLength(12);
+    }
   });
 });
