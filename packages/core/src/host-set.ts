@@ -38,3 +38,23 @@ export function hostCount(set: HostSet): number {
   for (const item of set) count += typeof item === 'number' ? 1 : item[1] - item[0] + 1;
   return count;
 }
+
+/** The hosts that are in any of the sets. */
+export function unionOf(sets: readonly HostSet[]): HostSet {
+  const items = sets.flat().sort((one, other) => firstOf(one) - firstOf(other));
+  const union: (number | readonly [number, number])[] = [];
+  for (const item of items) {
+    const last = union.at(-1);
+    if (last === undefined || firstOf(item) > lastOf(last) + 1) union.push(item);
+    else if (lastOf(item) > lastOf(last)) union[union.length - 1] = [firstOf(last), lastOf(item)];
+  }
+  return union;
+}
+
+function firstOf(item: HostSet[number]): number {
+  return typeof item === 'number' ? item : item[0];
+}
+
+function lastOf(item: HostSet[number]): number {
+  return typeof item === 'number' ? item : item[1];
+}

@@ -12,8 +12,20 @@ export function membersOf(namespace: Namespace, hosts: readonly string[]): Int32
   if (lists === undefined) known.set(namespace, (lists = new WeakMap()));
   let members = lists.get(hosts);
   if (members === undefined) {
-    members = Int32Array.from(hosts, (host) => namespace.memberOf(host) ?? -1);
-    lists.set(hosts, members);
+    lists.set(hosts, (members = findMembers(namespace, hosts)));
+  }
+  return members;
+}
+
+/** Hosts mostly come in the namespace's own order, and under its names: then each is the member after the last one. */
+function findMembers(namespace: Namespace, hosts: readonly string[]): Int32Array {
+  const members = new Int32Array(hosts.length);
+  let next = 0;
+  for (let at = 0; at < hosts.length; at++) {
+    const host = hosts[at]!;
+    const member = namespace.hosts[next] === host ? next : (namespace.memberOf(host) ?? -1);
+    members[at] = member;
+    next = member + 1;
   }
   return members;
 }

@@ -3,18 +3,18 @@
  * value or several, and stands for every combination, the leftmost dimension varying slowest: what the grammar means by
  * `rack[1-2]n[1-4]`.
  */
+import { foldNumbers, numberRun, numberText, type NumberRun } from './fold-numbers.js';
 
-/** Values of one dimension, in order. */
+/** Several values of one dimension, in order. */
 export interface Values {
-  readonly values: readonly string[];
+  readonly first: string;
+  /** All of them, where they are words. */
+  readonly words: readonly string[];
   /** As the grammar writes them: `[1-3,7]`, `{east,west}`. */
   readonly text: string;
 }
 export type Dimension = string | Values;
 export type Box = readonly Dimension[];
-
-/** Fewest numbers that are written with a step: `[1-7/2]`. */
-const minStepped = 4;
 
 /** Whether the dimension at this place holds numbers. */
 export function isNumeric(dimension: number): boolean {
@@ -32,44 +32,14 @@ export function canBeChoice(value: Dimension): boolean {
 
 /** A dimension of several values, in this order. */
 export function dimensionOf(values: readonly string[], numeric: boolean): Values {
-  return { values, text: numeric ? `[${foldNumbers(values)}]` : foldWords(values) };
+  return numeric
+    ? numbersOf(values.map(numberRun))
+    : { first: values[0]!, words: values, text: foldWords(values) };
 }
 
-/** Numbers as a range list in the order given: `1-3,7`, `01-10`, `1-9/2`. */
-function foldNumbers(texts: readonly string[]): string {
-  const items: string[] = [];
-  for (let start = 0; start < texts.length;) {
-    const { end, step } = progression(texts, start);
-    const first = texts[start]!;
-    const length = end - start + 1;
-    if (length === 1 || (step !== 1 && length < minStepped)) {
-      items.push(first);
-      start++;
-      continue;
-    }
-    items.push(step === 1 ? `${first}-${texts[end]!}` : `${first}-${texts[end]!}/${step}`);
-    start = end + 1;
-  }
-  return items.join(',');
-}
-
-/**
- * The longest run from a place on that counts upwards evenly, padded as its first number is. A padded run keeps its
- * width, `08-99,100`: programs that share the grammar refuse `08-100`.
- */
-function progression(texts: readonly string[], start: number): { end: number; step: number } {
-  const first = texts[start]!;
-  if (start + 1 >= texts.length) return { end: start, step: 1 };
-  const width = first.length > 1 && first.startsWith('0') ? first.length : 0;
-  const step = Number(texts[start + 1]!) - Number(first);
-  if (step < 1) return { end: start, step: 1 };
-  let end = start;
-  for (let number = Number(first) + step; end + 1 < texts.length; number += step) {
-    const text = String(number).padStart(width, '0');
-    if (texts[end + 1] !== text || (width > 0 && text.length > width)) break;
-    end++;
-  }
-  return { end, step };
+/** A dimension of several numbers, in this order. */
+export function numbersOf(runs: readonly NumberRun[]): Values {
+  return { first: numberText(runs[0]!, 0), words: [], text: `[${foldNumbers(runs)}]` };
 }
 
 /** Words as alternatives, with what they share up to a separator outside of the braces: `.{east,west}.example.com`. */
@@ -109,12 +79,12 @@ export function patternsOf(box: Box, extraLength: number): string[] {
   if (only === undefined || words.length > 1 || several[0] !== only) return [whole];
   const rest = whole.length - only.dimension.text.length;
   let length = 0;
-  for (const word of only.dimension.values) length += rest + word.length + extraLength;
+  for (const word of only.dimension.words) length += rest + word.length + extraLength;
   if (length > whole.length + extraLength) return [whole];
   const before = box.slice(0, only.place).map(textOf).join('');
   const after = box
     .slice(only.place + 1)
     .map(textOf)
     .join('');
-  return only.dimension.values.map((word) => `${before}${word}${after}`);
+  return only.dimension.words.map((word) => `${before}${word}${after}`);
 }

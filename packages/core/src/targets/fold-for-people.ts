@@ -41,7 +41,7 @@ function foldSet(rows: readonly string[][]): readonly Box[] {
 }
 
 function firstOf(dimension: Dimension): string {
-  return typeof dimension === 'string' ? dimension : dimension.values[0]!;
+  return typeof dimension === 'string' ? dimension : dimension.first;
 }
 
 /** Joins boxes that differ in this dimension alone, wherever they are. */

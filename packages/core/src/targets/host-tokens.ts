@@ -5,7 +5,7 @@
  */
 
 /** Longest number that a range may have (see the parser), in digits. */
-const maxDigits = 15;
+export const maxDigits = 15;
 
 export function tokensOf(host: string): string[] {
   const tokens: string[] = [];
@@ -16,14 +16,6 @@ export function tokensOf(host: string): string[] {
     at = endOfDigits(host, number);
     tokens.push(host.slice(number, at));
   }
-}
-
-/** How many tokens a host has. */
-export function tokenCount(host: string): number {
-  let count = 1;
-  for (let at = nextNumber(host, 0); at < host.length; at = nextNumber(host, endOfDigits(host, at)))
-    count += 2;
-  return count;
 }
 
 /** The token of a host at a place that it has. */
@@ -37,6 +29,18 @@ export function tokenAt(host: string, place: number): string {
   }
 }
 
+/** Whether two hosts may fold together: both are names, or both addresses, of as many tokens. */
+export function areAlike(one: string, other: string): boolean {
+  return one.includes(':') === other.includes(':') && tokenCount(one) === tokenCount(other);
+}
+
+function tokenCount(host: string): number {
+  let count = 1;
+  for (let at = nextNumber(host, 0); at < host.length; at = nextNumber(host, endOfDigits(host, at)))
+    count += 2;
+  return count;
+}
+
 /** The place of the one token in which two hosts of as many tokens differ; -1 where there are several such places, or none. */
 export function differingPlace(one: string, other: string): number {
   let differing = -1;
@@ -48,7 +52,7 @@ export function differingPlace(one: string, other: string): number {
       if (differing >= 0) return -1;
       differing = place;
     }
-    if (isText && oneEnd === one.length) return differing;
+    if (isText && oneEnd === one.length) return otherEnd === other.length ? differing : -1;
     [oneAt, otherAt] = [oneEnd, otherEnd];
   }
 }

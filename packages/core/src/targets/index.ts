@@ -11,6 +11,6 @@ export {
   type ExpandedTargets,
   type TargetSources,
 } from './expand.js';
-export { foldTargets } from './fold.js';
+export { foldTargets, HostFolder } from './fold.js';
 export { foldForPeople } from './fold-for-people.js';
 export type { GroupSource } from './operand-resolver.js';

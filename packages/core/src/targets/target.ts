@@ -40,11 +40,15 @@ export function hostKey(host: string): string {
 
 /** The target as one would write it: `admin@web1:22022`, `[::1]:22`, `fe80::1%eth0`. */
 export function formatTarget(target: Target): string {
-  return wrapHost(target.host, target);
+  return wrapHost(target.host, target.host, target);
 }
 
-/** Puts account and port around a host or a pattern of hosts. */
-export function wrapHost(pattern: string, { user, port, host }: Target): string {
+/** Puts account and port around a host, or around a pattern of hosts of which this is one. */
+export function wrapHost(
+  pattern: string,
+  host: string,
+  { user, port }: { user?: string | undefined; port?: number | undefined },
+): string {
   const prefix = user === undefined ? '' : `${user}@`;
   if (port === undefined) return `${prefix}${pattern}`;
   return host.includes(':') ? `${prefix}[${pattern}]:${port}` : `${prefix}${pattern}:${port}`;

@@ -1,6 +1,6 @@
 import {
   foldTargets,
-  hostIndexes,
+  HostFolder,
   hostKey,
   type HostSet,
   resolveTargets,
@@ -12,7 +12,9 @@ import type { HostNames } from '../events/job-tracker.js';
 /** The hosts of a spec by index. */
 export class HostList implements HostNames {
   readonly hosts: readonly string[];
+  #folder: HostFolder | undefined;
 
+  /** @param hosts not to be changed */
   constructor(hosts: readonly string[]) {
     this.hosts = hosts;
   }
@@ -22,9 +24,12 @@ export class HostList implements HostNames {
   }
 
   fold(hosts: HostSet): string {
-    const targets = [];
-    for (const host of hostIndexes(hosts)) targets.push({ host: this.hosts[host]! });
-    return targets.length === 1 ? targets[0]!.host : foldTargets(targets);
+    return this.folder.fold(hosts);
+  }
+
+  /** For all that is folded of this list. */
+  get folder(): HostFolder {
+    return (this.#folder ??= new HostFolder(this.hosts));
   }
 
   /** The hosts that an expression names, wildcards over these hosts included, in the order of the list. */

@@ -2,7 +2,7 @@
  * From what was asked to what will be done: hosts expanded, accounts and ports filled in, percentages counted. Pure.
  * What it makes is what the client seals over, so equal requests give equal specs.
  */
-import { foldTargets, type JobLimits, type Namespace, type TargetError } from '@pogo/core';
+import { type JobLimits, type Namespace, type TargetError } from '@pogo/core';
 import { authMethodNeeds, type JobRequest, type ResolvedSpec } from '@pogo/protocol';
 import { placeTargets } from '../namespaces/place-targets.js';
 import { HostList } from './host-names.js';
@@ -33,11 +33,7 @@ export function resolveRequest(
     allowUnknown: request.allowUnknown === true,
   });
   if (placed.kind !== 'placed') return placed;
-  const targets = placed.targets.map(({ host, user, port }) => ({
-    host,
-    user: user ?? request.user,
-    port: port ?? request.port,
-  }));
+  const { targets } = placed;
   const resolved = resolveLimits(request.limits, targets.length);
   if (resolved.kind !== 'resolved') return resolved;
   const { ramp, ...others } = resolved.limits;
@@ -51,13 +47,19 @@ export function resolveRequest(
   const { warnings } = resolved;
   warnings.push(...hostKeyWarnings(request));
   const { limits: _limits, targets: _targets, ...sealed } = request;
+  const hosts = new HostList(placed.hosts);
   const spec: ResolvedSpec = {
     ...sealed,
     submitter: context.submitter,
-    targets: foldTargets(targets),
+    targets: hosts.folder.foldAs(
+      targets.map(({ user, port }) =>
+        user === undefined && port === undefined
+          ? request
+          : { user: user ?? request.user, port: port ?? request.port },
+      ),
+    ),
     lifetimeMs: context.lifetimeMs,
   };
-  const hosts = new HostList(placed.hosts);
   return { kind: 'resolved', resolution: { spec, limits, hosts, warnings } };
 }
 
