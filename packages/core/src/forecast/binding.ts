@@ -54,13 +54,23 @@ export class Before {
       this.#ramp = { kind: 'ramp', step: job.ramp.step };
   }
 
-  /** To be told of each host whose command is about to end, before any of these ends is folded. */
-  ends(job: JobRecord, host: number): void {
-    const member = job.placement?.members[host] ?? -1;
-    if (member < 0) return;
-    if (job !== this.#job) this.#busy.add(member);
-    const group = groupOf(job, host);
-    if (this.#ending.has(group)) return;
+  /** To be told of the hosts whose commands are about to end, before any of these ends is folded. */
+  end(job: JobRecord, hosts: readonly number[]): void {
+    const { placement } = job;
+    if (placement === undefined) return;
+    let last: HostGroup | undefined;
+    for (const host of hosts) {
+      const member = placement.members[host]!;
+      if (member < 0) continue;
+      if (job !== this.#job) this.#busy.add(member);
+      const group = groupOf(job, host);
+      if (group === last) continue;
+      last = group;
+      if (!this.#ending.has(group)) this.#endOf(job, group);
+    }
+  }
+
+  #endOf(job: JobRecord, group: HostGroup): void {
     this.#ending.add(group);
     const { constraints } = this.#state;
     for (const slot of group.within) {
@@ -78,9 +88,12 @@ export class Before {
     });
   }
 
-  /** What held this host of the job back, which starts now; one list for all hosts of which the same is true. */
-  bindingOf(host: number): readonly Binding[] {
-    const group = groupOf(this.#job, host);
+  /**
+   * What held this host of the job back, which starts now; one list for all hosts of which the same is true.
+   *
+   * @param group that it is in
+   */
+  bindingOf(host: number, group: HostGroup): readonly Binding[] {
     const isBusy = this.#busy.size > 0 && this.#busy.has(this.#job.placement?.members[host] ?? -1);
     const known = isBusy ? this.#byBusyGroup : this.#byGroup;
     let bindings = known.get(group);

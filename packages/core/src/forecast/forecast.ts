@@ -161,16 +161,11 @@ export class Forecast {
     const entries: LogEntry[] = [];
     for (const [number, hosts] of ended) {
       const record = state.jobs.get(number)!;
+      this.#before!.end(record, hosts);
       for (const host of hosts) {
-        this.#before!.ends(record, host);
         const { attempt } = record.hosts[host]!;
-        entries.push({
-          type: 'host-finished',
-          job: number,
-          host,
-          attempt,
-          outcome: endOf(number, host).outcome,
-        });
+        const { outcome } = endOf(number, host);
+        entries.push({ type: 'host-finished', job: number, host, attempt, outcome });
       }
       if (number === job) this.#lastMs = this.#nowMs;
       this.#gone += hosts.length;
@@ -242,40 +237,38 @@ export class Forecast {
     applyBatch(state, { index: state.nextIndex, atMs: this.#nowMs, entries });
   }
 
-  #addWave(hosts: number[]): void {
+  #addWave(hosts: readonly number[]): void {
     this.#started += hosts.length;
     this.#peak = Math.max(this.#peak, this.#record.disturbed);
-    const byBinding = new Map<string, { hosts: number[]; bindings: readonly Binding[] }>();
-    const known = new Map<readonly Binding[], { hosts: number[] }>();
+    const byBinding = new Map<string, Start>();
+    const known = new Map<readonly Binding[], Start>();
+    const groups = new Set<HostGroup>();
+    let group: HostGroup | undefined;
+    let bindings: readonly Binding[] | undefined;
+    let start: Start | undefined;
     for (const host of hosts) {
-      const bindings = this.#before?.bindingOf(host) ?? none;
-      let start = known.get(bindings);
-      if (start === undefined) {
-        const key = JSON.stringify(bindings);
-        let alike = byBinding.get(key);
-        if (alike === undefined) byBinding.set(key, (alike = { hosts: [], bindings }));
-        known.set(bindings, (start = alike));
-      }
+      const own = groupOf(this.#record, host);
+      if (own !== group) groups.add((group = own));
+      const its = this.#before === undefined ? none : this.#before.bindingOf(host, own);
+      if (start === undefined || its !== bindings) start = startOf((bindings = its), known, byBinding);
       start.hosts.push(host);
     }
     this.#waves.push({
       atMs: this.#nowMs - this.#options.nowMs,
       count: hosts.length,
-      starts: [...byBinding.values()].map((start) => ({
-        hosts: toHostSet(start.hosts),
-        count: start.hosts.length,
-        bindings: start.bindings,
+      starts: Array.from(byBinding.values(), (one) => ({
+        hosts: toHostSet(one.hosts),
+        count: one.hosts.length,
+        bindings: one.bindings,
       })),
-      full: this.#measure(hosts),
+      full: this.#measure(groups),
     });
   }
 
-  /** Notes how much of each slot is in use now that these have started, and gives those that are full. */
-  #measure(hosts: readonly number[]): { slot: number; use: number }[] {
+  /** Notes how much of each slot is in use now that hosts of these groups have started, and gives those that are full. */
+  #measure(groups: ReadonlySet<HostGroup>): { slot: number; use: number }[] {
     const { constraints } = this.#options.state;
     const full: { slot: number; use: number }[] = [];
-    const groups = new Set<HostGroup>();
-    for (const host of hosts) groups.add(groupOf(this.#record, host));
     for (const slot of new Set([...groups].flatMap(({ within }) => within))) {
       const use = constraints.use[slot]!;
       this.#peaks.set(slot, Math.max(use, this.#peaks.get(slot) ?? 0));
@@ -283,6 +276,26 @@ export class Forecast {
     }
     return full;
   }
+}
+
+interface Start {
+  readonly hosts: number[];
+  readonly bindings: readonly Binding[];
+}
+
+/** The hosts of a wave that the same things held back; these are told by different lists, too. */
+function startOf(
+  bindings: readonly Binding[],
+  known: Map<readonly Binding[], Start>,
+  byBinding: Map<string, Start>,
+): Start {
+  let start = known.get(bindings);
+  if (start !== undefined) return start;
+  const key = JSON.stringify(bindings);
+  start = byBinding.get(key);
+  if (start === undefined) byBinding.set(key, (start = { hosts: [], bindings }));
+  known.set(bindings, start);
+  return start;
 }
 
 const none: readonly Binding[] = [];

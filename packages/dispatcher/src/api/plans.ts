@@ -1,5 +1,5 @@
 /** `POST /v1/plans`: what would run, in which order, and for whom to seal. Changes nothing. */
-import { type ForecastResult, hostCount, hostIndexes, toHostSet } from '@pogo/core';
+import { type ForecastResult, hostCount, unionOf } from '@pogo/core';
 import {
   planRequestSchema,
   type PlanResponse,
@@ -134,7 +134,7 @@ function noWorker(pools: readonly (string | undefined)[]): Answer {
 /** The hosts that would start at once, and how many would not. */
 function orderOf({ waves }: ForecastResult, hosts: HostList): NonNullable<PlanResponse['order']> {
   const first = waves[0]?.atMs === 0 ? waves[0].starts : [];
-  const set = toHostSet(first.flatMap((start) => [...hostIndexes(start.hosts)]));
+  const set = unionOf(first.map((start) => start.hosts));
   const firstWaveHosts = hostCount(set);
   return {
     firstWave: firstWaveHosts === 0 ? '' : hosts.fold(set),

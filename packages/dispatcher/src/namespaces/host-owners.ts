@@ -5,7 +5,7 @@
  *    for the namespaces that one dispatcher leads: where it can't read another namespace's file in force, it refuses.
  * 2. What it costs is a look-up for each host and other namespace; with one namespace it costs nothing.
  */
-import type { Namespace } from '@pogo/core';
+import { membersOf, type Namespace } from '@pogo/core';
 import type { Leader } from '../leader/leader.js';
 import { Turns } from '../turns.js';
 import type { NamespaceIdentity } from './namespace-registry.js';
@@ -67,7 +67,7 @@ export function strangersElsewhere(
   namespace: Namespace | undefined,
   hosts: readonly string[],
 ): ReturnType<HostOwners['elsewhere']> {
-  const strangers =
-    namespace === undefined ? hosts : hosts.filter((host) => namespace.memberOf(host) === undefined);
+  const members = namespace && membersOf(namespace, hosts);
+  const strangers = members === undefined ? hosts : hosts.filter((_host, index) => members[index]! < 0);
   return owners.elsewhere(name, strangers);
 }

@@ -4,8 +4,8 @@ import {
   type ClusterState,
   type ForecastResult,
   hostCount,
-  hostIndexes,
   toHostSet,
+  unionOf,
   type Wave,
   type WaveStart,
 } from '@pogo/core';
@@ -91,7 +91,7 @@ function waitingDocument(view: ForecastView): ForecastDocument['waiting'] {
     }
   }
   return [...groups.values()].map(({ starts, bindings }) => {
-    const hosts = toHostSet(starts.flatMap((start) => [...hostIndexes(start.hosts)]));
+    const hosts = unionOf(starts.map((start) => start.hosts));
     return {
       hosts: view.names.fold(hosts),
       count: hostCount(hosts),

@@ -12,11 +12,16 @@ export function planBasis(
   const groups = new Map<string, { hosts: number[]; slots: readonly number[]; stages: readonly number[] }>();
   // Hosts of the same apps and environments have one list of slots between them, and one of stages.
   const known = new Map<readonly number[], { hosts: number[] } | undefined>();
+  let last: readonly number[] | undefined;
+  let group: { hosts: number[] } | undefined;
   membersOf(namespace, names.hosts).forEach((member, index) => {
     if (member < 0) return;
     const slots = namespace.slotsOf(member);
-    if (!known.has(slots)) known.set(slots, groupFor(groups, slots, namespace.stagesOf(member)));
-    known.get(slots)?.hosts.push(index);
+    if (slots !== last) {
+      if (!known.has(slots)) known.set(slots, groupFor(groups, slots, namespace.stagesOf(member)));
+      [last, group] = [slots, known.get(slots)];
+    }
+    group?.hosts.push(index);
   });
   const all = [...groups.values()];
   const slots = ascending(all.flatMap((group) => group.slots));
