@@ -59,7 +59,7 @@ export class SimulatedStore implements Store {
     this.#log = wrapLog({
       append: (index, batch) => this.#append(index, batch),
       read: (from, limit) => this.#ask(() => backing.read(from, limit, this.#unseen())),
-      follow: () => notFollowed(),
+      follow: () => nothingFurther(),
       pointer: () => this.#ask(() => backing.pointer()),
       prune: (request) => this.#ask(() => backing.prune(request)),
     });
@@ -136,6 +136,11 @@ export class SimulatedStore implements Store {
 
 function unavailable(cause: string): StoreError {
   return new StoreError('store-unavailable', `simulated store: ${cause}`);
+}
+
+/** A dispatcher that doesn't lead sees the log as it was when it began to wait: nothing rests on what it shows. */
+async function* nothingFurther(): AsyncGenerator<never> {
+  // Ends at once, as that of a store that was closed.
 }
 
 /** Nobody streams in a simulation. */
