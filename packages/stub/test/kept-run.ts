@@ -85,7 +85,7 @@ export class KeptRun {
   }
 
   /** Connects: the first time the run begins. Resolves once attached, with the reason where that can't be. */
-  async connect(): Promise<string | undefined> {
+  async connect({ rewrite = this.#options.rewrite ?? [] } = {}): Promise<string | undefined> {
     const { claim, limitMs = 60_000, home } = this.#options;
     const text = this.#text;
     const nonce = randomBytes(16).toString('hex');
@@ -107,7 +107,6 @@ export class KeptRun {
     // The stub runs under the same shell.
     const shell = join(newDirectory(), 'sh');
     symlinkSync(file, shell);
-    const { rewrite = [] } = this.#options;
     const sameShell = { from: '/bin/sh -s', to: `${shell} -s` };
     child.stdin.write(rewritten(keeper.stdin, text ? [sameShell, ...[rewrite].flat()] : rewrite));
     const parser = createStubParser({ nonce });

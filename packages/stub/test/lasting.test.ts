@@ -218,3 +218,27 @@ it('where the account can keep nothing the command does not begin', async () => 
   expect(await staged.run.connect()).toBe('keeper-impossible');
   await vi.waitFor(() => expect(staged.run.processes()).toEqual([]), { timeout: 20_000 });
 });
+
+it('a restart of the host leaves nothing to come back to, and the record says that it is over', async () => {
+  const staged = stage({ command: shell('echo here; sleep 1000') });
+  const { run, home } = staged;
+  await run.connect();
+  await run.untilSaid('here\n');
+  await run.cut();
+  await vi.waitFor(
+    () => {
+      for (const line of run.processes()) process.kill(Number.parseInt(line, 10), 'SIGKILL');
+      expect(run.processes()).toEqual([]);
+    },
+    { timeout: 20_000 },
+  );
+  expect(readdirSync(home)).toHaveLength(2);
+  const boot = join(newDirectory(), 'boot_id');
+  writeFileSync(boot, '01234567-89ab-cdef-0123-456789abcdef\n');
+  const rewrite = { from: '/proc/sys/kernel/random/boot_id', to: boot };
+  expect(await run.connect({ rewrite })).toBe('keeper-gone');
+  const { settled } = await runOnHost({ home, settle: run.claim, rewrite });
+  expect(settled).toMatchObject([{ found: 'outcome', ended: { exit: { kind: 'unknown' }, killed: false } }]);
+  // With what was kept of its output.
+  expect(readdirSync(home)).toEqual([]);
+});
