@@ -166,6 +166,9 @@ describe('draining where several dispatchers lead', () => {
     const worker = await cluster.worker(one.dispatcher);
     expect(worker.refusals).toEqual([]);
     backing.expireLease('east');
+    // While it changes hands, and nobody is known to lead.
+    expect((await drain(one.api, 'worker-1', { note: 'new kernel' })).untold).toEqual([]);
+    expect((await undrain(two.api, 'worker-1')).json()).toMatchObject({ untold: [] });
     const leads = () =>
       two
         .logged()

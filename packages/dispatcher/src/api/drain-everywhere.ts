@@ -19,7 +19,7 @@ export function drainEverywhere(context: Context, told: Route, isDrain: boolean)
       const here = await told.serve(request, signal);
       if (here.kind !== 'document' || request.headers[forwardedHeader] !== undefined) return here;
       const namespaces = await context.served.known();
-      const { worker, untold } = await tellOthers(context, here.body as DrainResponse, request, signal);
+      const { worker, untold } = await tellOthers(context, told, here.body as DrainResponse, request, signal);
       if (untold.length === namespaces.length) return storeUnavailable(context.served.default.leader);
       return document({ worker: withDrain(worker, isDrain, untold), untold } satisfies DrainResponse);
     },
@@ -28,6 +28,7 @@ export function drainEverywhere(context: Context, told: Route, isDrain: boolean)
 
 async function tellOthers(
   { served, leaders }: Context,
+  told: Route,
   here: DrainResponse,
   request: RouteRequest,
   signal: AbortSignal,
@@ -35,8 +36,11 @@ async function tellOthers(
   let { worker, untold } = here;
   for (const { identity, leader } of await served.known()) {
     if (!untold.includes(identity.name)) continue;
-    const answer = await leaders.fromElsewhere(leader, request, signal);
-    const there = answer && (await readAnswer(answer));
+    await leaders.known(leader, signal);
+    // Who leads it may have changed since it was asked here; saying the same again changes nothing.
+    const answer =
+      (await leaders.fromElsewhere(leader, request, signal)) ?? (await told.serve(request, signal));
+    const there = await readAnswer(answer);
     if (there === undefined) continue;
     untold = untold.filter((name) => there.untold.includes(name));
     // What was just written there may not have come back through the log to this dispatcher.
@@ -57,8 +61,9 @@ function withDrain(worker: WorkerDocument, isDrain: boolean, untold: readonly st
   return { ...rest, drain: { ...said, ...(untold.length > 0 && { notIn: [...untold] }) } };
 }
 
-/** Another dispatcher's; undefined where it is something else, or broke off. */
+/** Undefined where it is something else, or another dispatcher broke off. */
 async function readAnswer(answer: Answer): Promise<DrainResponse | undefined> {
+  if (answer.kind === 'document') return answer.body as DrainResponse;
   if (answer.kind !== 'stream') return undefined;
   const text = await readText(answer.body);
   if (answer.status !== 200 || text === undefined) return undefined;

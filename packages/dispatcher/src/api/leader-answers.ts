@@ -82,6 +82,11 @@ export class LeaderAnswers {
     return (await this.fromElsewhere(leader, request, signal)) ?? answer;
   }
 
+  /** Resolves when it is known here who leads, or (2) nobody has taken over in time. */
+  known(leader: Leader, signal: AbortSignal): Promise<void> {
+    return leader.serving(this.#options.takeoverWaitMs, signal);
+  }
+
   /** Whether somebody else is known to lead; otherwise whatever is asked is answered here. */
   #isElsewhere(leader: Leader, { headers }: Pick<RouteRequest, 'headers'>): boolean {
     const by = leader.takenBy;
