@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { treeOf } from './process-tree.js';
+import type { HeapFigures } from './soak-memory.js';
 
 export type Role = 'up' | 'dispatcher' | 'worker' | 'rexec';
 
@@ -26,7 +27,7 @@ export interface SoakCluster {
   get(path: string): Promise<unknown>;
   processes(): { pid: number; role: Role }[];
   /** As the daemon itself last said, in bytes; undefined for processes that aren't asked. */
-  heapBytes(pid: number): number | undefined;
+  heap(pid: number): HeapFigures | undefined;
   /**
    * What is alive in a daemon's heap, in bytes: after a collection. Not by a heap snapshot, which leaves hundreds of megabytes with
    * the process that nothing is in any more.
@@ -82,9 +83,20 @@ export async function startSoakCluster({
   };
   const token = readFileSync(join(client, 'token'), 'utf8').trim();
 
-  const heapBytes = (pid: number) => {
+  const heap = (pid: number): HeapFigures | undefined => {
     try {
-      return Number(readFileSync(join(heaps, String(pid)), 'utf8').split(' ')[0]) || undefined;
+      const figures = readFileSync(join(heaps, String(pid)), 'utf8')
+        .split(' ')
+        .map(Number);
+      // It may just be being written.
+      if (figures.length < 4) return undefined;
+      const [heapBytes, youngBytes, oldBytes, externalBytes] = figures;
+      return {
+        heapBytes: heapBytes!,
+        youngBytes: youngBytes!,
+        oldBytes: oldBytes!,
+        externalBytes: externalBytes!,
+      };
     } catch {
       return undefined;
     }
@@ -136,12 +148,12 @@ export async function startSoakCluster({
         const role = pid === up.pid ? 'up' : roleOf(pid);
         return role === undefined ? [] : [{ pid, role }];
       }),
-    heapBytes,
+    heap,
     async liveHeapBytes(pid) {
       const wish = join(heaps, `${pid}.collect`);
       writeFileSync(wish, '');
       while (existsSync(wish)) await sleep(100);
-      return heapBytes(pid) ?? NaN;
+      return heap(pid)?.heapBytes ?? NaN;
     },
     async stop() {
       up.removeAllListeners('exit');

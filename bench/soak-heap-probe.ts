@@ -3,7 +3,7 @@
  * someone has put a file `PID.collect`, it collects first, and removes that file once it has told.
  */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const directory = process.env['SOAK_HEAP'];
@@ -13,7 +13,12 @@ if (directory !== undefined) {
     const isAsked = existsSync(wish);
     if (isAsked) collect();
     const { heapUsed, external } = process.memoryUsage();
-    writeFileSync(`${directory}/${process.pid}`, `${heapUsed} ${external}\n`);
+    // Physical: what of its pages is there. An emptied semi-space isn't in use, and is still memory.
+    let [young, old] = [0, 0];
+    for (const { space_name, physical_space_size } of getHeapSpaceStatistics())
+      if (space_name.startsWith('new_')) young += physical_space_size;
+      else old += physical_space_size;
+    writeFileSync(`${directory}/${process.pid}`, `${[heapUsed, young, old, external].join(' ')}\n`);
     if (isAsked) rmSync(wish);
   };
   setInterval(tell, 5000).unref();

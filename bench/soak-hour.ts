@@ -67,9 +67,9 @@ export async function runSoak(options: SoakOptions): Promise<boolean> {
       const processes = cluster.processes().map(({ pid, role }) => ({
         pid,
         role: role as string,
-        heapBytes: cluster.heapBytes(pid),
+        heap: cluster.heap(pid),
       }));
-      memory.take(seconds(), [...processes, { pid: client.pid, role: 'client', heapBytes: undefined }]);
+      memory.take(seconds(), [...processes, { pid: client.pid, role: 'client', heap: undefined }]);
     };
     const sampler = setInterval(sample, sampleMs);
     sample();

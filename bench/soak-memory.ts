@@ -1,6 +1,17 @@
 /** Samples of the memory of processes, kept in memory and written to a CSV file as they come. */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 
+/** What V8 says of its heap, in bytes. */
+export interface HeapFigures {
+  heapBytes: number;
+  /** Memory that the young generation takes up, in use or not: V8 sizes it between 1 and 48 MB by how fast is allocated. */
+  youngBytes: number;
+  /** The same of all other spaces. */
+  oldBytes: number;
+  /** Outside of the heap, and held by objects in it. */
+  externalBytes: number;
+}
+
 export interface MemorySample {
   /** Since the start of the soak. */
   seconds: number;
@@ -11,7 +22,7 @@ export interface MemorySample {
   pssBytes: number;
   /** The part that is in no file. How much of a mapped file counts depends on who else has it mapped, and on the page cache. */
   anonymousBytes: number;
-  heapBytes: number | undefined;
+  heap: HeapFigures | undefined;
 }
 
 /** Undefined when the process has ended. */
@@ -46,22 +57,26 @@ export class MemoryRecord {
 
   constructor(file: string) {
     this.#file = file;
-    writeFileSync(file, 'seconds,role,pid,rssBytes,pssBytes,anonymousBytes,heapBytes\n');
+    writeFileSync(
+      file,
+      'seconds,role,pid,rssBytes,pssBytes,anonymousBytes,heapBytes,youngBytes,oldBytes,externalBytes\n',
+    );
   }
 
   /** Takes one sample of each; those that have ended meanwhile are passed over. */
   take(
     seconds: number,
-    processes: readonly { pid: number; role: string; heapBytes: number | undefined }[],
+    processes: readonly { pid: number; role: string; heap: HeapFigures | undefined }[],
   ): void {
     let lines = '';
-    for (const { pid, role, heapBytes } of processes) {
+    for (const { pid, role, heap } of processes) {
       const memory = memoryOf(pid);
       if (memory === undefined) continue;
-      const sample = { seconds, role, pid, ...memory, heapBytes };
+      const sample = { seconds, role, pid, ...memory, heap };
       this.samples.push(sample);
       const { rssBytes, pssBytes, anonymousBytes } = memory;
-      lines += `${[seconds.toFixed(1), role, pid, rssBytes, pssBytes, anonymousBytes, heapBytes ?? ''].join(',')}\n`;
+      const figures = heap && [heap.heapBytes, heap.youngBytes, heap.oldBytes, heap.externalBytes];
+      lines += `${[seconds.toFixed(1), role, pid, rssBytes, pssBytes, anonymousBytes, ...(figures ?? ['', '', '', ''])].join(',')}\n`;
     }
     appendFileSync(this.#file, lines);
   }
@@ -71,7 +86,8 @@ export class MemoryRecord {
 export function readMemoryRecord(file: string): MemorySample[] {
   const [, ...lines] = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map((line) => {
-    const [seconds, role, pid, rssBytes, pssBytes, anonymousBytes, heapBytes] = line.split(',');
+    const [seconds, role, pid, rssBytes, pssBytes, anonymousBytes, heapBytes, ...spaces] = line.split(',');
+    const [youngBytes = NaN, oldBytes = NaN, externalBytes = NaN] = spaces.map(Number);
     return {
       seconds: Number(seconds),
       role: role!,
@@ -79,7 +95,8 @@ export function readMemoryRecord(file: string): MemorySample[] {
       rssBytes: Number(rssBytes),
       pssBytes: Number(pssBytes),
       anonymousBytes: Number(anonymousBytes),
-      heapBytes: heapBytes === '' ? undefined : Number(heapBytes),
+      heap:
+        heapBytes === '' ? undefined : { heapBytes: Number(heapBytes), youngBytes, oldBytes, externalBytes },
     };
   });
 }

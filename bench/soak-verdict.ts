@@ -1,10 +1,14 @@
 /** Says of each long-lived process of a soak whether its memory was flat, and draws it. */
 import { writeFileSync } from 'node:fs';
-import type { MemorySample } from './soak-memory.js';
+import type { HeapFigures, MemorySample } from './soak-memory.js';
 import { type Panel, plotSvg } from './soak-plot.js';
 import { blocksOf, mean, type Point, type Trend, trendOf } from './soak-trend.js';
 
-/** Flat: even the upper end of the 95 % interval of the slope of the anonymous memory is below this, in MB an hour. */
+/**
+ * Flat: even the upper end of the 95 % interval of the slope of the anonymous memory is below this, in MB an hour. So is what is left of
+ * it without V8's young generation: that is between 1 and 48 MB by how fast was allocated last, in steps that a straight line takes for
+ * growth.
+ */
 export const flatBelow = 10;
 const blockSeconds = 60;
 /** Of the time at the beginning that doesn't count, unless told. */
@@ -36,6 +40,8 @@ export function judgeMemory(
   say(`warm-up: ${warmUpMinutes.toFixed(0)} min; flat: below ${flatBelow} MB an hour with 95 % confidence`);
   for (const [role, title] of Object.entries(titles)) {
     const series = longestOf(samples.filter((sample) => sample.role === role));
+    const counted = (points: readonly Point[]) =>
+      points.filter(({ seconds }) => seconds >= warmUpMinutes * 60);
     const pss = blocksOf(
       pointsOf(series, ({ pssBytes }) => pssBytes),
       blockSeconds,
@@ -47,19 +53,28 @@ export function judgeMemory(
       mean,
     );
     const heap = blocksOf(
-      pointsOf(series, ({ heapBytes }) => heapBytes),
+      pointsOf(series, ({ heap: figures }) => figures?.heapBytes),
       blockSeconds,
       (values) => Math.min(...values),
     );
-    const counted = (points: readonly Point[]) =>
-      points.filter(({ seconds }) => seconds >= warmUpMinutes * 60);
+    const part = (figure: (heap: HeapFigures, sample: MemorySample) => number) =>
+      counted(
+        blocksOf(
+          pointsOf(series, (sample) => sample.heap && figure(sample.heap, sample)),
+          blockSeconds,
+          mean,
+        ),
+      );
     const trend = trendOf(counted(anonymous));
     if (trend === undefined) {
       say(`${title}: too few samples (${series.length})`);
       allFlat = false;
       continue;
     }
-    const isFlat = trend.perHour + trend.uncertainty < flatBelow;
+    const withoutYoung = trendOf(part(({ youngBytes }, { anonymousBytes }) => anonymousBytes - youngBytes));
+    const isFlat = [trend, withoutYoung].some(
+      (one) => one !== undefined && one.perHour + one.uncertainty < flatBelow,
+    );
     allFlat &&= isFlat;
     const values = counted(anonymous).map(({ value }) => value);
     say(
@@ -67,6 +82,13 @@ export function judgeMemory(
         `between ${Math.min(...values).toFixed(0)} and ${Math.max(...values).toFixed(0)} MB; ` +
         `PSS ${slopeText(trendOf(counted(pss)))}; heap floor ${slopeText(trendOf(counted(heap)))}`,
     );
+    if (withoutYoung !== undefined) {
+      say(
+        `  without the young generation ${slopeText(withoutYoung)}; young ${partText(part((one) => one.youngBytes))}; ` +
+          `other spaces ${partText(part((one) => one.oldBytes))}; external ${partText(part((one) => one.externalBytes))}; ` +
+          `in no heap ${partText(part((one, { anonymousBytes }) => anonymousBytes - one.youngBytes - one.oldBytes))}`,
+      );
+    }
     const line = (points: readonly Point[]) =>
       points.map(({ seconds, value }) => ({ x: seconds / 60, y: value }));
     panels.push({
@@ -115,7 +137,9 @@ function pointsOf(
 ): Point[] {
   return samples.flatMap((sample) => {
     const bytes = figure(sample);
-    return bytes === undefined ? [] : [{ seconds: sample.seconds, value: bytes / 1e6 }];
+    return bytes === undefined || Number.isNaN(bytes)
+      ? []
+      : [{ seconds: sample.seconds, value: bytes / 1e6 }];
   });
 }
 
@@ -126,6 +150,11 @@ function totalsOf(samples: readonly MemorySample[]): Point[] {
     if (role !== 'client') sums.set(seconds, (sums.get(seconds) ?? 0) + anonymousBytes / 1e6);
   }
   return [...sums].map(([seconds, value]) => ({ seconds, value }));
+}
+
+function partText(points: readonly Point[]): string {
+  const values = points.map(({ value }) => value);
+  return `${slopeText(trendOf(points))}, ${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)} MB`;
 }
 
 function slopeText(trend: Trend | undefined): string {
