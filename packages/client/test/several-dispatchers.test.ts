@@ -124,7 +124,7 @@ describe('a list of dispatchers', () => {
     });
   });
 
-  it.each(['no-leader', 'not-ready', 'store-unavailable'])(
+  it.each(['not-ready', 'store-unavailable'])(
     'is asked past one that says %s, and again after a while when all do',
     async (code) => {
       const clock = new ManualClock();
@@ -142,17 +142,17 @@ describe('a list of dispatchers', () => {
 
   it('is given up after a while, and the failure names each of them with its reason', async () => {
     const clock = new ManualClock();
-    const [gone, second] = [await refusing(), await unable('no-leader')];
+    const [gone, second] = [await refusing(), await unable('not-ready')];
     const asking = clientOf([gone, second], clock).job(job);
     await expect.poll(() => second.requests.length, slow).toBe(1);
     await expect.poll(() => clock.pendingTimers, slow).toBe(1);
     clock.advance(31_000);
     const failed = await asking;
     expect(second.requests).toHaveLength(2);
-    expect(failed).toMatchObject({ ok: false, failure: { code: 'no-leader', exitCode: 1 } });
+    expect(failed).toMatchObject({ ok: false, failure: { code: 'not-ready', exitCode: 1 } });
     const message = failed.ok ? '' : failed.failure.message;
     expect(message).toContain(`\n  ${gone.url}: it refused the connection\n`);
-    expect(message).toContain(`\n  ${second.url}: It says no-leader.`);
+    expect(message).toContain(`\n  ${second.url}: It says not-ready.`);
   });
 
   it('is asked again for what may be done twice when a connection breaks after the request was sent', async () => {
@@ -179,7 +179,7 @@ describe('a list of dispatchers', () => {
   });
 
   it('is asked past those that surely did nothing for what may not be done twice', async () => {
-    const dispatchers = [await refusing(), await unable('no-leader'), await unable('not-ready')];
+    const dispatchers = [await refusing(), await unable('not-ready'), await unable('not-ready')];
     const last = await answering();
     expect(await clientOf([...dispatchers, last]).act(job, 'retry', {})).toMatchObject({ ok: true });
     expect(askedOf(last)).toEqual([`POST /v1/jobs/${job}/retry`]);

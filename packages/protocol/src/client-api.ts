@@ -259,7 +259,15 @@ export const attachmentSchema = z.object({ sha256: z.string(), bytes: z.int(), c
 
 /** `GET /v1/ping`: the parts, their versions, and round trips measured by the dispatcher, in milliseconds. */
 export const pingResponseSchema = z.object({
-  dispatcher: z.object({ name: z.string(), version: z.string(), term: z.int() }),
+  dispatcher: z.object({
+    name: z.string(),
+    version: z.string(),
+    term: z.int(),
+    /** Names of the namespaces that it leads. */
+    leads: z.array(z.string()).optional(),
+    /** Name of the dispatcher that leads `default`, as far as it is known there. */
+    leader: z.string().optional(),
+  }),
   store: z.object({ kind: z.string(), roundTripMs: z.number() }),
   workers: z.array(
     z.object({

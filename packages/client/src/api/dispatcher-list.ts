@@ -46,16 +46,23 @@ export interface Time {
   random(): number;
 }
 
+/** What one of them said, and after how long. */
+export interface Asked {
+  readonly url: string;
+  readonly reply: Reply;
+  readonly roundTripMs: number;
+}
+
 interface Member {
   readonly connection: Connection;
   /** What is being read from it. */
   readonly streams: Set<IncomingMessage>;
 }
 
-/** What a dispatcher says that can't do it just now, or whose leader went silent; the first two have done nothing. */
-const unableCodes = ['no-leader', 'not-ready', 'store-unavailable', 'leader-broke-off'];
+/** What a dispatcher says that can't do it just now, or whose leader went silent; the first has done nothing. */
+const unableCodes = ['not-ready', 'store-unavailable', 'leader-broke-off'];
 const unableStatuses = [502, 503];
-const nothingDoneCodes = ['no-leader', 'not-ready'];
+const nothingDoneCodes = ['not-ready'];
 
 /** In the first round; twice as long in each further one, since a loaded machine is slow to answer. */
 const firstConnectMs = 2000;
@@ -121,6 +128,22 @@ export class DispatcherList {
       }
       await delay(clock, backoffDelayMs(backoff, round, this.#time.random()), question.signal);
     }
+  }
+
+  /** Asks each of them once, all at the same moment; what they said is in their order. */
+  async askEach(question: Question): Promise<Asked[]> {
+    const { clock } = this.#time;
+    const startMs = clock.monotonicMs();
+    const asked = await Promise.all(
+      this.#members.map(async (member) => {
+        const said = await this.#askOne(member, question, 0);
+        const reply = 'cause' in said ? failedReply(unansweredFailure([said])) : said;
+        return { url: member.connection.url, reply, roundTripMs: clock.monotonicMs() - startMs };
+      }),
+    );
+    const first = asked.findIndex(({ reply }) => reply.kind !== 'failed');
+    if (first >= 0) this.#current = first;
+    return asked;
   }
 
   #inOrder(): Member[] {

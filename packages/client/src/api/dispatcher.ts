@@ -58,10 +58,19 @@ interface Schema<T> {
 const namespacePath = (name: string) => `/v1/namespaces/${encodeURIComponent(name)}`;
 
 const requestTimeoutMs = 60_000;
+/** Longer than a dispatcher waits for its workers. */
+const pingTimeoutMs = 10_000;
 /** A stream may be quiet, but that it is one is said at once; a dispatcher may wait for its log, and for a leader. */
 const streamAnswerMs = 20_000;
 /** Long jobs have long logs. */
 const reportTimeoutMs = 600_000;
+
+/** What one of the dispatchers said of itself and of what it sees. */
+export interface DispatcherPing {
+  readonly url: string;
+  readonly roundTripMs: number;
+  readonly pong: Result<PingResponse>;
+}
 
 export class Dispatcher {
   readonly #list: DispatcherList;
@@ -294,6 +303,19 @@ export class Dispatcher {
     return this.#call({ ...post(path, request), repeatable: true }, (schemas) => schemas.drainResponseSchema);
   }
 
+  /** Asks every dispatcher; what each said is in their order. */
+  async pingEach(): Promise<DispatcherPing[]> {
+    const question = { ...get('/v1/ping'), timeoutMs: pingTimeoutMs };
+    const asked = await this.#list.askEach(question);
+    return Promise.all(
+      asked.map(async ({ url, reply, roundTripMs }) => ({
+        url,
+        roundTripMs,
+        pong: await this.#answerOf(question, reply, (schemas) => schemas.pingResponseSchema),
+      })),
+    );
+  }
+
   ping(): Promise<Result<PingResponse>> {
     return this.#call(get('/v1/ping'), (schemas) => schemas.pingResponseSchema);
   }
@@ -320,6 +342,14 @@ export class Dispatcher {
 
   async #call<T>(question: Question, schemaOf: (schemas: Schemas) => Schema<T>): Promise<Result<T>> {
     const reply = await this.#list.ask({ ...question, onSent: () => void this.schemas() });
+    return this.#answerOf(question, reply, schemaOf);
+  }
+
+  async #answerOf<T>(
+    question: Question,
+    reply: Reply,
+    schemaOf: (schemas: Schemas) => Schema<T>,
+  ): Promise<Result<T>> {
     if (reply.kind !== 'whole') return notWhole(reply);
     if (!isSuccess(reply.status)) return this.#problem(reply);
     const schemas = await this.schemas();

@@ -34,7 +34,6 @@ const patienceMs = 120_000;
 const passing = [
   'dispatcher-unreachable',
   'not-ready',
-  'no-leader',
   'store-unavailable',
   'leader-broke-off',
   'rate-limited',

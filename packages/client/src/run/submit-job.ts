@@ -135,7 +135,6 @@ const doubtful = [
   'dispatcher-unreachable',
   'store-unavailable',
   'leader-broke-off',
-  'no-leader',
   'not-ready',
 ];
 

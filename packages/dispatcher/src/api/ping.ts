@@ -57,7 +57,15 @@ export function pingRoutes(context: PingContext): Route[] {
           }),
         );
         const response: PingResponse = {
-          dispatcher: { name: context.name, version: productVersion, term: led.answer },
+          dispatcher: {
+            name: context.name,
+            version: productVersion,
+            term: led.answer,
+            leads: served.all
+              .filter((one) => one.leader.term !== undefined)
+              .map(({ identity }) => identity.name),
+            ...(leader.takenBy !== undefined && { leader: leader.takenBy }),
+          },
           store: { kind: store.describe().driver, roundTripMs },
           workers,
         };
