@@ -136,7 +136,7 @@ export class Dispatcher implements Service {
     };
     this.#served = new ServedNamespaces({
       registry: new NamespaceRegistry(store.documents),
-      make: (identity) => new ServedNamespace({ ...shared, identity }),
+      make: (identity, within) => new ServedNamespace({ ...shared, identity, within }),
       clock,
       random,
       logger,

@@ -182,6 +182,52 @@ describe('jobs of several namespaces', () => {
   });
 });
 
+describe('namespaces of several dispatchers', () => {
+  it('are led by the same one, so that files, and jobs with hosts that no namespace has, are taken at each', async () => {
+    const backing = new MemoryBacking();
+    const one = await cluster.dispatcher({ store: backing.openHandle(), name: 'one' });
+    await one.dispatcher.leader.leading();
+    await make(one.api, 'east', webFile('e[1-4]', 1));
+    const two = await cluster.dispatcher({ store: backing.openHandle(), name: 'two' });
+    await two.dispatcher.leader.serving();
+    await cluster.worker(one.dispatcher, { script: succeed });
+    // Linked to one that doesn't lead yet.
+    const worker = cluster.worker(two.dispatcher, { script: succeed });
+    const leads = async (api: ApiClient) =>
+      namespaceListSchema.parse((await api.call('/v1/namespaces')).json()).namespaces;
+    const worksEverywhere = async (version: number) => {
+      for (const { api } of [one, two]) {
+        const hosts = `e[1-${4 + version}]`;
+        await expect
+          .poll(async () => (await apply(api, 'east', webFile(hosts, version))).status, { timeout: 20_000 })
+          .toBe(200);
+        expect(await finished(api, (await submit(api, jobRequest('stranger'))).id)).toMatchObject({
+          state: 'succeeded',
+        });
+        const foreign = await api.call('/v1/plans', { body: jobRequest('e1') });
+        expect(foreign.json()).toMatchObject({ type: 'urn:pogo:problem:host-of-another-namespace' });
+      }
+    };
+    await worksEverywhere(1);
+    // The lease of one namespace alone comes back to who leads the others.
+    backing.expireLease('east');
+    await worksEverywhere(2);
+    expect(await leads(one.api)).toMatchObject([{ isLed: true }, { isLed: true }]);
+    backing.expireLease('default');
+    await two.dispatcher.leader.leading();
+    await worksEverywhere(3);
+    const both = [one, two].map(({ api }) => leads(api));
+    expect((await worker).refusals).toEqual([]);
+    expect(await Promise.all(both)).toMatchObject([
+      [{ name: 'default' }, { name: 'east' }],
+      [
+        { name: 'default', isLed: true },
+        { name: 'east', isLed: true },
+      ],
+    ]);
+  });
+});
+
 /** Between the check of a file and its entry in the log others have their turn, many times. */
 function slowToWrite(store: Store): Store {
   const { documents, leadership } = store;

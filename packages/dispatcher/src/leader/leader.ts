@@ -5,6 +5,8 @@
  * 1. Without a reign nothing is decided, and nothing that a decision may rest on is read: commands and reads are `lost`,
  *    and callers say `store-unavailable`. What is only shown to somebody is a view, and comes from the replica then.
  * 2. The state of an ended reign is dropped; the next one is folded from the log again.
+ * 3. Where it may lead only together with another namespace, it campaigns while that one is led here, and its reign ends with
+ *    that one's.
  */
 import {
   type ClusterState,
@@ -45,6 +47,8 @@ export interface LeaderOptions {
   random: () => number;
   uniqueId: () => string;
   logger: Logger;
+  /** (3): whose reign this one's are within. */
+  within?: Leader | undefined;
   /** What entries refer to by key. */
   referred: ReferredDocuments;
   /** Entries between two snapshots. */
@@ -68,6 +72,8 @@ export class Leader implements Service {
   #reign: Reign | undefined;
   /** The reign until its first entry is durable. */
   #begun: Reign | undefined;
+  /** Aborts at the end of the reign; there from its first durable entry on. */
+  #reigning: AbortController | undefined;
   #replica: Replica | undefined;
   #running: Promise<void> | undefined;
   #lastEnd: ReignEnd | undefined;
@@ -128,6 +134,18 @@ export class Leader implements Service {
       await this.#running;
       this.#announceFirst();
     });
+  }
+
+  /**
+   * Resolves once it leads, at once if it does, to what aborts when it leads no longer; to undefined when `signal` aborts or it
+   * stops before.
+   */
+  async reigning(signal: AbortSignal): Promise<AbortSignal | undefined> {
+    while (this.#reigning === undefined) {
+      if (this.#service.stopping || signal.aborted) return undefined;
+      await this.#waitIn(this.#awaiting, undefined, signal);
+    }
+    return this.#reigning.signal;
   }
 
   /** Resolves when this dispatcher leads for the first time, or stops. */
@@ -239,14 +257,24 @@ export class Leader implements Service {
       // It outlives a campaign that fails: there may be no other way to see anything then.
       const replica = (this.#replica ??= this.#follow());
       try {
-        const lease = await store.leadership.campaign(namespace.name, this.#service.signal);
-        if (lease === undefined) return void (await replica.stop());
-        const onLost = () => this.#current?.end({ kind: 'lease-lost', detail: 'the lease has ended' });
-        lease.lost.addEventListener('abort', onLost, { once: true });
+        const outer = await this.#outerReign();
+        if (outer === undefined) return void (await replica.stop());
+        const lease = await store.leadership.campaign(namespace.name, outer);
+        if (lease === undefined) {
+          if (outer.aborted && !this.#service.stopping) continue;
+          return void (await replica.stop());
+        }
+        const lost = AbortSignal.any([lease.lost, outer]);
+        const onLost = () =>
+          this.#current?.end({
+            kind: 'lease-lost',
+            detail: lease.lost.aborted ? 'the lease has ended' : 'this dispatcher no longer leads the others',
+          });
+        lost.addEventListener('abort', onLost, { once: true });
         try {
-          if (await this.#reignOnce(lease.lost, replica)) failures = 0;
+          if (await this.#reignOnce(lost, replica)) failures = 0;
         } finally {
-          lease.lost.removeEventListener('abort', onLost);
+          lost.removeEventListener('abort', onLost);
           // Its state was for the reign, and is no replica any more.
           if (this.#replica === replica) this.#replica = undefined;
           await lease.resign();
@@ -260,6 +288,15 @@ export class Leader implements Service {
       }
       await delay(clock, backoffDelayMs(retryBackoff, failures++, random()), this.#service.signal);
     }
+  }
+
+  /** (3): aborts when it may not be campaigned for any more; undefined when it stops before it may be. */
+  async #outerReign(): Promise<AbortSignal | undefined> {
+    const { signal } = this.#service;
+    const { within } = this.#options;
+    if (within === undefined) return signal;
+    const reigning = await within.reigning(signal);
+    return reigning && AbortSignal.any([signal, reigning]);
   }
 
   /** The reign, also before its first entry is durable. */
@@ -338,6 +375,7 @@ export class Leader implements Service {
           taken = true;
           this.#reign = reign;
           this.#begun = undefined;
+          this.#reigning = new AbortController();
           for (const observer of this.#observers) observer.taken?.(present);
           logger.info({ term: present.term, jobs: present.jobs.size }, 'leads');
           this.#announceFirst();
@@ -355,6 +393,8 @@ export class Leader implements Service {
     const end = await reign.run();
     this.#begun = undefined;
     this.#reign = undefined;
+    this.#reigning?.abort();
+    this.#reigning = undefined;
     this.#lastEnd = end;
     if (taken) for (const observer of this.#observers) observer.lost?.();
     await snapshotter.idle();

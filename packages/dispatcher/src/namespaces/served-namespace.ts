@@ -64,6 +64,8 @@ export interface SharedServices {
 
 export interface ServedNamespaceOptions extends SharedServices {
   identity: NamespaceIdentity;
+  /** It is led only while this one is; undefined for the first. */
+  within: Leader | undefined;
 }
 
 export class ServedNamespace implements Service {
@@ -96,6 +98,7 @@ export class ServedNamespace implements Service {
       documents,
       namespace: identity,
       name,
+      within: options.within,
       clock,
       random,
       uniqueId,

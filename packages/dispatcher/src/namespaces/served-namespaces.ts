@@ -5,11 +5,13 @@
  *    until then nobody is told that a namespace doesn't exist.
  * 2. What another dispatcher makes is found when somebody asks for it, and when this one begins to lead `default`.
  * 3. One that can't be led keeps nobody from working in the others.
+ * 4. Who leads `default` leads all of them (docs/adr/0021): what belongs to one of them at most is decided where all are known.
  */
 import { defaultNamespace } from '@pogo/core';
 import { backoffDelayMs, type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
 import { StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
+import type { Leader } from '../leader/leader.js';
 import type { NamespaceOrders } from '../workers/namespace-orders.js';
 import type { OrderingNamespaces } from '../workers/worker-links.js';
 import type { Allotment, NamespaceIdentity, NamespaceRegistry } from './namespace-registry.js';
@@ -17,7 +19,8 @@ import type { ServedNamespace } from './served-namespace.js';
 
 export interface ServedNamespacesOptions {
   registry: NamespaceRegistry;
-  make: (identity: NamespaceIdentity) => ServedNamespace;
+  /** @param within whose reign its reigns are within (4) */
+  make: (identity: NamespaceIdentity, within: Leader | undefined) => ServedNamespace;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -36,7 +39,7 @@ export class ServedNamespaces implements Service, OrderingNamespaces {
 
   constructor(options: ServedNamespacesOptions) {
     this.#options = options;
-    this.default = options.make(defaultNamespace);
+    this.default = options.make(defaultNamespace, undefined);
     this.#served.push(this.default);
     this.default.leader.observe({ taken: () => this.#readAgain() });
   }
@@ -139,7 +142,7 @@ export class ServedNamespaces implements Service, OrderingNamespaces {
   async #serve(identity: NamespaceIdentity): Promise<ServedNamespace> {
     const present = this.#served.find((served) => served.identity.number === identity.number);
     if (present !== undefined) return present;
-    const served = this.#options.make(identity);
+    const served = this.#options.make(identity, this.default.leader);
     this.#served.push(served);
     this.#served.sort((one, other) => one.identity.number - other.identity.number);
     if (!this.#state.stopping) await served.start();
