@@ -25,6 +25,7 @@ import type { ReferredDocuments } from './referred-documents.js';
 import { type CommandOutcome, type Decision, Reign, type ReignEnd } from './reign.js';
 import { Replica } from './replica.js';
 import { Snapshotter } from './snapshots.js';
+import { Waiters } from './waiters.js';
 
 /** Looks at what has become durable, and acts on it. Must not throw. */
 export interface LogObserver {
@@ -77,15 +78,18 @@ export class Leader implements Service {
   #replica: Replica | undefined;
   #running: Promise<void> | undefined;
   #lastEnd: ReignEnd | undefined;
-  readonly #awaiting = new Set<() => void>();
+  readonly #awaiting: Waiters;
   #announceFirst: () => void = () => undefined;
   readonly #first = new Promise<void>((resolve) => (this.#announceFirst = resolve));
-  readonly #knowing = new Set<() => void>();
-  readonly #reaching = new Set<() => void>();
+  readonly #knowing: Waiters;
+  readonly #reaching: Waiters;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
     this.log = options.store.log(options.namespace.name);
+    this.#awaiting = new Waiters(options.clock);
+    this.#knowing = new Waiters(options.clock);
+    this.#reaching = new Waiters(options.clock);
   }
 
   /** Before `start` only. Observers are called in the order in which they were added. */
@@ -128,8 +132,7 @@ export class Leader implements Service {
 
   stop(): Promise<void> {
     return this.#service.stop(async () => {
-      for (const waiting of [this.#awaiting, this.#knowing, this.#reaching])
-        for (const arrived of [...waiting]) arrived();
+      for (const waiters of [this.#awaiting, this.#knowing, this.#reaching]) waiters.wake();
       this.#current?.end({ kind: 'stopped', detail: 'the dispatcher stops' });
       await this.#running;
       this.#announceFirst();
@@ -172,20 +175,9 @@ export class Leader implements Service {
     if (this.#reign === undefined) await this.#waitIn(this.#awaiting, limitMs, signal);
   }
 
-  /** Until what is put there is called. */
-  async #waitIn(waiting: Set<() => void>, limitMs?: number, signal?: AbortSignal): Promise<void> {
-    if (this.#service.stopping || signal?.aborted === true) return;
-    await new Promise<void>((resolve) => {
-      const arrived = () => {
-        timer?.cancel();
-        signal?.removeEventListener('abort', arrived);
-        waiting.delete(arrived);
-        resolve();
-      };
-      const timer = limitMs === undefined ? undefined : this.#options.clock.setTimer(limitMs, arrived);
-      waiting.add(arrived);
-      signal?.addEventListener('abort', arrived, { once: true });
-    });
+  /** Until something may have changed there; not at all once it stops. */
+  async #waitIn(waiters: Waiters, limitMs?: number, signal?: AbortSignal): Promise<void> {
+    if (!this.#service.stopping) await waiters.wait(limitMs, signal);
   }
 
   /** The term while leading (L4), undefined otherwise. */
@@ -332,8 +324,8 @@ export class Leader implements Service {
   }
 
   #moved(): void {
-    for (const waiting of [this.#reaching, this.isServing ? this.#knowing : []])
-      for (const arrived of [...waiting]) arrived();
+    this.#reaching.wake();
+    if (this.isServing) this.#knowing.wake();
   }
 
   /** What the replica has folded, and the rest of the log. */
@@ -379,7 +371,7 @@ export class Leader implements Service {
           for (const observer of this.#observers) observer.taken?.(present);
           logger.info({ term: present.term, jobs: present.jobs.size }, 'leads');
           this.#announceFirst();
-          for (const arrived of [...this.#awaiting]) arrived();
+          this.#awaiting.wake();
         }
         for (const observer of this.#observers) observer.appended?.(batch, present);
         snapshotter.appended(batch.entries.length, present);
