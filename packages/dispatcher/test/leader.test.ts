@@ -28,13 +28,13 @@ function withAppend(
 }
 
 /** A store whose append at `index` waits until it is released. */
-function gateAt(index: number) {
+function gateAt(index: number, inner = new MemoryBacking().openHandle()) {
   let release: () => void = () => undefined;
   let announce: () => void = () => undefined;
   const reached = new Promise<void>((resolve) => (announce = resolve));
   const opened = new Promise<void>((resolve) => (release = resolve));
   const appended: number[] = [];
-  const store = withAppend(new MemoryBacking().openHandle(), async (real, at) => {
+  const store = withAppend(inner, async (real, at) => {
     appended.push(at);
     if (at === index) {
       announce();
@@ -146,6 +146,59 @@ describe('the leader', () => {
     expect(test.leader.term).toBe(3);
     expect(await test.accept({ key: 'again' })).toBe(2);
     await test.leader.stop();
+  });
+
+  it('decides nothing more when it wakes after another one has led, and pruned the log beyond where it stood (L2)', async () => {
+    const backing = new MemoryBacking();
+    const asleep = gateAt(2, backing.openHandle());
+    const test = await led(makeLeader({ store: asleep.store }));
+    await test.accept();
+    const late = test.accept({ key: 'late' });
+    await asleep.reached;
+    // The lease went over while it slept, and it has heard nothing of that.
+    const lease = { lost: new AbortController().signal, resign: () => Promise.resolve() };
+    const { log, documents, describe: told, close } = backing.openHandle();
+    const other = await led(
+      makeLeader({
+        store: {
+          log,
+          documents,
+          describe: told,
+          close,
+          leadership: { campaign: () => Promise.resolve(lease) },
+        },
+        name: 'two',
+        workers: [{ name: 'w', capacity: 1000, keyIds: ['kid'] }],
+      }),
+    );
+    for (let job = 2; job <= 7; job++) {
+      await other.accept({ hosts: 200, key: `other-${job}` });
+      await finish(
+        other,
+        job,
+        Array.from({ length: 200 }, (_, host) => host),
+      );
+    }
+    const floor = async () => {
+      // A snapshot's text is made in slices, between which others have their turn.
+      other.clock.advance(10);
+      return (await log('default').pointer()).floor;
+    };
+    await expect.poll(floor, { timeout: 20_000 }).toBeGreaterThan(2);
+
+    const before = test.entries.length;
+    asleep.release();
+    await expect(late).rejects.toThrow('lost');
+    expect(test.leader.lastEnd).toMatchObject({ kind: 'pruned' });
+    expect(test.leader.term).toBeUndefined();
+    expect(test.entries).toHaveLength(before);
+    await test.leader.stop();
+    const jobs = await other.leader.read((state) => state.jobs.size);
+    expect(jobs).toEqual({ kind: 'ok', answer: 7 });
+    await other.leader.stop();
+    const again = await led(makeLeader({ store: backing.openHandle(), name: 'three' }));
+    expect(await again.leader.read((state) => state.jobs.size)).toEqual(jobs);
+    await again.leader.stop();
   });
 
   it('resolves doubt by appending the same batch again, at the same index', async () => {
