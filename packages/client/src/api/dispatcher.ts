@@ -30,6 +30,7 @@ import type { Access } from './profile.js';
 import type * as schemaModule from './schemas.js';
 import { type PlanAnswer, planAnswer } from './plan-answer.js';
 import { problemFailure } from './problem-failure.js';
+import { get, post, queryText, requestTimeoutMs } from './questions.js';
 
 /** What `POST /v1/jobs/:id/VERB` says. */
 export interface VerbRequests {
@@ -57,7 +58,8 @@ interface Schema<T> {
 
 const namespacePath = (name: string) => `/v1/namespaces/${encodeURIComponent(name)}`;
 
-const requestTimeoutMs = 60_000;
+/** A dispatcher that says nothing for so long about its own health isn't well. */
+const healthAnswerMs = 5000;
 /** Longer than a dispatcher waits for its workers. */
 const pingTimeoutMs = 10_000;
 /** A stream may be quiet, but that it is one is said at once; a dispatcher may wait for its log, and for a leader. */
@@ -303,6 +305,15 @@ export class Dispatcher {
     return this.#call({ ...post(path, request), repeatable: true }, (schemas) => schemas.drainResponseSchema);
   }
 
+  /**
+   * Asks whether somebody is there. What is being read from one that doesn't answer, while another one does, breaks off, and
+   * goes on there.
+   */
+  async probe(signal: AbortSignal): Promise<void> {
+    const question = { method: 'GET', path: '/healthz', repeatable: true } as const;
+    await this.#list.ask({ ...question, answerMs: healthAnswerMs, once: true, signal });
+  }
+
   /** Asks every dispatcher; what each said is in their order. */
   async pingEach(): Promise<DispatcherPing[]> {
     const question = { ...get('/v1/ping'), timeoutMs: pingTimeoutMs };
@@ -376,29 +387,6 @@ function unexpected(url: string, path: string, what: string): Result<never> {
 /** A stream is what nobody asked for here. */
 function notWhole(reply: Exclude<Reply, { kind: 'whole' }>): Result<never> {
   return reply.kind === 'failed' ? failed(reply.failure) : unexpected(reply.url, 'a question', '');
-}
-
-function get(path: string): Question {
-  return { method: 'GET', path, timeoutMs: requestTimeoutMs, repeatable: true };
-}
-
-function post(path: string, body: unknown): Question {
-  return {
-    method: 'POST',
-    path,
-    body: JSON.stringify(body),
-    timeoutMs: requestTimeoutMs,
-    repeatable: false,
-  };
-}
-
-function queryText(query: Readonly<Record<string, string | number | undefined>>): string {
-  const entries = Object.entries(query).filter(
-    (entry): entry is [string, string | number] => entry[1] !== undefined,
-  );
-  return entries.length === 0
-    ? ''
-    : `?${entries.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')}`;
 }
 
 function parseJson(body: Buffer): unknown {

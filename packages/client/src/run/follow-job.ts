@@ -6,7 +6,7 @@
  * 2. Reading goes no faster than the taker takes.
  */
 import { isEnded } from '@pogo/core';
-import type { Clock } from '@pogo/lifecycle';
+import { type Clock, delay } from '@pogo/lifecycle';
 import type { JobEventDocument, OutputLine } from '@pogo/protocol';
 import type { Dispatcher } from '../api/dispatcher.js';
 import type { Result } from '../failure.js';
@@ -77,7 +77,7 @@ export function followEvents(
 }
 
 /** Passes on all hosts' output in the order of its arrival; with `follow` until the job has ended. */
-export function followOutput(
+export async function followOutput(
   options: FollowOptions & {
     readonly follow: boolean;
     /** Whether the job is known to have ended, so that the output has to end soon too. */
@@ -87,7 +87,13 @@ export function followOutput(
 ): Promise<Result<'end' | 'aborted'>> {
   const positions = new Map<string, number>();
   const gaps = new Set<string>();
-  return followStream<OutputLine>({
+  const over = new AbortController();
+  // Where events are followed as well, they notice it.
+  const noticing =
+    options.follow && options.hasEnded === undefined && options.dispatcher.isOneOfSeveral
+      ? noticeSilence(options, AbortSignal.any([over.signal, options.signal]))
+      : undefined;
+  const following = followStream<OutputLine>({
     ...options,
     // Asking again means all of it again: only when nothing else can come of waiting.
     idleMs: () => (options.hasEnded?.() === true ? idleAfterEndMs : undefined),
@@ -116,4 +122,18 @@ export function followOutput(
       return 'more';
     },
   });
+  try {
+    return await following;
+  } finally {
+    over.abort();
+    await noticing;
+  }
+}
+
+/** Output may be quiet for long, also where its dispatcher is stopped and its connection stands: asks until `signal` aborts. */
+async function noticeSilence({ dispatcher, clock }: FollowOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await delay(clock, idleOfSeveralMs, signal);
+    if (!signal.aborted) await dispatcher.probe(signal);
+  }
 }
