@@ -4,7 +4,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 /** What V8 says of its heap, in bytes. */
 export interface HeapFigures {
   heapBytes: number;
-  /** Memory that the young generation takes up, in use or not: V8 sizes it between 1 and 48 MB by how fast is allocated. */
+  /** Memory that the young generation takes up, in use or not: V8 sizes it by how fast is allocated. */
   youngBytes: number;
   /** The same of all other spaces. */
   oldBytes: number;

@@ -6,7 +6,7 @@ import { blocksOf, mean, type Point, type Trend, trendOf } from './soak-trend.js
 
 /**
  * Flat: even the upper end of the 95 % interval of the slope of the anonymous memory is below this, in MB an hour. So is what is left of
- * it without V8's young generation: that is between 1 and 48 MB by how fast was allocated last, in steps that a straight line takes for
+ * it without V8's young generation: that is between 0.3 and 17 MB by how fast was allocated last, in steps that a straight line takes for
  * growth.
  */
 export const flatBelow = 10;

@@ -35,6 +35,12 @@ const lastLogBytes = 4096;
  * and the dispatcher's peak is 18 MB lower at the same rate.
  */
 const nodeFlags = ['--max-semi-space-size=8'];
+/**
+ * For glibc's malloc. Left to itself it takes large buffers from its arenas once some were freed, where what is freed between two
+ * that are still used stays with the process: after a snapshot 40 MB stayed with the dispatcher, for an hour. With a fixed
+ * threshold each is a mapping of its own, and gone when it is freed.
+ */
+const mallocSettings = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' };
 
 export class Daemon {
   /** Undefined when it ended before it was ready. */
@@ -47,7 +53,7 @@ export class Daemon {
   constructor({ node, program, args, environment, logFile, clock, onLog }: DaemonOptions) {
     this.#clock = clock;
     const child = spawn(node, [...nodeFlags, program, ...args], {
-      env: { ...environment },
+      env: { ...mallocSettings, ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A terminal's Ctrl-C is for us: daemons end in order, the worker first.
       detached: true,
