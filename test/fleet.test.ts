@@ -161,7 +161,7 @@ describe('a fleet', () => {
     expect(results.length).toBeGreaterThan(1);
     for (const result of results) {
       expect(result, result.stderr).toMatchObject({ exitCode: 0 });
-      expect(result.stdout.match(/: done$/gm)).toHaveLength(12);
+      expect(result.stdout.match(/: done$/gm), result.stderr).toHaveLength(12);
     }
   });
 });

@@ -10,6 +10,8 @@ export interface DispatcherLimits {
   workerWaitMs: number;
   /** How long a worker may be away before its hosts are `unknown`. */
   workerLostAfterMs: number;
+  /** How long output is waited for whose worker has just gone: one that is started again is back by then. */
+  workerReturnMs: number;
   /** How long workers have to bring credentials back to a dispatcher that begins to lead (V2). */
   vaultRefillMs: number;
   /** How long a worker that refuses work is given none, at first. */
@@ -44,6 +46,8 @@ export const defaultLimits: DispatcherLimits = {
   takeoverWaitMs: 8000,
   workerWaitMs: 2000,
   workerLostAfterMs: 60_000,
+  // Below what a client waits for the end of the output of a job that has ended.
+  workerReturnMs: 15_000,
   vaultRefillMs: 10_000,
   refusalPauseMs: 1000,
   renewTermEveryMs: 300_000,

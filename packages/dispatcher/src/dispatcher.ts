@@ -94,6 +94,7 @@ export class Dispatcher implements Service {
     };
     this.#vault = new MemoryVault({ clock, expired: wake });
     const registry = new WorkerRegistry({
+      returnMs: limits.workerReturnMs,
       clock,
       random,
       refusalPauseMs: limits.refusalPauseMs,

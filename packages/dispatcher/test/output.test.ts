@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type OutputLine, outputLineSchema } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { DispatcherLimits } from '../src/dispatcher-limits.js';
 import type { ApiClient } from './support/api-client.js';
 import { Cluster, finished, jobRequest, type RunningDispatcher, submit } from './support/cluster.js';
 import { begin, succeed } from './support/attempt-scripts.js';
@@ -40,8 +41,9 @@ function streams(lines: readonly OutputLine[]): Record<string, string> {
 /** A job whose hosts all run, for the test to write output of. */
 async function runningJob(
   targets: string,
+  limits: Partial<DispatcherLimits> = {},
 ): Promise<{ running: RunningDispatcher; worker: ScriptedWorker; end: (host: number) => Promise<void> }> {
-  const running = await cluster.dispatcher();
+  const running = await cluster.dispatcher({ limits });
   const worker = await cluster.worker(running.dispatcher, { script: begin });
   const { hosts } = await submit(running.api, jobRequest(targets));
   await worker.until(() => worker.assigned.length === hosts);
@@ -137,8 +139,25 @@ describe('the output of a job', () => {
     expect(lines.at(-1)).toEqual({ type: 'end' });
   });
 
-  it('that can not be had is a gap by name', async () => {
+  it('is waited for where its worker has just gone, also once the job has ended', async () => {
     const { running, worker, end } = await runningJob('a');
+    worker.write(1, { host: 0, attempt: 1, stream: 'stdout', data: text('whole') });
+    await end(0);
+    await finished(running.api, 'p1');
+    for (const path of ['/v1/jobs/1/output?follow', '/v1/jobs/1/output']) {
+      worker.disconnect();
+      await worker.until(() => !worker.connected);
+      expect(streams(await all(running.api, path))).toEqual({ 'a stdout': 'whole' });
+      await worker.until(() => worker.connected);
+    }
+    worker.disconnect();
+    await worker.until(() => !worker.connected);
+    const bytes = await running.api.call('/v1/jobs/1/hosts/a/output');
+    expect([bytes.status, bytes.body.toString()]).toEqual([200, 'whole']);
+  });
+
+  it('that can not be had is a gap by name', async () => {
+    const { running, worker, end } = await runningJob('a', { workerReturnMs: 0 });
     worker.write(1, { host: 0, attempt: 1, stream: 'stdout', data: text('gone') });
     await end(0);
     await finished(running.api, 'p1');
@@ -211,7 +230,7 @@ describe('the output of one host', () => {
   });
 
   it('of a host that was never reached is empty', async () => {
-    const running = await cluster.dispatcher();
+    const running = await cluster.dispatcher({ limits: { workerReturnMs: 0 } });
     const worker = await cluster.worker(running.dispatcher, {
       script: (attempt, self) =>
         attempt.host === 0

@@ -40,8 +40,11 @@ export interface FollowOptions {
 const idleMs = 30_000;
 /** Sooner where another dispatcher could be asked. */
 const idleOfSeveralMs = 10_000;
-/** Once the job has ended, its output has to come to its end as well: silence means that something went wrong. */
-const idleAfterEndMs = 10_000;
+/**
+ * Once the job has ended, its output has to come to its end as well, sooner or later: a dispatcher waits for a worker that is being
+ * started again. Longer silence means that something went wrong.
+ */
+const idleAfterEndMs = 25_000;
 
 /**
  * Passes on events until the job has ended. A job that was opened again has an end among its earlier events: only the one

@@ -131,12 +131,7 @@ const tries = 9;
 const backoff = { firstMs: 200, maxMs: 4000 };
 
 /** After these the job may have been accepted or not. */
-const doubtful = [
-  'dispatcher-unreachable',
-  'store-unavailable',
-  'leader-broke-off',
-  'not-ready',
-];
+const doubtful = ['dispatcher-unreachable', 'store-unavailable', 'leader-broke-off', 'not-ready'];
 
 /** Posts the job; what leaves doubt is tried again with the same key, which can't make a second job. */
 async function post(

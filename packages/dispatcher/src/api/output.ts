@@ -11,7 +11,7 @@ import {
   openEarlierOutput,
 } from '../output/host-output.js';
 import { jobOutput } from '../output/job-output.js';
-import { OutputSubscription } from '../output/output-subscription.js';
+import { type OpenedOutput, type OutputRequest, OutputSubscription } from '../output/output-subscription.js';
 import { type Answer, problem } from './answer.js';
 import type { ApiContext } from './context.js';
 import { countFollower } from './count-follower.js';
@@ -28,6 +28,8 @@ const hostQuery = z.strictObject({
   follow: booleanQuery,
 });
 type HostQuery = z.infer<typeof hostQuery>;
+
+const openTries = 3;
 
 export function outputRoutes(context: ApiContext): Route[] {
   return [
@@ -139,23 +141,23 @@ async function hostOutput(
       headers: { 'content-range': `bytes */${totalBytes}` },
     });
   }
-  const session = context.registry.get(worker)?.session;
-  if (session === undefined) {
+  const from = range.kind === 'range' ? range.first : 0;
+  const until = range.kind === 'range' ? range.last + 1 : totalBytes;
+  const asked = {
+    job: view.job,
+    host: { index: host, attempt, stream },
+    from,
+    ...(until !== undefined && { until }),
+    follow: follow && totalBytes === undefined,
+  };
+  const opened = await openAtWorker(context, worker, asked, signal);
+  if (opened === undefined) {
     return problem(
       'output-unavailable',
       `Worker ${worker}, which has the output, is not connected: try again when it is back.`,
       { headers: { 'retry-after': '5' } },
     );
   }
-  const from = range.kind === 'range' ? range.first : 0;
-  const until = range.kind === 'range' ? range.last + 1 : totalBytes;
-  const opened = await OutputSubscription.open(session, {
-    job: view.job,
-    host: { index: host, attempt, stream },
-    from,
-    ...(until !== undefined && { until }),
-    follow: follow && totalBytes === undefined,
-  });
   if (opened.kind !== 'open') {
     if (opened.kind === 'not-found' && (totalBytes ?? 0) === 0) return bytesAnswer(Readable.from([]), 200, 0);
     return opened.kind === 'gone'
@@ -184,6 +186,22 @@ async function hostOutput(
   return bytesAnswer(bytes, 206, lengthBytes, {
     'content-range': `bytes ${range.first}-${range.last}/${totalBytes ?? '*'}`,
   });
+}
+
+/** Undefined when the worker isn't connected, nor back in time. A connection that breaks meanwhile is worth another try. */
+async function openAtWorker(
+  { registry }: ApiContext,
+  worker: string,
+  request: OutputRequest,
+  signal: AbortSignal,
+): Promise<OpenedOutput | undefined> {
+  for (let tries = 1; ; tries++) {
+    if (!(await registry.returning(worker, signal))) return undefined;
+    const session = registry.get(worker)?.session;
+    if (session === undefined) continue;
+    const opened = await OutputSubscription.open(session, request);
+    if (opened.kind !== 'gone' || tries === openTries) return opened;
+  }
 }
 
 /** What the log no longer tells about: its length comes with its end. */

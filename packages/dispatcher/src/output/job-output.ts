@@ -1,7 +1,8 @@
 /**
  * The output of all hosts of a job as NDJSON lines, from every worker that had some of them.
  *
- * 1. Per stream in order and complete; what can't be had is a `gap` line, never left out in silence.
+ * 1. Per stream in order and complete; what can't be had is a `gap` line, never left out in silence. A worker that has just
+ *    gone is waited for: one that is started again has its spool.
  * 2. With `follow` it goes on until the job has ended and every worker has sent all; a worker that comes back is read on
  *    from where it stood. `end` is the last line, and only of a whole stream.
  * 3. Nothing is queued beyond each subscription's window: whoever reads slowly slows these subscriptions alone.

@@ -72,10 +72,11 @@ export class SpoolReader {
 
   /** Opens a subscription, or waits for a chance to; the last lines when there will be none. */
   async #open(): Promise<string | undefined> {
-    const { registry, view, worker, follow } = this.#options;
+    const { registry, view, worker, follow, signal } = this.#options;
     const session = registry.get(worker)?.session;
     if (session === undefined) {
       if (this.#mayChange) return this.#wait(true);
+      if (await registry.returning(worker, signal)) return undefined;
       return outputLine({
         type: 'gap',
         detail: `worker ${worker} is not connected, so the output of its hosts can't be had just now`,

@@ -33,15 +33,27 @@ export class WorkerRegistry {
   readonly #newPauses: () => RefusalPauses;
   readonly #changed: () => void;
   readonly #arrivals = new Set<() => void>();
+  readonly #returnMs: number;
+  /** On the wall clock. */
+  readonly #startedAtMs: number;
   #stopped = false;
 
   /**
    * @param options.refusalPauseMs first pause of a job that a worker refuses, in milliseconds; later ones are longer.
+   * @param options.returnMs how long one that has gone may take to come back, in milliseconds; see {@link returning}.
    * @param options.changed called when a worker can take more than before.
    */
-  constructor(options: { clock: Clock; random: () => number; refusalPauseMs: number; changed: () => void }) {
-    const { clock, random, refusalPauseMs, changed } = options;
+  constructor(options: {
+    clock: Clock;
+    random: () => number;
+    refusalPauseMs: number;
+    returnMs: number;
+    changed: () => void;
+  }) {
+    const { clock, random, refusalPauseMs, returnMs, changed } = options;
     this.#clock = clock;
+    this.#returnMs = returnMs;
+    this.#startedAtMs = clock.wallMs();
     this.#newPauses = () => new RefusalPauses({ clock, random, firstMs: refusalPauseMs, over: changed });
     this.#changed = changed;
   }
@@ -141,6 +153,23 @@ export class WorkerRegistry {
       this.#arrivals.add(done);
       signal.addEventListener('abort', done, { once: true });
     });
+  }
+
+  /**
+   * Resolves to whether the worker is connected: at once if it is, or if it has been away for long, otherwise when it comes
+   * back, or has had its time for that.
+   */
+  async returning(name: string, signal: AbortSignal): Promise<boolean> {
+    const record = this.#records.get(name);
+    if (record?.session !== undefined) return true;
+    const awayMs = this.#clock.wallMs() - (record?.awaySinceMs ?? this.#startedAtMs);
+    const leftMs = Math.min(this.#returnMs, this.#returnMs - awayMs);
+    if (leftMs <= 0 || this.#stopped) return false;
+    const late = new AbortController();
+    const timer = this.#clock.setTimer(leftMs, () => late.abort());
+    await this.arrival(AbortSignal.any([signal, late.signal]), name);
+    timer.cancel();
+    return this.#records.get(name)?.session !== undefined;
   }
 
   /** The record that a hello updates or makes; its session is attached by {@link connected}. */
