@@ -139,6 +139,31 @@ describe('the output of a job', () => {
     expect(lines.at(-1)).toEqual({ type: 'end' });
   });
 
+  it('is all there where a worker ended what it sent, and was given hosts of the job again', async () => {
+    const { running, worker, end } = await runningJob('a[1-2]');
+    const write = (host: number, data: string) =>
+      worker.write(1, { host, attempt: 1, stream: 'stdout', data: text(data) });
+    write(0, 'zero, ');
+    const lines: OutputLine[] = [];
+    for await (const line of running.api.lines('/v1/jobs/1/output?follow')) {
+      lines.push(outputLineSchema.parse(JSON.parse(line)));
+      if (lines.length > 1) continue;
+      // It is being stopped: what it has open ends when its hosts have.
+      const opened = worker.opened.get(1)!;
+      worker.opened.delete(1);
+      write(0, 'one, ');
+      await worker.until(() => worker.subscriptions === 0);
+      write(0, 'two');
+      // It is there again, and has the job open as before.
+      worker.opened.set(1, opened);
+      await end(0);
+      write(1, 'three');
+      await end(1);
+    }
+    expect(streams(lines)).toEqual({ 'a1 stdout': 'zero, one, two', 'a2 stdout': 'three' });
+    expect(lines.at(-1)).toEqual({ type: 'end' });
+  });
+
   it('is waited for where its worker has just gone, also once the job has ended', async () => {
     const { running, worker, end } = await runningJob('a');
     worker.write(1, { host: 0, attempt: 1, stream: 'stdout', data: text('whole') });

@@ -23,11 +23,18 @@ export interface SpoolStep {
   lines: string;
 }
 
-/** Reads what one worker spooled of a job, over as many connections as it takes. */
+/**
+ * Reads what one worker spooled of a job, over as many connections as it takes.
+ *
+ * A worker that ends what it sends says that nothing more will come of what it has open; one that is started again may be given
+ * further hosts of the job. So only what was asked for after the job had ended is all there is.
+ */
 export class SpoolReader {
   readonly #options: SpoolReaderOptions;
   #position: number;
   #subscription: OutputSubscription | undefined;
+  /** What the log said when it was opened. */
+  #openedAt: JobWorkers | undefined;
   #job: JobWorkers;
   #changed: (() => void) | undefined;
   #closed = false;
@@ -64,8 +71,9 @@ export class SpoolReader {
         this.#position = step.frames.at(-1)!.position;
         return { reader: this, done: false, lines: frameLines(step.frames, view.hosts) };
       }
-      if (step.kind !== 'gone') break;
+      if (step.kind === 'closed' || (step.kind === 'ended' && this.#isAll)) break;
       this.#subscription = undefined;
+      if (step.kind === 'ended') await this.#more();
     }
     return { reader: this, done: true, lines: '' };
   }
@@ -88,6 +96,7 @@ export class SpoolReader {
     const opened = await OutputSubscription.open(session, request);
     if (opened.kind === 'open') {
       this.#subscription = opened.subscription;
+      this.#openedAt = job;
       if (this.#closed) this.#subscription.close();
       return undefined;
     }
@@ -98,6 +107,17 @@ export class SpoolReader {
       type: 'gap',
       detail: `worker ${worker} no longer has the output of its hosts: it is past its retention`,
     });
+  }
+
+  get #isAll(): boolean {
+    return !this.#options.follow || this.#openedAt?.ended === true;
+  }
+
+  /** Until the job has ended, or this worker has hosts of it again. */
+  async #more(): Promise<void> {
+    const { worker } = this.#options;
+    while (this.#mayChange && (this.#job === this.#openedAt || !this.#job.workers.has(worker)))
+      await this.#wait(false);
   }
 
   get #mayChange(): boolean {
