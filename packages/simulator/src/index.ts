@@ -1,6 +1,10 @@
 export { simulate, type SimulationOptions, type SimulationResult } from './simulation.js';
 export { type BugName, bugNames } from './planted-bugs.js';
 export { replayCommand, runSeeds, type SeedsOptions, type SeedsResult } from './run-seeds.js';
-export type { Violation } from './checker/checker.js';
+export { Checker, type CheckerOptions, type Violation } from './checker/checker.js';
+export { type HostModel, isOpenUnknown, type JobModel } from './checker/log-model.js';
+export { NamespaceModel } from './checker/namespace-model.js';
+export type { AttemptName, CommandEnd } from './hosts/simulated-host.js';
+export type { LimitPlan, NamespacePlan } from './namespaces/namespace-plan.js';
 export type { ScenarioSize } from './scenario.js';
 export { recipientOf, sealingRoot } from './certificates.js';

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { type Log, type LogEntry, type Store, describeStoreConformance, openStore } from '@pogo/store';
-import { type ZooKeeperEnsemble, type ZooKeeperServer, startZooKeeper } from '@pogo/testkit';
+import {
+  TransactionReader,
+  type ZooKeeperEnsemble,
+  type ZooKeeperServer,
+  startZooKeeper,
+} from '@pogo/testkit';
 import fastCheck from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, it, vi } from 'vitest';
 import { persistent } from './persistent-store.js';
@@ -128,6 +133,18 @@ describe('a store on three ZooKeeper servers', () => {
     await leader.start();
     await append(writer.log('main'), 'w', 40, 20);
     assert.deepEqual(await following, names('w', 60));
+
+    // The servers' own transaction logs say the same, whatever is pruned meanwhile.
+    const { version } = await writer.log('main').pointer();
+    await writer.log('main').prune({ before: 30, snapshot: 's', expectedVersion: version });
+    const disk = new TransactionReader(ensemble.servers.map(({ dataDirectory }) => dataDirectory));
+    const folder = `${chroot}/log/main/entries/`;
+    const made = disk.committed().filter(({ kind, path }) => kind === 'create' && path.startsWith(folder));
+    const read = made.map(({ path, data }) => {
+      const body = /w\/\d+$/.exec(data.toString('latin1'))?.[0];
+      return `${Number(path.slice(folder.length))}:${body}`;
+    });
+    assert.deepEqual(read, names('w', 60));
   });
 
   it('pauses while two of three servers are gone, and then goes on: nothing acknowledged is lost, and one leads', async () => {

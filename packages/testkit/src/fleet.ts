@@ -12,7 +12,9 @@ import { join } from 'node:path';
 import { delay, systemClock } from '@pogo/lifecycle';
 import type { ClusterCommandOptions } from './cluster.js';
 import { freePorts } from './free-ports.js';
+import type { NetworkNamespace } from './network-namespace.js';
 import { signalProcesses } from './process-table.js';
+import type { Place } from './routed-network.js';
 import { type CommandResult, mustRun, runCommand } from './run-command.js';
 import { createTemporaryDirectory } from './temporary-directory.js';
 
@@ -25,6 +27,8 @@ export interface FleetOptions {
   workers: number;
   /** Of dispatchers with ZooKeeper; 4 s by default. */
   sessionTimeoutMs?: number;
+  /** Where each part runs, instead of on this machine's loopback; as many as there are parts. */
+  places?: { dispatchers: readonly Place[]; workers: readonly Place[]; client: Place };
 }
 
 /** One daemon. */
@@ -52,6 +56,8 @@ export interface FleetDispatcher extends FleetPart {
 export interface Fleet {
   /** POGO_HOME of the client. */
   readonly home: string;
+  /** All that the parts and the client keep on disk is below. */
+  readonly directory: string;
   readonly dispatchers: readonly FleetDispatcher[];
   readonly workers: readonly FleetPart[];
   /** The dispatcher that says last that it leads, of those that run; undefined while none has. */
@@ -68,7 +74,7 @@ const stopWithinMs = 30_000;
 
 /** Makes the instance, and starts all its parts. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { repository, zookeeper, sessionTimeoutMs = 4000 } = options;
+  const { repository, zookeeper, sessionTimeoutMs = 4000, places } = options;
   const program = (name: string) => join(repository, `packages/${name}/dist/pogo${suffix(name)}.js`);
   if (!existsSync(program('client'))) throw new Error('not-built: run npm run build first');
   const directory = createTemporaryDirectory();
@@ -88,16 +94,20 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const names = (what: string, count: number) =>
     Array.from({ length: count }, (_, at) => `${what}-${at + 1}`);
   const ports = await freePorts(2 * options.dispatchers);
-  const sites = names('dispatcher', options.dispatchers).map((name, at) => ({
-    name,
-    api: `127.0.0.1:${ports[2 * at]}`,
-    workers: `127.0.0.1:${ports[2 * at + 1]}`,
-  }));
-  const store = `zookeeper://${zookeeper}/pogo?sessionTimeoutMs=${sessionTimeoutMs}`;
+  const sites = names('dispatcher', options.dispatchers).map((name, at) => {
+    const place = places?.dispatchers[at];
+    const host = place?.address ?? '127.0.0.1';
+    const api = `${host}:${ports[2 * at]}`;
+    return { name, api, workers: `${host}:${ports[2 * at + 1]}`, namespace: place?.namespace };
+  });
+  // Places are reached by nobody but each other.
+  const plaintext = places === undefined ? '' : '&plaintext=accepted';
+  const remote = places === undefined ? [] : ['--allow-remote'];
+  const store = `zookeeper://${zookeeper}/pogo?sessionTimeoutMs=${sessionTimeoutMs}${plaintext}`;
   await must('dispatcher', ['init', '--home', home, '--name', 'seed', '--worker-name', 'seed-worker']);
   const homeOf = (name: string) => directory.file(name);
   const dispatchers: Part[] = [];
-  for (const { name, api, workers } of sites) {
+  for (const { name, api, workers, namespace } of sites) {
     const addresses = ['--store', store, '--listen', api, '--worker-listen', workers];
     await must('dispatcher', [
       'issue',
@@ -110,15 +120,16 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       ...addresses,
     ]);
     const config = join(homeOf(name), 'dispatcher/config.yaml');
-    const command = [node, program('dispatcher'), 'run', '--config', config];
-    dispatchers.push(new Part(name, command, { environment, url: `https://${api}` }));
+    const command = [node, program('dispatcher'), 'run', '--config', config, ...remote];
+    dispatchers.push(new Part(name, command, { environment, url: `https://${api}`, namespace }));
   }
   const workers: Part[] = [];
-  for (const name of names('worker', options.workers)) {
+  for (const [at, name] of names('worker', options.workers).entries()) {
     const all = sites.flatMap((site) => ['--dispatcher', `wss://${site.workers}`]);
     await must('dispatcher', ['issue', 'worker', name, '--home', home, '--out', homeOf(name), ...all]);
     const config = join(homeOf(name), 'worker/config.yaml');
-    workers.push(new Part(name, [node, program('worker'), 'run', '--config', config], { environment }));
+    const command = [node, program('worker'), 'run', '--config', config];
+    workers.push(new Part(name, command, { environment, namespace: places?.workers[at]?.namespace }));
   }
   const profile = join(home, 'client/profile.json');
   const urls = sites.map(({ api }) => `https://${api}`);
@@ -139,8 +150,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     throw error;
   }
   const client = { ...environment, POGO_HOME: home };
+  const pogo = (args: readonly string[]) => {
+    const command = [program('client'), ...args];
+    return places?.client.namespace.command(node, command) ?? { file: node, args: command };
+  };
   return {
     home,
+    directory: directory.path,
     dispatchers,
     workers,
     leader: () =>
@@ -148,14 +164,18 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         .filter(({ pid }) => pid !== undefined)
         .sort((one, other) => other.ledAt - one.ledAt)
         .find(({ ledAt }) => ledAt >= 0),
-    run: (args, { environment: more = {}, ...rest } = {}) =>
-      runCommand(node, [program('client'), ...args], {
+    run(args, { environment: more = {}, ...rest } = {}) {
+      const command = pogo(args);
+      return runCommand(command.file, command.args, {
         cwd: directory.path,
         ...rest,
         env: { ...client, ...more },
-      }),
-    spawn: (args) =>
-      spawn(node, [program('client'), ...args], { cwd: directory.path, env: client, stdio: 'pipe' }),
+      });
+    },
+    spawn(args) {
+      const command = pogo(args);
+      return spawn(command.file, command.args, { cwd: directory.path, env: client, stdio: 'pipe' });
+    },
     stop,
   };
 }
@@ -169,6 +189,7 @@ class Part implements FleetDispatcher {
   readonly url: string;
   readonly #command: readonly string[];
   readonly #environment: Record<string, string>;
+  readonly #namespace: NetworkNamespace | undefined;
   #child: ChildProcess | undefined;
   #written = '';
   /** When it last said that it leads `default`, in milliseconds of some clock; -1 before. */
@@ -177,11 +198,16 @@ class Part implements FleetDispatcher {
   constructor(
     name: string,
     command: readonly string[],
-    options: { environment: Record<string, string>; url?: string },
+    options: {
+      environment: Record<string, string>;
+      url?: string;
+      namespace: NetworkNamespace | undefined;
+    },
   ) {
     this.name = name;
     this.#command = command;
     this.#environment = options.environment;
+    this.#namespace = options.namespace;
     this.url = options.url ?? '';
   }
 
@@ -194,7 +220,9 @@ class Part implements FleetDispatcher {
   }
 
   async start(): Promise<void> {
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...this.#command], {
+    const args = ['--pdeathsig', 'KILL', ...this.#command];
+    const started = this.#namespace?.command('setpriv', args) ?? { file: 'setpriv', args };
+    const child = spawn(started.file, started.args, {
       env: this.#environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

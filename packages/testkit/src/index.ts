@@ -22,6 +22,7 @@ export {
   processTable,
   signalProcesses,
 } from './process-table.js';
+export { type Place, type RoutedNetwork, type Sides, createRoutedNetwork } from './routed-network.js';
 export { keyFingerprint } from './public-key.js';
 export { isRoot } from './root.js';
 export { type CommandOptions, type CommandResult, mustRun, runCommand } from './run-command.js';
@@ -83,4 +84,5 @@ export {
   type ZooKeeperServer,
   startZooKeeper,
 } from './zookeeper.js';
+export { type NodeChange, TransactionReader } from './zookeeper-transactions.js';
 export { type Fleet, type FleetDispatcher, type FleetOptions, type FleetPart, startFleet } from './fleet.js';

@@ -14,7 +14,9 @@ import { connect } from 'node:net';
 import { delay, systemClock } from '@pogo/lifecycle';
 import { type FlakyProxy, startFlakyProxy } from './flaky-proxy.js';
 import { freePorts } from './free-ports.js';
+import type { NetworkNamespace } from './network-namespace.js';
 import { signalProcesses } from './process-table.js';
+import type { Place } from './routed-network.js';
 import { createTemporaryDirectory } from './temporary-directory.js';
 
 const jar = '/usr/share/java/zookeeper.jar';
@@ -27,6 +29,8 @@ export interface ZooKeeperOptions {
   tickTimeMs?: number;
   /** See invariant 3. */
   quorumProxies?: boolean;
+  /** Where each server runs, instead of on this machine's loopback; as many as servers. */
+  places?: readonly Place[];
 }
 
 export type ZooKeeperMode = 'standalone' | 'leader' | 'follower';
@@ -35,8 +39,10 @@ export interface ZooKeeperServer {
   /** From 1. */
   readonly id: number;
   readonly clientPort: number;
-  /** `127.0.0.1:PORT`. */
+  /** `HOST:PORT`; the host is 127.0.0.1 where it has no place of its own. */
   readonly address: string;
+  /** Its snapshots and transaction logs are below. */
+  readonly dataDirectory: string;
   /** What this server hears from the servers that lead, when `quorumProxies` was asked for. */
   readonly quorumProxies: readonly FlakyProxy[];
   /** Undefined while it doesn't serve. */
@@ -92,7 +98,8 @@ interface Ports {
 async function tryToStart(
   options: ZooKeeperOptions,
 ): Promise<{ ensemble: ZooKeeperEnsemble } | { refusal: string }> {
-  const { servers: count = 1, tickTimeMs = 500, quorumProxies = false } = options;
+  const { servers: count = 1, tickTimeMs = 500, quorumProxies = false, places } = options;
+  const hostOf = (at: number) => places?.[at]?.address ?? '127.0.0.1';
   const directory = createTemporaryDirectory();
   const free = await freePorts(3 * count);
   const ports = Array.from({ length: count }, (_, at): Ports => {
@@ -111,7 +118,7 @@ async function tryToStart(
         heardThrough.push(proxy);
         quorumPort = proxy.port;
       }
-      members.push(`server.${other + 1}=127.0.0.1:${quorumPort}:${election}`);
+      members.push(`server.${other + 1}=${hostOf(other)}:${quorumPort}:${election}`);
     }
     proxies.push(...heardThrough);
     const home = directory.file(`server-${at + 1}`);
@@ -119,7 +126,7 @@ async function tryToStart(
     writeFileSync(`${home}/data/myid`, `${at + 1}\n`);
     const settings = [
       `dataDir=${home}/data`,
-      'clientPortAddress=127.0.0.1',
+      `clientPortAddress=${hostOf(at)}`,
       `clientPort=${own.client}`,
       `tickTime=${tickTimeMs}`,
       // A server that meets the new leader before that listens is waited for so long when there is a proxy between them.
@@ -131,7 +138,16 @@ async function tryToStart(
       ...(count > 1 ? members : []),
     ];
     writeFileSync(`${home}/zoo.cfg`, `${settings.join('\n')}\n`);
-    servers.push(new Server({ id: at + 1, home, clientPort: own.client, quorumProxies: heardThrough }));
+    servers.push(
+      new Server({
+        id: at + 1,
+        home,
+        host: hostOf(at),
+        clientPort: own.client,
+        quorumProxies: heardThrough,
+        namespace: places?.[at]?.namespace,
+      }),
+    );
   }
   const stop = async () => {
     await Promise.all(servers.map((server) => server.kill()));
@@ -177,23 +193,33 @@ class Server implements ZooKeeperServer {
   readonly clientPort: number;
   readonly quorumProxies: readonly FlakyProxy[];
   readonly #home: string;
+  readonly #host: string;
+  readonly #namespace: NetworkNamespace | undefined;
   #child: ChildProcess | undefined;
   #ended: Promise<unknown> | undefined;
 
   constructor(options: {
     id: number;
     home: string;
+    host: string;
     clientPort: number;
     quorumProxies: readonly FlakyProxy[];
+    namespace: NetworkNamespace | undefined;
   }) {
     this.id = options.id;
     this.clientPort = options.clientPort;
     this.quorumProxies = options.quorumProxies;
     this.#home = options.home;
+    this.#host = options.host;
+    this.#namespace = options.namespace;
   }
 
   get address(): string {
-    return `127.0.0.1:${this.clientPort}`;
+    return `${this.#host}:${this.clientPort}`;
+  }
+
+  get dataDirectory(): string {
+    return `${this.#home}/data`;
   }
 
   log(): string {
@@ -209,7 +235,7 @@ class Server implements ZooKeeperServer {
 
   ask(command: string): Promise<string | undefined> {
     return new Promise((resolve) => {
-      const socket = connect({ host: '127.0.0.1', port: this.clientPort });
+      const socket = connect({ host: this.#host, port: this.clientPort });
       let answer = '';
       socket.setTimeout(2_000, () => socket.destroy());
       socket.on('connect', () => socket.write(command));
@@ -221,24 +247,15 @@ class Server implements ZooKeeperServer {
 
   async start(): Promise<void> {
     const log = openSync(`${this.#home}/log`, 'a');
-    const child = spawn(
-      'setpriv',
-      [
-        ...[
-          '--pdeathsig',
-          'KILL',
-          '/usr/bin/java',
-          '-Xmx384m',
-          '-XX:+UseSerialGC',
-          '-XX:TieredStopAtLevel=1',
-        ],
-        // Servers keep as many of the latest writes in memory, 500 if not told, for those that lag.
-        ...['-Dzookeeper.commitLogCount=100', '-XX:+ExitOnOutOfMemoryError'],
-        ...['-XX:-UsePerfData', '-Djava.net.preferIPv4Stack=true', `-Dzookeeper.log.dir=${this.#home}`],
-        ...['-cp', jar, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', `${this.#home}/zoo.cfg`],
-      ],
-      { cwd: this.#home, stdio: ['ignore', log, log] },
-    );
+    const args = [
+      ...['--pdeathsig', 'KILL', '/usr/bin/java', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+      // Servers keep as many of the latest writes in memory, 500 if not told, for those that lag.
+      ...['-Dzookeeper.commitLogCount=100', '-XX:+ExitOnOutOfMemoryError'],
+      ...['-XX:-UsePerfData', '-Djava.net.preferIPv4Stack=true', `-Dzookeeper.log.dir=${this.#home}`],
+      ...['-cp', jar, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', `${this.#home}/zoo.cfg`],
+    ];
+    const started = this.#namespace?.command('setpriv', args) ?? { file: 'setpriv', args };
+    const child = spawn(started.file, started.args, { cwd: this.#home, stdio: ['ignore', log, log] });
     closeSync(log);
     this.#child = child;
     const ended = once(child, 'exit');
