@@ -12,6 +12,11 @@ export class IndexHeap {
     return this.#items.length === 0;
   }
 
+  /** How many it holds, those included whose host has moved on. */
+  get size(): number {
+    return this.#items.length;
+  }
+
   /** Undefined when it is empty; may be one whose host has moved on. */
   get least(): number | undefined {
     return this.#items[0];

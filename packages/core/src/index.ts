@@ -35,6 +35,7 @@ export {
 } from './constraints/constraint-state.js';
 export { modeOfHost } from './constraints/change-host.js';
 export { explainJob, holdersOf, type Obstacle, type WaitingHosts } from './constraints/explain.js';
+export { countWaiting, type WaitCause, waitCauses } from './constraints/count-waiting.js';
 export { MemberNames, slotHolders } from './constraints/slot-holders.js';
 export { mayCount } from './constraints/apply-namespace.js';
 export * from './forecast/index.js';

@@ -2,6 +2,7 @@
 import {
   type ClusterState,
   countsBefore,
+  countWaiting,
   hostIndexes,
   isDisturbed,
   isTerminal,
@@ -12,6 +13,8 @@ import {
   type Ramp,
   Recount,
   snapshotState,
+  type WaitCause,
+  waitCauses,
 } from '@pogo/core';
 import { expect } from 'vitest';
 import type { Leader } from './job-fixture.js';
@@ -26,6 +29,9 @@ interface RampModel {
   accepted: Set<number>;
   pausedMs: number | undefined;
 }
+
+export const noneWait = () =>
+  Object.fromEntries(waitCauses.map((cause) => [cause, 0])) as Record<WaitCause, number>;
 
 export class Reference {
   readonly #leader: Leader;
@@ -255,6 +261,13 @@ export class Reference {
 
   expectSums(): void {
     expect(this.#state.constraints.use).toEqual(this.use());
+    for (const number of this.#state.open) {
+      const record = this.#state.jobs.get(number)!;
+      const counts = noneWait();
+      countWaiting(this.#state, record, new Set(), counts);
+      const told = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      expect(told, `what job ${number} waits for`).toBe(record.counts.waiting + record.counts.permitted);
+    }
   }
 
   /** With workers of these pools to spare, whoever may start there has started. */

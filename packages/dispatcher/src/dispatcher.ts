@@ -23,7 +23,8 @@ import { serveAttachment } from './attachments/serve-attachment.js';
 import { defaultLimits, type DispatcherLimits } from './dispatcher-limits.js';
 import { HostLists } from './jobs/host-names.js';
 import type { Leader } from './leader/leader.js';
-import { Metrics } from './metrics.js';
+import { Metrics } from './metrics/metrics.js';
+import type { ProcessUsage } from './metrics/process-usage.js';
 import { HostOwners } from './namespaces/host-owners.js';
 import { checkHere, type NamespaceCheck } from './namespaces/namespace-check.js';
 import { type NamespaceIdentity, NamespaceRegistry } from './namespaces/namespace-registry.js';
@@ -65,6 +66,8 @@ export interface DispatcherOptions {
   advertise?: string;
   /** How requests reach other dispatchers; through TLS unless told otherwise. */
   forward?: Forward;
+  /** What this process has used, for the metrics; not told unless it is given. */
+  processUsage?: () => ProcessUsage;
   /** How namespace files are checked; at once, and here, unless told otherwise. */
   checkNamespace?: NamespaceCheck;
 }
@@ -178,7 +181,10 @@ export class Dispatcher implements Service {
     const forward: Forward =
       options.forward ?? ((to, request, signal) => this.#forwarder.forward(to, request, signal));
     const leaders = new LeaderAnswers({ name, forward, clock, takeoverWaitMs: limits.takeoverWaitMs });
-    const routes = [...routesByNamespace(served, leaders), ...instanceRoutes({ ...shared, served, leaders })];
+    const routes = [
+      ...routesByNamespace(served, leaders),
+      ...instanceRoutes({ ...shared, served, leaders, processUsage: options.processUsage }),
+    ];
     const serveApi = options.serveApi ?? ((given) => new ApiServer(given));
     this.#api = serveApi({
       listen: options.listen,

@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
+import type { ProcessUsage } from './metrics/process-usage.js';
 import { Argument, Command, Option } from 'commander';
 
 const program = new Command('pogo-dispatcher')
@@ -140,6 +141,7 @@ program
         home: options.home === undefined ? undefined : resolve(options.home),
         principal: principalName(),
         program: import.meta.filename,
+        processUsage,
         clock: systemClock,
         random: Math.random,
         uniqueId: randomUUID,
@@ -160,6 +162,17 @@ program
       logger.info(ready, 'serves');
     },
   );
+
+function processUsage(): ProcessUsage {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return {
+    residentBytes: rss,
+    heapBytes: heapUsed,
+    externalBytes: external,
+    cpuSeconds: (user + system) / 1e6,
+  };
+}
 
 /** Nobody tells an orphan: it asks. */
 function watchParent(gone: () => void): void {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { isLoopback, type ListenAddress, parseListenAddress } from './configuration/listen-address.js';
 import { parseConfiguration } from './configuration/read-configuration.js';
 import { Dispatcher } from './dispatcher.js';
+import type { ProcessUsage } from './metrics/process-usage.js';
 import { updateClientProfile } from './instance/client-profile.js';
 import { checkInThreads } from './namespaces/namespace-check.js';
 import { FileRefused, readPrivateFile, readPublicFile } from './instance/private-files.js';
@@ -20,6 +21,8 @@ export interface RunOptions {
   /** Listening beyond this machine was asked for in so many words. */
   allowRemote: boolean;
   principal: string;
+  /** What this process has used, for the metrics. */
+  processUsage?: () => ProcessUsage;
   /** Its own program, which answers as a thread when it is started as one; absent: what takes long is done here. */
   program?: string;
   clock: Clock;
@@ -86,6 +89,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
     uniqueId: options.uniqueId,
     logger: options.logger,
     fatal: options.fatal,
+    ...(options.processUsage !== undefined && { processUsage: options.processUsage }),
     ...(options.program !== undefined && { checkNamespace: checkInThreads(options.program) }),
   });
   const stop = async () => {

@@ -30,7 +30,7 @@ export {
   putLarge,
 } from './large-documents.js';
 export { type Leadership, type Lease } from './leadership.js';
-export { type Store, type StoreDescription } from './store.js';
+export { type Store, type StoreDescription, type StoreSession } from './store.js';
 export { StoreError, type StoreErrorCode } from './store-error.js';
 export { openStore } from './open-store.js';
 export { MemoryBacking } from './drivers/memory/memory-backing.js';

@@ -7,6 +7,16 @@ export interface StoreDescription {
   driver: string;
   location: string;
   formatVersion: number;
+  /** Absent where nothing outside of the process is needed. */
+  session?: StoreSession;
+}
+
+/** How the store is reached just now. */
+export interface StoreSession {
+  /** A server is at the other end. */
+  isConnected: boolean;
+  /** Sessions since the store was opened: each beyond the first is one that was lost. */
+  begun: number;
 }
 
 /** One dispatcher's handle on a store: the three contracts together. */

@@ -9,7 +9,7 @@ import type { HostLists } from '../jobs/host-names.js';
 import type { Specs } from '../jobs/specs.js';
 import type { Leader } from '../leader/leader.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
-import type { Metrics } from '../metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
 import type { HostOwners } from '../namespaces/host-owners.js';
 import type { NamespaceCheck } from '../namespaces/namespace-check.js';
 import type { NamespaceDocuments } from '../namespaces/namespace-documents.js';

@@ -1,4 +1,4 @@
-import type { Metrics } from '../metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
 
 /** Shows a stream in the metrics for as long as it is read; `over` is called behind its end. */
 export async function* countFollower<T>(

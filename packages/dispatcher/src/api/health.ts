@@ -1,7 +1,6 @@
 /** `GET /healthz`, `/readyz`, `/metrics`: for those who watch over the process. */
-import type { ClusterState } from '@pogo/core';
 import * as z from 'zod';
-import type { OpenJobs } from '../metrics.js';
+import { workerFigures } from '../metrics/worker-figures.js';
 import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
 import { type Answer, document, problem } from './answer.js';
 import { problemResponses } from './documented-problems.js';
@@ -10,9 +9,13 @@ import { type Route, route } from './route.js';
 
 const statusSchema = z.object({ status: z.literal('ok') });
 
-type HealthContext = Pick<InstanceContext, 'served' | 'metrics' | 'registry'>;
+type HealthContext = Pick<
+  InstanceContext,
+  'served' | 'metrics' | 'registry' | 'store' | 'vault' | 'processUsage'
+>;
 
-export function healthRoutes({ served, metrics, registry }: HealthContext): Route[] {
+export function healthRoutes(context: HealthContext): Route[] {
+  const { served, metrics, registry, store, vault, processUsage } = context;
   return [
     route({
       method: 'GET',
@@ -42,9 +45,13 @@ export function healthRoutes({ served, metrics, registry }: HealthContext): Rout
         ...problemResponses(401),
       },
       async handle() {
-        const now = { jobs: 0, needCredentials: 0, asked: 0, hosts: new Map<string, number>() };
-        for (const { leader } of served.all) await leader.read((state) => addOpenJobs(now, state));
-        const text = await metrics.scrape({ ...now, workers: registry.recipients().length });
+        const text = await metrics.scrape({
+          namespaces: served.all.map((namespace) => namespace.figures()),
+          workers: workerFigures(registry, served),
+          store: store.describe(),
+          vaultJobs: vault.size,
+          usage: processUsage?.(),
+        });
         return { kind: 'text', status: 200, contentType: metrics.registry.contentType, body: text };
       },
     }),
@@ -59,16 +66,4 @@ function readiness({ isComplete, all }: ServedNamespaces): Answer {
     'not-ready',
     `This dispatcher neither leads ${others.join(', ')} just now nor knows who does.`,
   );
-}
-
-function addOpenJobs(sums: OpenJobs & { hosts: Map<string, number> }, state: ClusterState): void {
-  for (const number of state.open) {
-    const job = state.jobs.get(number)!;
-    if (job.state === 'needs-credentials') sums.needCredentials++;
-    sums.asked += job.asking;
-    for (const [name, count] of Object.entries(job.counts)) {
-      if (count > 0) sums.hosts.set(name, (sums.hosts.get(name) ?? 0) + count);
-    }
-  }
-  sums.jobs += state.open.size;
 }

@@ -2,8 +2,10 @@ import type { Clock } from '@pogo/lifecycle';
 import type { Store } from '@pogo/store';
 import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { DispatcherLimits } from '../dispatcher-limits.js';
-import type { Metrics } from '../metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
 import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
+import type { ProcessUsage } from '../metrics/process-usage.js';
+import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import { attachmentRoutes } from './attachments.js';
 import { healthRoutes } from './health.js';
@@ -26,6 +28,9 @@ export interface InstanceContext {
   attachments: AttachmentStore;
   registry: WorkerRegistry;
   metrics: Metrics;
+  vault: Vault;
+  /** Of this process; absent where nobody can tell. */
+  processUsage?: (() => ProcessUsage) | undefined;
   leaders: LeaderAnswers;
 }
 

@@ -225,6 +225,16 @@ export class Leader implements Service {
     return Promise.resolve(state === undefined ? { kind: 'lost' } : { kind: 'ok', answer: read(state) });
   }
 
+  /**
+   * Reads at once what is decided, in the log or on its way there, or what of the log has come here; undefined before
+   * anything has. For what is only counted: it waits for no store. `read` must not keep what it is given.
+   */
+  glance<T>(read: (state: ClusterState) => T): T | undefined {
+    if (this.#current !== undefined) return this.#current.glance(read);
+    const state = this.#replica?.state;
+    return state === undefined ? undefined : read(state);
+  }
+
   /** Resolves to whether views show the batch at `index`, at once or after `limitMs` at the latest. */
   async reached(index: number, limitMs: number, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;

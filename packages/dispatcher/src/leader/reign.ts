@@ -142,6 +142,11 @@ export class Reign {
     return { assignedTo: this.#state.assignedTo, openJobs: this.#state.open.size };
   }
 
+  /** Reads the state where it is, ahead of the log or not: for what is only counted. `read` must not keep what it is given. */
+  glance<T>(read: (state: ClusterState) => T): T {
+    return read(this.#state);
+  }
+
   /** Something outside of the log has changed that the planner looks at: a worker came, or has room again. */
   wake(): void {
     this.#awake = true;

@@ -18,7 +18,9 @@ import { Specs } from '../jobs/specs.js';
 import { Leader, type LogObserver } from '../leader/leader.js';
 import { ReferredDocuments } from '../leader/referred-documents.js';
 import { TermRenewal } from '../leader/term-renewal.js';
-import type { Metrics } from '../metrics.js';
+import { JobProgress } from '../metrics/job-progress.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { type NamespaceFigures, namespaceFigures } from '../metrics/namespace-figures.js';
 import { DurationHistory } from '../plans/duration-history.js';
 import { CredentialsKeeper } from '../vault/credentials-keeper.js';
 import type { Vault } from '../vault/vault.js';
@@ -82,6 +84,7 @@ export class ServedNamespace implements Service {
   readonly #renewal: TermRenewal;
   readonly #archivist: JobArchivist;
   readonly #versionSweeper: VersionSweeper;
+  readonly #progress: JobProgress;
 
   constructor(options: ServedNamespaceOptions) {
     const { identity, limits, name, store, clock, random, uniqueId, metrics, registry, vault } = options;
@@ -105,7 +108,7 @@ export class ServedNamespace implements Service {
       logger,
       referred,
       snapshotEveryEntries: limits.snapshotEveryEntries,
-      measured: (appendMs, entries) => metrics.appended(appendMs, entries),
+      measured: (appendMs, entries) => metrics.appended(identity.name, appendMs, entries),
       fatal: (error) => this.#cannotGoOn(error, options),
     });
     const { leader } = this;
@@ -169,6 +172,8 @@ export class ServedNamespace implements Service {
       },
     };
     leader.observe(orders);
+    this.#progress = new JobProgress({ ended: (state) => metrics.jobEnded(identity.name, state) });
+    leader.observe(this.#progress);
     leader.observe(freeing);
     leader.observeAlways(history);
     for (const observer of [keeper, this.#renewal, this.#archivist, this.#versionSweeper])
@@ -213,6 +218,16 @@ export class ServedNamespace implements Service {
       this.orders.stop();
       await this.leader.stop();
       this.#keeper.lost();
+    });
+  }
+
+  /** What the metrics tell of it. */
+  figures(): NamespaceFigures {
+    return namespaceFigures({
+      namespace: this.identity.name,
+      leader: this.leader,
+      progress: this.#progress,
+      paused: (state) => this.#keeper.paused(state),
     });
   }
 

@@ -20,6 +20,10 @@ export class MemoryVault implements Vault {
     this.#expired = options.expired;
   }
 
+  get size(): number {
+    return this.#items.size;
+  }
+
   put({ job, digest }: VaultKey, credentials: SealedCredentials, lifetimeMs: number): void {
     this.drop(job);
     // Longer timers overflow in Node; a job that long is over, or asks again.

@@ -14,6 +14,8 @@ export interface VaultKey {
 }
 
 export interface Vault {
+  /** Jobs whose credentials are here. */
+  readonly size: number;
   /** Replaces what was there for the job. */
   put(key: VaultKey, credentials: SealedCredentials, lifetimeMs: number): void;
   get(key: VaultKey): SealedCredentials | undefined;

@@ -69,7 +69,7 @@ export async function openZooKeeper(options: ZooKeeperStoreOptions): Promise<Sto
   const logs = new Map<string, ZooKeeperLog>();
   return handleOn(
     {
-      describe: () => ({ driver: 'zookeeper', location, formatVersion }),
+      describe: () => ({ driver: 'zookeeper', location, formatVersion, session: keeper.condition }),
       log(namespace) {
         const known = logs.get(namespace);
         if (known !== undefined) return known;

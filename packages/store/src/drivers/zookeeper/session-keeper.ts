@@ -1,5 +1,6 @@
 /** Keeps a session: when one has ended, a fresh client begins the next. What hung on the earlier one is gone with it. */
 import { type Clock, backoffDelayMs, delay } from '@pogo/lifecycle';
+import type { StoreSession } from '../../store.js';
 import { StoreError } from '../../store-error.js';
 import { Session, type SessionOptions } from './session.js';
 import { unavailable } from './session-errors.js';
@@ -17,6 +18,7 @@ export class SessionKeeper {
   readonly #options: SessionOptions;
   readonly #closer = new AbortController();
   #session: Session | undefined;
+  #begun = 0;
   #opening: Promise<void> | undefined;
   /** Sessions that have ended and still say so to the servers. */
   #leaving: Promise<unknown> = Promise.resolve();
@@ -51,6 +53,11 @@ export class SessionKeeper {
   /** The timeout of the present session. */
   get sessionTimeoutMs(): number {
     return this.#session?.timeoutMs ?? this.#options.sessionTimeoutMs;
+  }
+
+  /** Whether a server is at the other end, and how many sessions there have been. */
+  get condition(): StoreSession {
+    return { isConnected: this.#session?.connected === true, begun: this.#begun };
   }
 
   /** A session with a server at the other end; rejects with `store-unavailable` when there is none before `untilMs`. */
@@ -97,6 +104,7 @@ export class SessionKeeper {
 
   #keep(session: Session): void {
     this.#session = session;
+    this.#begun += 1;
     this.#failure = undefined;
     session.ended.addEventListener(
       'abort',
