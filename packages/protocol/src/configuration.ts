@@ -73,6 +73,13 @@ export const workerConfigurationSchema = z.strictObject({
   journal: z.string().optional(),
   /** Directory of scripts that came with jobs; by default `attachments` beside the spool. */
   attachments: z.string().optional(),
+  /** Loopback address for Prometheus, `127.0.0.1:9647` for example; metrics are served nowhere without it. */
+  metricsListen: address
+    .refine(
+      (text) => /^(127(\.\d{1,3}){3}|localhost|\[::1\]):/.test(text),
+      'not on loopback: metrics are served without TLS and token, to this machine alone',
+    )
+    .optional(),
   /** Whether a job may offer its in-memory agent to hosts (`--forward-agent`). */
   allowAgentForwarding: z.boolean().default(false),
   /** SSH connections open at once, over all jobs. */

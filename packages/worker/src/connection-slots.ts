@@ -34,6 +34,11 @@ export class ConnectionSlots {
     return this.#held;
   }
 
+  /** Of these, how many have not authenticated yet. */
+  get dialling(): number {
+    return this.#dialling;
+  }
+
   join(claimant: Claimant): void {
     this.#accounts.set(claimant, { claimant, held: 0 });
   }

@@ -23,6 +23,11 @@ export class DispatcherContact {
     this.#lastMs = this.#clock.monotonicMs();
   }
 
+  /** Dispatchers that are linked. */
+  get links(): number {
+    return this.#links;
+  }
+
   get isRecent(): boolean {
     return this.#links > 0 || this.#clock.monotonicMs() - this.#lastMs < contactLimitMs;
   }

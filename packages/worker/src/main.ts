@@ -9,9 +9,13 @@ import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
 import { Command, InvalidArgumentError } from 'commander';
 import { destination, pino } from 'pino';
+import type { Log } from './log.js';
+import { renderFigures, type WorkerFigures } from './metrics/gauges.js';
+import { MetricsListener } from './metrics/metrics-listener.js';
+import { spoolUsage } from './metrics/spool-usage.js';
 import { FileJournal } from './journal/file/file-journal.js';
 import { Worker } from './worker.js';
-import { loadWorkerConfiguration } from './worker-configuration.js';
+import { loadWorkerConfiguration, type WorkerSettings } from './worker-configuration.js';
 
 const exitCodes = { error: 1, usage: 2 } as const;
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'];
@@ -86,8 +90,22 @@ async function run(options: RunOptions): Promise<void> {
     onFirstLinked: () => process.stdout.write(`${JSON.stringify({ ready: true })}\n`),
   });
 
+  const metrics = metricsListener(configuration, worker, log);
+  try {
+    await metrics?.start();
+    if (metrics !== undefined) log.info({ port: metrics.port }, 'serves metrics');
+  } catch (error) {
+    await opened.journal.close();
+    fail(
+      exitCodes.error,
+      'metrics-unavailable',
+      `metricsListen ${configuration.metricsListen}: ${(error as Error).message}; choose another port, or leave it out`,
+    );
+  }
+
   let draining = false;
   const end = async (exitCode: number) => {
+    await metrics?.stop();
     await worker.stop();
     process.exit(exitCode);
   };
@@ -117,6 +135,34 @@ async function run(options: RunOptions): Promise<void> {
       `${message}: the worker needs its spool and its attachments to be directories of its own that it can write`,
     );
   }
+}
+
+/** Serves metrics where the configuration says so. */
+function metricsListener(
+  { metricsListen, spool }: WorkerSettings,
+  worker: Worker,
+  log: Log,
+): MetricsListener | undefined {
+  if (metricsListen === undefined) return undefined;
+  const at = metricsListen.lastIndexOf(':');
+  return new MetricsListener({
+    host: metricsListen.slice(0, at).replace(/^\[|\]$/g, ''),
+    port: Number(metricsListen.slice(at + 1)),
+    scrape: async () =>
+      renderFigures({ ...worker.figures(), spool: await spoolUsage(spool.dir), process: processUsage() }),
+    failed: (error) => log.error({ err: error }, 'the metrics could not be told'),
+  });
+}
+
+function processUsage(): WorkerFigures['process'] {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return {
+    residentBytes: rss,
+    heapBytes: heapUsed,
+    externalBytes: external,
+    cpuSeconds: (user + system) / 1e6,
+  };
 }
 
 /** Beside this program, as it is built or as it is installed. */

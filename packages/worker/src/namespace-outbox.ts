@@ -48,18 +48,22 @@ export class NamespaceOutbox {
   /** Runs while nothing may be sent: after a failure, or for the distance (4). */
   #pause: Timer | undefined;
   #emptied: (() => void)[] = [];
+  /** When something was last taken, or there was nothing to take. */
+  #takenMs = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
   }
 
   add(reports: readonly AttemptReport[]): void {
+    this.#noteBeginning();
     for (const report of reports) this.#queue.push(report);
     this.#schedule();
   }
 
   /** Three hosts refused this job's password: the dispatcher is to halt it. */
   addPasswordRefused(job: number): void {
+    this.#noteBeginning();
     this.#passwordRefused.add(job);
     this.#schedule();
   }
@@ -83,6 +87,13 @@ export class NamespaceOutbox {
     return new Promise((resolve) => this.#emptied.push(resolve));
   }
 
+  /** What waits, and how long nothing of it was taken, in milliseconds. */
+  waiting(): { reports: number; stuckMs: number } {
+    if (this.#isEmpty) return { reports: 0, stuckMs: 0 };
+    const reports = this.#queue.length + this.#passwordRefused.size;
+    return { reports, stuckMs: this.#options.clock.monotonicMs() - this.#takenMs };
+  }
+
   stop(): void {
     this.#pause?.cancel();
     this.#links = [];
@@ -90,6 +101,10 @@ export class NamespaceOutbox {
 
   get #isEmpty(): boolean {
     return this.#queue.length === 0 && this.#passwordRefused.size === 0;
+  }
+
+  #noteBeginning(): void {
+    if (this.#isEmpty) this.#takenMs = this.#options.clock.monotonicMs();
   }
 
   /** Sends after this turn, so that what is added together travels together (2). */
@@ -119,6 +134,7 @@ export class NamespaceOutbox {
   #acknowledge(reports: readonly AttemptReport[], passwordRefused: readonly number[]): void {
     const { journal, book, namespace } = this.#options;
     this.#failures = 0;
+    this.#takenMs = this.#options.clock.monotonicMs();
     this.#queue.splice(0, reports.length);
     for (const job of passwordRefused) this.#passwordRefused.delete(job);
     const ends = reports.filter(isFinal);

@@ -59,6 +59,11 @@ export class OrderDesk {
     }));
   }
 
+  /** Jobs that are open. */
+  get openJobs(): number {
+    return this.#open.size;
+  }
+
   /** What came with the opening of the job, while it is open. */
   openingOf(job: number): OpenJobParams | undefined {
     return this.#open.get(job)?.order;

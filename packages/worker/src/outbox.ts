@@ -51,6 +51,17 @@ export class Outbox {
     await Promise.all([...this.#boxes.values()].map((box) => box.emptied()));
   }
 
+  /** What waits, and how long nothing of it was taken in the namespace where that is longest, in milliseconds. */
+  waiting(): { reports: number; stuckMs: number } {
+    const waiting = { reports: 0, stuckMs: 0 };
+    for (const box of this.#boxes.values()) {
+      const { reports, stuckMs } = box.waiting();
+      waiting.reports += reports;
+      waiting.stuckMs = Math.max(waiting.stuckMs, stuckMs);
+    }
+    return waiting;
+  }
+
   stop(): void {
     for (const box of this.#boxes.values()) box.stop();
   }

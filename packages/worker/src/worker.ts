@@ -12,6 +12,7 @@ import { DispatcherContact } from './dispatcher-contact.js';
 import { type Dial, DispatcherLink } from './dispatcher-link.js';
 import type { Journal } from './journal/journal.js';
 import type { Log } from './log.js';
+import type { WorkerFigures } from './metrics/gauges.js';
 import { OrderDesk } from './order-desk.js';
 import { Outbox } from './outbox.js';
 import { recover } from './recovery.js';
@@ -130,6 +131,21 @@ export class Worker implements Service {
       await recover({ ...this.#options, outbox: this.#outbox });
       for (const link of this.#links) await link.start();
     });
+  }
+
+  /** What it has in hand, for metrics. */
+  figures(): Pick<WorkerFigures, 'name' | 'dispatchers' | 'linked' | 'jobs' | 'held' | 'slots' | 'outbox'> {
+    const { recipient, dispatchers, maxConnections, maxHandshakes } = this.#options;
+    const { held: connections, dialling } = this.#slots;
+    return {
+      name: recipient.worker,
+      dispatchers: dispatchers.length,
+      linked: this.#contact.links,
+      jobs: this.#desk.openJobs,
+      held: this.#book.heldCount,
+      slots: { connections, maxConnections, dialling, maxHandshakes },
+      outbox: this.#outbox.waiting(),
+    };
   }
 
   /**
