@@ -73,6 +73,11 @@ export const workerConfigurationSchema = z.strictObject({
   journal: z.string().optional(),
   /** Directory of scripts that came with jobs; by default `attachments` beside the spool. */
   attachments: z.string().optional(),
+  /**
+   * Socket at which a fresh rexec, of an account of its own, answers each connection (packaging/systemd); without it the worker
+   * starts rexec itself, under its own account. Scripts and `knownHosts` are for the worker's group to read, then.
+   */
+  rexecSocket: z.string().optional(),
   /** Loopback address for Prometheus, `127.0.0.1:9647` for example; metrics are served nowhere without it. */
   metricsListen: address
     .refine(

@@ -61,8 +61,8 @@ export type RexecOrder = z.infer<typeof rexecOrderSchema>;
 
 /** rexec → worker */
 export const rexecMessageSchema = z.discriminatedUnion('type', [
-  /** Started, and clean: can take a job. */
-  z.object({ type: z.literal('ready'), version: z.string() }),
+  /** Started, and clean: can take a job. `pid` for a worker that hasn't started it itself. */
+  z.object({ type: z.literal('ready'), version: z.string(), pid: z.int().optional() }),
   /** `begun` comes from the worker itself, before it hands the attempt over (A4). */
   z.object({ type: z.literal('report'), reports: z.array(attemptReportSchema) }),
   /** Authenticated: the connection slot counts as open, no longer as dialling. */

@@ -42,7 +42,7 @@ const frames = new PipeFrames(pipe, {
 });
 const send = (message: RexecMessage) => void frames.sendJson(message);
 
-send({ type: 'ready', version: productVersion });
+send({ type: 'ready', version: productVersion, pid: process.pid });
 
 const starting = start();
 starting.catch((error: unknown) => {

@@ -13,7 +13,8 @@ export const acceptNewComment = 'pogo:accept-new';
 
 /**
  * The worker's record of host keys that were accepted on first sight, in known_hosts format. One line is one write
- * at the end of the file, so that a line is there whole or not at all.
+ * at the end of the file, so that a line is there whole or not at all. Nothing in it is secret: a rexec with an account of
+ * its own reads it by the group.
  */
 export class AcceptedHostKeys {
   readonly #file: string;
@@ -39,7 +40,7 @@ export class AcceptedHostKeys {
     if (this.#written.has(line)) return undefined;
     let file: FileHandle | undefined;
     try {
-      file = await open(this.#file, 'a+', 0o600);
+      file = await open(this.#file, 'a+', 0o640);
       await file.write((await endsInNewline(file)) ? line : `\n${line}`);
       await file.sync();
       this.#written.add(line);

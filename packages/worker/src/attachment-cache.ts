@@ -30,6 +30,8 @@ export interface AttachmentCacheOptions {
   directory: string;
   /** `wss://HOST:PORT` of every dispatcher. */
   dispatchers: readonly string[];
+  /** Whether those of this process's group may read: rexec has an account of its own. */
+  forGroup?: boolean | undefined;
   tls: LinkTls;
   clock: Clock;
   random: () => number;
@@ -60,7 +62,7 @@ export class AttachmentCache implements Service {
     return this.#state.start(async () => {
       const { directory } = this.#options;
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      await chmod(directory, 0o700);
+      await chmod(directory, this.#options.forGroup === true ? 0o750 : 0o700);
       for (const name of await readdir(directory)) {
         if (namePattern.test(name)) await rm(join(directory, name), { force: true });
       }

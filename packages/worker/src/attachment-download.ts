@@ -26,6 +26,8 @@ export interface DownloadOptions {
   path: string;
   /** `wss://HOST:PORT` of every dispatcher. */
   dispatchers: readonly string[];
+  /** Whether those of this process's group may read it. */
+  forGroup?: boolean | undefined;
   tls: LinkTls;
   clock: Clock;
   random: () => number;
@@ -39,7 +41,7 @@ export async function downloadAttachment(options: DownloadOptions): Promise<Down
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'w', 0o600);
-    await file.chmod(0o600);
+    await file.chmod(options.forGroup === true ? 0o640 : 0o600);
     const download = new Download(file, options);
     let failure = 'no dispatcher is known';
     for (let tries = 0, number = 0; tries < mostTries && dispatchers.length > 0; number++) {

@@ -12,6 +12,7 @@ export type { ProcessIdentity } from './process-identity.js';
 export type { JobAttempt } from './attempt.js';
 export type { Log } from './log.js';
 export type { Rexec, RexecCommand, RexecEnd, RexecHandlers } from './rexec-process.js';
+export { RexecConnection } from './rexec-connection.js';
 export type { Dial } from './dispatcher-link.js';
 export { AttachmentCache } from './attachment-cache.js';
 export { RecordingJournal, type Urgency } from './journal/recording-journal.js';

@@ -93,10 +93,9 @@ export class JobRexec {
     const script = this.#scriptFile === undefined ? {} : { scriptFile: this.#scriptFile };
     rexec.send({ type: 'open', job, digest, spec, credentials, ...settings, ...script });
     const { journal } = this.#options;
-    const { identity } = rexec;
-    this.#isJournaled = identity === undefined ? Promise.resolve(true) : journal.rexecStarted(identity);
+    this.#isJournaled = note(rexec, journal);
     void rexec.ended.then((end) => {
-      if (identity !== undefined) journal.rexecEnded(identity);
+      if (rexec.identity !== undefined) journal.rexecEnded(rexec.identity);
       const isReplaced = this.#replaced.delete(rexec);
       if (!isReplaced) {
         this.#current = undefined;
@@ -129,4 +128,11 @@ export class JobRexec {
     this.#order = undefined;
     this.#current?.send({ type: 'close' });
   }
+}
+
+/** (2); one that isn't up yet may not know who it is. One that never comes up holds nothing. */
+function note(rexec: Rexec, journal: Journal): Promise<boolean> {
+  const { identity } = rexec;
+  if (identity !== undefined) return journal.rexecStarted(identity);
+  return rexec.ready.then(() => rexec.identity === undefined || journal.rexecStarted(rexec.identity));
 }

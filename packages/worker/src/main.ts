@@ -2,6 +2,7 @@
 /** `pogo-worker`: reads options and configuration, runs a {@link Worker}, and turns signals into its end. */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isNamespaceName } from '@pogo/core';
@@ -14,6 +15,7 @@ import { renderFigures, type WorkerFigures } from './metrics/gauges.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { spoolUsage } from './metrics/spool-usage.js';
 import { FileJournal } from './journal/file/file-journal.js';
+import { RexecConnection } from './rexec-connection.js';
 import { Worker } from './worker.js';
 import { loadWorkerConfiguration, type WorkerSettings } from './worker-configuration.js';
 
@@ -50,12 +52,19 @@ async function run(options: RunOptions): Promise<void> {
     );
   }
   const rexec = options.rexec ?? process.env['POGO_REXEC'] ?? defaultRexec();
-  if (!existsSync(rexec))
+  const { rexecSocket } = configuration;
+  if (rexecSocket === undefined && !existsSync(rexec))
     fail(exitCodes.error, 'no-rexec', `${rexec} is missing: build it, or give --rexec FILE`);
   const log = pino(
     { level: options.logLevel, base: { part: 'worker', name: configuration.name } },
     destination({ dest: 2, sync: true }),
   );
+  if (rexecSocket !== undefined && (await isReadable(configuration.sealingKey))) {
+    log.warn(
+      { sealingKey: configuration.sealingKey, rexecSocket },
+      "the sealing key is readable by the worker's own account: give it to rexec's alone (chown, mode 0400)",
+    );
+  }
   const opened = await FileJournal.open({
     directory: configuration.journal,
     clock: systemClock,
@@ -78,6 +87,10 @@ async function run(options: RunOptions): Promise<void> {
       maxBytesPerHost: configuration.spool.maxBytesPerHost,
     },
     attachmentsDirectory: configuration.attachments,
+    ...(rexecSocket !== undefined && {
+      scriptsForGroup: true,
+      startRexec: () => new RexecConnection({ path: rexecSocket, clock: systemClock, log }),
+    }),
     maxConnections: configuration.maxConnections,
     maxHandshakes: configuration.maxHandshakes,
     rexec: { argv: [process.execPath, ...rexecFlags, rexec], environment: environmentOfRexec() },
@@ -135,6 +148,13 @@ async function run(options: RunOptions): Promise<void> {
       `${message}: the worker needs its spool and its attachments to be directories of its own that it can write`,
     );
   }
+}
+
+async function isReadable(path: string): Promise<boolean> {
+  return access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Serves metrics where the configuration says so. */

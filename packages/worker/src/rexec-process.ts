@@ -8,10 +8,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { type OutputFrame, type RexecMessage, rexecMessageSchema, type RexecOrder } from '@pogo/protocol';
+import type { OutputFrame, RexecMessage, RexecOrder } from '@pogo/protocol';
 import { PipeFrames } from '@pogo/wire';
 import type { Log } from './log.js';
 import { type ProcessIdentity, startTimeOf } from './process-identity.js';
+import { hearRexec } from './rexec-messages.js';
 
 /** How to start rexec. */
 export interface RexecCommand {
@@ -147,21 +148,16 @@ export class RexecProcess {
   }
 
   #receive(value: unknown): void {
-    const parsed = rexecMessageSchema.safeParse(value);
-    if (!parsed.success) {
-      this.#log.error({ rexec: this.pid }, 'rexec sent what is not a message, and was ended');
-      this.#child.kill('SIGKILL');
-      return;
-    }
-    const message = parsed.data;
-    if (message.type === 'ready') {
-      this.#isReady = true;
-      this.#markReady(true);
-    } else if (message.type === 'log') {
-      this.#log[message.level]({ rexec: this.pid }, message.message);
-    } else {
-      this.#handlers?.message(message);
-    }
+    hearRexec(value, {
+      log: this.#log,
+      pid: () => this.pid,
+      ready: () => {
+        this.#isReady = true;
+        this.#markReady(true);
+      },
+      broken: () => this.#child.kill('SIGKILL'),
+      message: (message) => this.#handlers?.message(message),
+    });
   }
 
   /** A crash's last words: at most some lines, each cut. */

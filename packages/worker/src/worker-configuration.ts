@@ -79,6 +79,7 @@ function withAbsolutePaths(configuration: WorkerConfiguration, directory: string
     sealingKey: at(configuration.sealingKey),
     sealingCertificate: at(configuration.sealingCertificate),
     knownHosts: at(configuration.knownHosts),
+    ...(configuration.rexecSocket !== undefined && { rexecSocket: at(configuration.rexecSocket) }),
     spool: { ...configuration.spool, dir: spoolDirectory },
     journal: configuration.journal === undefined ? beside('journal') : at(configuration.journal),
     attachments:

@@ -47,6 +47,8 @@ export interface WorkerOptions {
   };
   /** Where scripts that came with jobs are kept while these are open. */
   attachmentsDirectory: string;
+  /** Whether rexec has an account of its own, and reads scripts by the group. */
+  scriptsForGroup?: boolean;
   maxConnections: number;
   maxHandshakes: number;
   rexec: RexecCommand;
@@ -99,7 +101,12 @@ export class Worker implements Service {
     });
     this.#spool = new Spool({ ...options.spool, clock, log });
     this.#attachments =
-      options.attachmentCache ?? new AttachmentCache({ ...options, directory: options.attachmentsDirectory });
+      options.attachmentCache ??
+      new AttachmentCache({
+        ...options,
+        directory: options.attachmentsDirectory,
+        forGroup: options.scriptsForGroup,
+      });
     this.#desk = new OrderDesk({
       book: this.#book,
       spool: this.#spool,

@@ -65,7 +65,7 @@ const frames = new PipeFrames(new Socket({ fd: 3, readable: true, writable: true
     setInterval(() => undefined, 1000);
   },
 });
-frames.sendJson({ type: 'ready', version: productVersion });
+frames.sendJson({ type: 'ready', version: productVersion, pid: process.pid });
 
 process.on('SIGUSR2', () => {
   for (const [host, { attempt }] of held) finish(host, attempt, { state: 'succeeded', exitCode: 0 });
