@@ -38,6 +38,7 @@ import { repository } from './support/site.js';
 
 const activator = '/usr/bin/systemd-socket-activate';
 const analyzer = '/usr/bin/systemd-analyze';
+const promtool = '/usr/bin/promtool';
 const packaging = join(repository, 'packaging');
 const manual = readFileSync(join(repository, 'docs/OPERATIONS.md'), 'utf8');
 const node = process.execPath;
@@ -72,6 +73,16 @@ describe.runIf(existsSync(analyzer))('the systemd units', () => {
     const security = ['security', '--offline=true', '--threshold=20', directory.file(name)];
     const { exitCode, stdout } = await runCommand(analyzer, security);
     expect(exitCode, stdout).toBe(0);
+  });
+});
+
+describe.runIf(existsSync(promtool))('the alerts', () => {
+  it('are what Prometheus takes, and fire when they should', async () => {
+    const [rules, cases] = ['pogo-alerts.yml', 'pogo-alerts.test.yml'].map((name) =>
+      join(packaging, 'prometheus', name),
+    );
+    expect(await runCommand(promtool, ['check', 'rules', rules!])).toMatchObject({ exitCode: 0 });
+    expect(await runCommand(promtool, ['test', 'rules', cases!])).toMatchObject({ exitCode: 0 });
   });
 });
 
