@@ -1,5 +1,5 @@
 /** `/metrics`: whether something is stuck, and on what. */
-import { ManualClock } from '@pogo/lifecycle';
+import { type Clock, systemClock } from '@pogo/lifecycle';
 import { MemoryBacking } from '@pogo/store';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { begin, fail, silence } from './support/attempt-scripts.js';
@@ -85,17 +85,23 @@ describe('a scrape', () => {
   });
 
   it('says how long a job has been quiet, until it goes on', async () => {
-    const clock = new ManualClock({ wallStartMs: Date.now() });
+    let aheadMs = 0;
+    const clock: Clock = {
+      wallMs: () => systemClock.wallMs() + aheadMs,
+      monotonicMs: () => systemClock.monotonicMs() + aheadMs,
+      setTimer: (delayMs, callback) => systemClock.setTimer(delayMs, callback),
+    };
     const { dispatcher, api } = await cluster.dispatcher({ clock });
     const worker = await cluster.worker(dispatcher, { script: silence });
     await submit(api, jobRequest('a'));
     await worker.until(() => worker.assigned.length === 1);
-    const quiet = async () => (await Scrape.of(api)).value('pogo_job_quiet_seconds', { class: 'active' });
-    expect(await quiet()).toBe(0);
-    clock.advance(2000);
-    expect(await quiet()).toBe(2);
-    await worker.report(begin(worker.assigned[0]!, worker));
-    expect(await quiet()).toBe(0);
+    const quiet = async (of: string) => (await Scrape.of(api)).value('pogo_job_quiet_seconds', { class: of });
+    expect(await quiet('active')).toBeLessThan(300);
+    aheadMs = 300_000;
+    expect(await quiet('active')).toBeGreaterThanOrEqual(300);
+    await api.call('/v1/jobs/last/hold', { body: {} });
+    expect(await quiet('held')).toBeLessThan(300);
+    expect(await quiet('active')).toBe(0);
   });
 
   it('counts how jobs end', async () => {
