@@ -7,6 +7,9 @@ import { applyFile, coastFile } from './support/coast-namespace.js';
 import { Cluster, finished, jobRequest, submit } from './support/cluster.js';
 import { Scrape } from './support/scrape.js';
 
+/** Other processes, and this machine, may be slow. */
+const patient = { timeout: 45_000, interval: 50 };
+
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await Cluster.make();
@@ -43,22 +46,28 @@ describe('a scrape', () => {
       const now = await Scrape.of(api);
       expect(now.by('pogo_hosts', 'state')).toEqual({ running: 3, waiting: 2 });
       return now;
-    });
+    }, patient);
     expect(scrape.by('pogo_jobs', 'class')).toEqual({ active: 1 });
     expect(scrape.by('pogo_hosts_waiting', 'cause')).toEqual({ worker: 2 });
     expect(scrape.value('pogo_worker_assigned_hosts', { worker: 'worker-1' })).toBe(3);
     expect(scrape.value('pogo_worker_capacity_hosts', { worker: 'worker-1' })).toBe(3);
     expect(scrape.value('pogo_worker_connected', { worker: 'worker-1' })).toBe(1);
     expect(scrape.value('pogo_vault_jobs')).toBe(1);
-    const appends = scrape.value('pogo_log_append_seconds_count', { namespace })!;
-    expect(appends).toBe(scrape.value('pogo_log_append_entries_count', { namespace }));
-    expect(appends).toBe(scrape.value('pogo_log_index', { namespace })! + 1);
-    expect(scrape.value('pogo_log_append_entries_sum', { namespace })).toBe(
-      scrape.value('pogo_log_entries_total', { namespace }),
-    );
+    // The log stands still between two appends.
+    await vi.waitFor(async () => {
+      const now = await Scrape.of(api);
+      const appends = now.value('pogo_log_append_seconds_count', { namespace })!;
+      expect(appends).toBe(now.value('pogo_log_append_entries_count', { namespace }));
+      expect(appends).toBe(now.value('pogo_log_index', { namespace })! + 1);
+      expect(now.value('pogo_log_append_entries_sum', { namespace })).toBe(
+        now.value('pogo_log_entries_total', { namespace }),
+      );
+    }, patient);
     await worker.stop();
-    await vi.waitFor(async () =>
-      expect((await Scrape.of(api)).value('pogo_worker_connected', { worker: 'worker-1' })).toBe(0),
+    await vi.waitFor(
+      async () =>
+        expect((await Scrape.of(api)).value('pogo_worker_connected', { worker: 'worker-1' })).toBe(0),
+      patient,
     );
   });
 
@@ -68,8 +77,10 @@ describe('a scrape', () => {
     await applyFile(api, coastFile('1'));
     // bar2 waits for the slot of backends, every foo for the bars before it, and the second job's bar1 for the first's.
     await submit(api, jobRequest('bar[1-2].east,foo[1-3].east'));
-    await vi.waitFor(async () =>
-      expect((await Scrape.of(api)).by('pogo_hosts', 'state')).toEqual({ running: 1, waiting: 4 }),
+    await vi.waitFor(
+      async () =>
+        expect((await Scrape.of(api)).by('pogo_hosts', 'state')).toEqual({ running: 1, waiting: 4 }),
+      patient,
     );
     expect((await Scrape.of(api)).by('pogo_hosts_waiting', 'cause')).toEqual({ slot: 1, stage: 3 });
     const second = await submit(
@@ -133,7 +144,7 @@ describe('a scrape', () => {
       expect(followed.value('pogo_leader', { namespace })).toBe(0);
       expect(followed.value('pogo_leader_known', { namespace })).toBe(1);
       expect(followed.samples.filter(({ name }) => name === 'pogo_hosts')).toEqual([]);
-    });
+    }, patient);
     await cluster.stop();
     await first.close();
     await second.close();

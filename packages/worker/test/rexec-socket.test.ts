@@ -11,6 +11,9 @@ import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startTimeOf } from '../src/process-identity.js';
 import { type Cluster, programOf, removePrograms, startCluster, stopClusters } from './cluster.js';
 
+/** Other processes, and this machine, may be slow. */
+const patient = { timeout: 45_000, interval: 50 };
+
 /** Stands for systemd: hands each connection to a fresh rexec, as descriptor 3. */
 class Acceptor {
   readonly children: ChildProcess[] = [];
@@ -95,7 +98,7 @@ test('each is known to the journal before it holds an attempt, and no longer onc
   await dispatcher.order('halt', { job: 1, kill: true });
   await dispatcher.ends(1);
   await dispatcher.order('close', { job: 1 });
-  await vi.waitFor(() => expect(journal.state.rexecs).toEqual([]));
+  await vi.waitFor(() => expect(journal.state.rexecs).toEqual([]), patient);
 });
 
 test('all of them end with the worker', async () => {
@@ -107,7 +110,7 @@ test('all of them end with the worker', async () => {
   // One that was still starting notices a moment later.
   await vi.waitFor(() => {
     for (const { pid } of acceptor.children) expect(startTimeOf(pid!)).toBeUndefined();
-  });
+  }, patient);
 });
 
 test('where nothing answers, the job is refused with the cause, and nothing is asked of any host', async () => {
