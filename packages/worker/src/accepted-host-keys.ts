@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 
 /** What `accept-new` met for the first time. */
 export interface AcceptedHostKey {
@@ -8,21 +8,35 @@ export interface AcceptedHostKey {
   key: string;
 }
 
+/** What of a file is used; a seam for disks that are full. */
+export interface KnownHostsFile {
+  stat(): Promise<{ size: number }>;
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+  write(bytes: Buffer): Promise<{ bytesWritten: number }>;
+  truncate(length: number): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+export type OpenKnownHosts = (path: string, flags: string, mode: number) => Promise<KnownHostsFile>;
+
 /** Marks lines that nobody has vouched for: passwords are never sent on their strength (security.md). */
 export const acceptNewComment = 'pogo:accept-new';
 
 /**
  * The worker's record of host keys that were accepted on first sight, in known_hosts format. One line is one write
- * at the end of the file, so that a line is there whole or not at all. Nothing in it is secret: a rexec with an account of
- * its own reads it by the group.
+ * at the end of the file, so that a line is there whole or not at all: a part of one, which is all that a full disk takes,
+ * could lack the mark at its end, and is taken away again. Nothing in it is secret: a rexec with an account of its own
+ * reads it by the group.
  */
 export class AcceptedHostKeys {
   readonly #file: string;
+  readonly #openFile: OpenKnownHosts;
   readonly #written = new Set<string>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(file: string) {
+  constructor(file: string, openFile: OpenKnownHosts = open) {
     this.#file = file;
+    this.#openFile = openFile;
   }
 
   /** Resolves to undefined once it is in the file, otherwise to why not. */
@@ -38,10 +52,16 @@ export class AcceptedHostKeys {
     }
     const line = `${port === 22 ? host : `[${host}]:${port}`} ${key} ${acceptNewComment}\n`;
     if (this.#written.has(line)) return undefined;
-    let file: FileHandle | undefined;
+    let file: KnownHostsFile | undefined;
     try {
-      file = await open(this.#file, 'a+', 0o640);
-      await file.write((await endsInNewline(file)) ? line : `\n${line}`);
+      file = await this.#openFile(this.#file, 'a+', 0o640);
+      const { size } = await file.stat();
+      const bytes = Buffer.from((await endsInNewline(file, size)) ? line : `\n${line}`);
+      const { bytesWritten } = await file.write(bytes);
+      if (bytesWritten < bytes.length) {
+        await file.truncate(size);
+        return `only ${bytesWritten} of ${bytes.length} bytes could be written: is the disk of ${this.#file} full?`;
+      }
       await file.sync();
       this.#written.add(line);
       return undefined;
@@ -53,8 +73,7 @@ export class AcceptedHostKeys {
   }
 }
 
-async function endsInNewline(file: FileHandle): Promise<boolean> {
-  const { size } = await file.stat();
+async function endsInNewline(file: KnownHostsFile, size: number): Promise<boolean> {
   if (size === 0) return true;
   const last = Buffer.alloc(1);
   await file.read(last, 0, 1, size - 1);

@@ -9,12 +9,12 @@ import { isNamespaceName } from '@pogo/core';
 import { systemClock } from '@pogo/lifecycle';
 import { productVersion } from '@pogo/protocol';
 import { Command, InvalidArgumentError } from 'commander';
-import { destination, pino } from 'pino';
 import type { Log } from './log.js';
 import { renderFigures, type WorkerFigures } from './metrics/gauges.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { spoolUsage } from './metrics/spool-usage.js';
 import { FileJournal } from './journal/file/file-journal.js';
+import { jsonLog } from './json-log.js';
 import { RexecConnection } from './rexec-connection.js';
 import { Worker } from './worker.js';
 import { loadWorkerConfiguration, type WorkerSettings } from './worker-configuration.js';
@@ -55,10 +55,7 @@ async function run(options: RunOptions): Promise<void> {
   const { rexecSocket } = configuration;
   if (rexecSocket === undefined && !existsSync(rexec))
     fail(exitCodes.error, 'no-rexec', `${rexec} is missing: build it, or give --rexec FILE`);
-  const log = pino(
-    { level: options.logLevel, base: { part: 'worker', name: configuration.name } },
-    destination({ dest: 2, sync: true }),
-  );
+  const log = jsonLog({ level: options.logLevel, name: configuration.name, fileDescriptor: 2 });
   if (rexecSocket !== undefined && (await isReadable(configuration.sealingKey))) {
     log.warn(
       { sealingKey: configuration.sealingKey, rexecSocket },

@@ -5,8 +5,8 @@
  * 2. Its log goes to a file, and to `onLog` as well when somebody wants to see it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import type { Clock } from '@pogo/lifecycle';
+import { LogFile } from './log-file.js';
 
 /** What a daemon says once it serves (`daemonReadySchema`). */
 export interface DaemonReady {
@@ -59,9 +59,7 @@ export class Daemon {
       detached: true,
     });
     this.#child = child;
-    const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
-    // A full disk must not end the supervisor.
-    log.on('error', () => undefined);
+    const log = new LogFile(logFile);
     child.stdin.on('error', () => undefined);
     child.stderr.on('data', (chunk: Buffer) => {
       log.write(chunk);
