@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type PingResponse, pingResponseSchema } from '@pogo/protocol';
+import { type PingResponse, pingResponseSchema, protocolVersion } from '@pogo/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { issueCertificate } from '../src/instance/issue-certificate.js';
 import { Cluster, finished, hostsOf, jobRequest, submit } from './support/cluster.js';
@@ -18,8 +18,29 @@ describe('a worker that connects', () => {
   it('is refused when it speaks another version of the link', async () => {
     const { dispatcher } = await cluster.dispatcher();
     const worker = await cluster.worker(dispatcher, { protocol: 99 });
-    expect(worker.refusals[0]).toContain('protocol-mismatch: worker worker-1 speaks version 99');
+    expect(worker.refusals[0]).toContain('protocol-mismatch: worker worker-1 (');
+    expect(worker.refusals[0]).toContain('speaks version 99 of the link, dispatcher dispatcher-1 (');
+    expect(worker.refusals[0]).toContain(`version ${protocolVersion}`);
     expect(worker.refusals[0]).toContain('install the same release');
+  });
+
+  it('is taken when it speaks the next version, and this one as well', async () => {
+    const { dispatcher, api } = await cluster.dispatcher();
+    const versions = { protocol: protocolVersion + 1, oldestProtocol: protocolVersion };
+    const worker = await cluster.worker(dispatcher, versions);
+    expect(worker.refusals).toEqual([]);
+    expect(await finished(api, (await submit(api, jobRequest('a'))).id)).toMatchObject({
+      state: 'succeeded',
+    });
+  });
+
+  it('is refused when it is two versions ahead, with the versions of both', async () => {
+    const { dispatcher } = await cluster.dispatcher();
+    const versions = { protocol: protocolVersion + 2, oldestProtocol: protocolVersion + 1 };
+    const worker = await cluster.worker(dispatcher, versions);
+    expect(worker.refusals[0]).toContain(
+      `speaks version ${protocolVersion + 2} (and ${protocolVersion + 1}) of the link`,
+    );
   });
 
   it('is refused with a sealing certificate that the sealing root has not issued', async () => {

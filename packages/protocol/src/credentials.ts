@@ -64,7 +64,7 @@ export type SealedCredentials = z.infer<typeof sealedCredentialsSchema>;
  * A worker that can open credentials. `certificate` is PEM, signed by the sealing root that the client pins, its
  * subject's CN is the worker's name; `kid` is `sha256:<hex>` of the DER of the certificate's public key (SPKI).
  */
-export const recipientSchema = z.strictObject({
+export const recipientSchema = z.object({
   worker: z.string(),
   kid: z.string(),
   certificate: z.string(),

@@ -22,7 +22,9 @@ const attemptKey = {
 
 /** worker → dispatcher, first message on every connection. */
 export const helloParamsSchema = z.object({
-  protocol: z.int(),
+  /** Newest version of the link that it speaks, and the oldest. */
+  protocol: z.int().min(1),
+  oldestProtocol: z.int().min(1).optional(),
   version: z.string(),
   /** Changes with every start of the worker: tells a reconnect from a restart. */
   incarnation: z.string(),
@@ -34,7 +36,12 @@ export const helloParamsSchema = z.object({
   journal: z.string().min(1).max(64),
 });
 export type HelloParams = z.infer<typeof helloParamsSchema>;
-export const helloResultSchema = z.object({ dispatcher: z.string(), version: z.string() });
+export const helloResultSchema = z.object({
+  dispatcher: z.string(),
+  version: z.string(),
+  /** Version of the link that holds on this connection: the newest that both speak. */
+  protocol: z.int().optional(),
+});
 export type HelloResult = z.infer<typeof helloResultSchema>;
 
 /**

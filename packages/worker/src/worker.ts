@@ -2,7 +2,7 @@
  * The daemon, put together. It decides nothing: it takes orders, has rexec run them, keeps output, and reports.
  */
 import { type Clock, delay, type Service, ServiceState } from '@pogo/lifecycle';
-import { type HelloParams, productVersion, protocolVersion, type Recipient } from '@pogo/protocol';
+import { type HelloParams, productVersion, type Recipient, spokenVersions } from '@pogo/protocol';
 import type { LinkTls } from '@pogo/wire';
 import { AcceptedHostKeys } from './accepted-host-keys.js';
 import { AttachmentCache } from './attachment-cache.js';
@@ -228,7 +228,7 @@ export class Worker implements Service {
   #hello(): HelloParams {
     const { incarnation, pools, maxConnections, recipient, journal } = this.#options;
     return {
-      protocol: protocolVersion,
+      ...spokenVersions,
       version: productVersion,
       incarnation,
       pools: [...pools],

@@ -8,15 +8,17 @@
 import { namespaceNumberOf } from '@pogo/core';
 import type { Clock } from '@pogo/lifecycle';
 import {
+  commonVersion,
   dispatcherMethods,
   type HelloParams,
   helloParamsSchema,
   type HelloResult,
   productVersion,
-  protocolVersion,
   type ReportParams,
   reportParamsSchema,
   returnCredentialsParamsSchema,
+  showVersions,
+  spokenVersions,
 } from '@pogo/protocol';
 import { method, MethodError, type Peer, type PeerHandlers } from '@pogo/wire';
 import type { X509Certificate } from 'node:crypto';
@@ -69,7 +71,7 @@ export class WorkerLinks {
       methods: {
         [dispatcherMethods.hello]: method(helloParamsSchema, (hello) => {
           if (session !== undefined) throw new MethodError('hello-twice', 'say hello once per connection');
-          const greeted = this.#hello(peer, hello);
+          const greeted = this.#greet(peer, hello);
           session = greeted.session;
           return greeted.result;
         }),
@@ -127,13 +129,30 @@ export class WorkerLinks {
     return outcomes.includes('lost') ? 'lost' : 'taken';
   }
 
+  /** @throws MethodError with which it is turned away; that is said here, too. */
+  #greet(peer: Peer, hello: HelloParams): { session: WorkerSession; result: HelloResult } {
+    try {
+      return this.#hello(peer, hello);
+    } catch (error) {
+      if (error instanceof MethodError) {
+        const { code, message } = error;
+        this.#options.logger.warn(
+          { worker: peer.identity.name, code, reason: message },
+          'a worker was turned away',
+        );
+      }
+      throw error;
+    }
+  }
+
   #hello(peer: Peer, hello: HelloParams): { session: WorkerSession; result: HelloResult } {
     const { name } = peer.identity;
     const { registry, clock, logger, sealingRoot } = this.#options;
-    if (hello.protocol !== protocolVersion) {
+    const protocol = commonVersion(hello, spokenVersions);
+    if (protocol === undefined) {
       throw new MethodError(
         'protocol-mismatch',
-        `worker ${name} speaks version ${hello.protocol} of the link, this dispatcher (${productVersion}) version ${protocolVersion}: install the same release on both`,
+        `worker ${name} (${hello.version}) speaks version ${showVersions(hello)} of the link, dispatcher ${this.#options.name} (${productVersion}) version ${showVersions(spokenVersions)}: install the same release on both, or neighbouring ones`,
       );
     }
     const check = checkSealingCertificate(hello.recipient, {
@@ -162,7 +181,7 @@ export class WorkerLinks {
     logger.info({ worker: name, version, capacity }, 'a worker has connected');
     // The worker has to know that it was taken before it is spoken to.
     clock.setTimer(0, () => this.#begin(record, session));
-    return { session, result: { dispatcher: this.#options.name, version: productVersion } };
+    return { session, result: { dispatcher: this.#options.name, version: productVersion, protocol } };
   }
 
   #begin(record: WorkerRecord, session: WorkerSession): void {

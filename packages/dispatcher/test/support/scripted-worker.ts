@@ -59,6 +59,8 @@ export interface ScriptedWorkerOptions {
   pools?: readonly string[];
   incarnation?: string;
   protocol?: number;
+  /** The oldest version of the link that it speaks; it doesn't say unless told. */
+  oldestProtocol?: number;
   held?: Attempt[];
   journal?: string;
   /** Credentials that it has from before, by job, and the digests that they belong to. */
@@ -240,7 +242,8 @@ export class ScriptedWorker {
 
   async #greet(peer: Peer): Promise<void> {
     this.#peer = peer;
-    const { instance, capacity, incarnation, protocol, sealingCertificate, journal, papers } = this.#options;
+    const { instance, capacity, incarnation, protocol, oldestProtocol } = this.#options;
+    const { sealingCertificate, journal, papers } = this.#options;
     const certificate =
       sealingCertificate ??
       papers?.sealingCertificate ??
@@ -249,6 +252,7 @@ export class ScriptedWorker {
       dispatcherMethods.hello,
       {
         protocol: protocol ?? protocolVersion,
+        ...(oldestProtocol !== undefined && { oldestProtocol }),
         version: productVersion,
         incarnation: incarnation ?? 'first',
         pools: [...(this.#options.pools ?? ['default'])],
