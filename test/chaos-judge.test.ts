@@ -144,6 +144,19 @@ describe('the judge', () => {
     expect(still.finish(200, 0, { state: 'succeeded' }).end(300, 'succeeded').rules()).toEqual(['E1']);
   });
 
+  it('takes a command that came to its end as it was being killed, where the outcome has its status', () => {
+    const ended = (outcome: { state: string; exitCode?: number }) =>
+      new History([1])
+        .permit(100, 0)
+        .command(0, { began: 120, ended: 150 })
+        .finish(200, 0, outcome)
+        .end(300, 'failed')
+        .rules();
+    expect(ended({ state: 'killed', exitCode: 0 })).toEqual([]);
+    expect(ended({ state: 'killed', exitCode: 1 })).toEqual(['E1']);
+    expect(ended({ state: 'killed' })).toEqual(['E1']);
+  });
+
   it('finds a refusal of what had begun (A3)', () => {
     const history = new History([1]).permit(100, 0).command(0, { began: 120, ended: 150 });
     history.log(200, { type: 'hosts-refused', job: 1, hosts: [0] });

@@ -7,6 +7,8 @@
  *    `noteLateMs` ahead of it. Nothing may be ahead of a command's end.
  * 2. A command that was killed before it could note anything is taken to have begun when the log says so. It can only have
  *    been killed, or be unknown: every other end contradicts that.
+ * 3. A command may come to its end while its host is about to end it, which it can't know: the outcome says that it was killed,
+ *    and the status that it noted.
  */
 import { type AttemptName, Checker, type CommandEnd, type Violation } from '@pogo/simulator';
 import { HostChecks } from './host-checks.js';
@@ -38,6 +40,8 @@ export class Judge {
   readonly #began = new Set<string>();
   readonly #attempts = new Map<string, number>();
   readonly #assigned = new Map<string, string>();
+  /** (3): statuses of commands that the log says were killed. */
+  readonly #statuses = new Map<string, number>();
   /** Attempts that could not note anything, and have no end yet (2). */
   readonly #silent = new Set<string>();
   #batches = 0;
@@ -119,7 +123,9 @@ export class Judge {
   }
 
   #learn(entries: readonly LoggedEntry[]): void {
-    for (const { type, job = -1, idempotencyKey } of entries) {
+    for (const { type, job = -1, host, attempt, outcome, idempotencyKey } of entries) {
+      if (outcome?.state === 'killed' && outcome.exitCode !== undefined)
+        this.#statuses.set(`${job}/${host}/${attempt}`, outcome.exitCode);
       if (type === 'job-accepted') this.#keys.set(job, idempotencyKey ?? '');
       if (type === 'credentials-lost')
         this.#violated('V1', `job ${job} asks for credentials again, and never were all dispatchers gone`);
@@ -202,7 +208,11 @@ export class Judge {
     const index = order.findIndex((number) => addressOf(number) === host);
     const name: AttemptName = { job, host: index, attempt };
     this.#nowMs = Math.max(this.#nowMs, timeOf(fact));
-    if (kind === 'end') return this.#checker.commandEnded(name, endOf(command));
+    if (kind === 'end') {
+      const status = this.#statuses.get(`${job}/${index}/${attempt}`);
+      const wasEnding = status !== undefined && status === command.exitCode;
+      return this.#checker.commandEnded(name, wasEnding ? killed : endOf(command));
+    }
     this.#began.add(`${job}/${index}`);
     this.#checker.commandBegan(name, { host, worker: this.#options.workers.get(from) ?? from });
   }
@@ -212,8 +222,10 @@ function timeOf({ kind, command }: HostEvent): number {
   return kind === 'begin' ? command.beganAtMs : (command.endedAtMs ?? Infinity);
 }
 
+const killed: CommandEnd = { kind: 'killed', by: 'connection' };
+
 /** 143: it was told to end. */
 function endOf({ exitCode }: HostCommand): CommandEnd {
-  if (exitCode === undefined || exitCode === 143) return { kind: 'killed', by: 'connection' };
+  if (exitCode === undefined || exitCode === 143) return killed;
   return { kind: 'exit', code: exitCode };
 }

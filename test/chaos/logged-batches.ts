@@ -18,7 +18,7 @@ export interface LoggedEntry {
   readonly hosts?: number | readonly (number | readonly [number, number])[];
   readonly idempotencyKey?: string;
   readonly worker?: string;
-  readonly outcome?: { readonly state: string; readonly reason?: string };
+  readonly outcome?: { readonly state: string; readonly reason?: string; readonly exitCode?: number };
 }
 
 const entriesFolder = '/pogo/log/default/entries/';

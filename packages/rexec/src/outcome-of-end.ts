@@ -46,10 +46,15 @@ function provenBy(event: EndedEvent, { shown, timeoutMs, halted, fetched }: EndC
       return { state: 'killed', reason: 'halt-kill', message, ...known };
     }
     if (event.stopCause === 'closed' || event.stopCause === 'silence') {
+      // It may have done so by itself, just before it was told to.
+      const killed =
+        exit.kind === 'exited' && exit.exitCode === 0
+          ? 'ended with status 0 while it was being killed'
+          : 'was killed';
       return {
         state: 'killed',
         reason: 'connection-closed',
-        message: `${sentence(what)} on ${shown} was killed there, since ${cause}${consequence(step)}; what it wrote after that is lost.`,
+        message: `${sentence(what)} on ${shown} ${killed} there, since ${cause}${consequence(step)}; what it wrote after that is lost.`,
         ...known,
       };
     }

@@ -15,6 +15,16 @@ describe('what the stub says', () => {
     ['a signal', 'e 137 0 0 1 Killed', { state: 'failed', reason: 'signal', signal: 'SIGKILL' }],
     ['a timeout', 'e 143 1 0 1 Terminated', { state: 'timed-out', reason: 'command-timeout' }],
     ['a timeout, not confirmed', 'e 143 9 0 1 Terminated', { state: 'unknown', reason: 'kill-unconfirmed' }],
+    [
+      'a closed connection, as the command ended',
+      'e 0 4 0 1 Terminated',
+      {
+        state: 'killed',
+        reason: 'connection-closed',
+        exitCode: 0,
+        message: expect.stringContaining('ended with status 0 while it was being killed') as string,
+      },
+    ],
     ['silence', 'e 143 5 0 1 Terminated', { state: 'killed', reason: 'connection-closed' }],
     ['a closed connection', 'e 143 4 0 1 Terminated', { state: 'killed', reason: 'connection-closed' }],
     ['no timer on the host', 'e 137 7 0 1 Killed', { state: 'killed', reason: 'stub-stopped' }],
