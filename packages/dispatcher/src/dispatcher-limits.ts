@@ -12,8 +12,14 @@ export interface DispatcherLimits {
   workerLostAfterMs: number;
   /** How long output is waited for whose worker has just gone: one that is started again is back by then. */
   workerReturnMs: number;
-  /** How long workers have to bring credentials back to a dispatcher that begins to lead (V2). */
+  /** How long dispatchers and workers have to bring credentials back to a dispatcher that begins to lead (V2). */
   vaultRefillMs: number;
+  /** How long an acceptance waits for another dispatcher to hold the credentials, before it goes on alone (V1). */
+  credentialsCopyMs: number;
+  /** How long an acceptance waits for another dispatcher to have the job's script, before it goes on alone (L6). */
+  scriptCopyMs: number;
+  /** How long credentials are held for another dispatcher that the log doesn't speak of. */
+  offersKeptMs: number;
   /** How long a worker that refuses work is given none, at first. */
   refusalPauseMs: number;
   /** Time between two rounds of taking the term anew, so that workers may forget what they have settled. */
@@ -49,6 +55,9 @@ export const defaultLimits: DispatcherLimits = {
   // Below what a client waits for the end of the output of a job that has ended.
   workerReturnMs: 15_000,
   vaultRefillMs: 10_000,
+  credentialsCopyMs: 3000,
+  scriptCopyMs: 10_000,
+  offersKeptMs: 600_000,
   refusalPauseMs: 1000,
   renewTermEveryMs: 300_000,
   snapshotEveryEntries: 20_000,

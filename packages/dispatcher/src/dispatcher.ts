@@ -6,7 +6,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { type Clock, type Service, ServiceState } from '@pogo/lifecycle';
-import { type Secret, specLimits } from '@pogo/protocol';
+import { type Secret, specLimits, workerAttachmentPath } from '@pogo/protocol';
 import type { Store } from '@pogo/store';
 import { PeerListener, type PeerListenerOptions } from '@pogo/wire';
 import type { Logger } from 'pino';
@@ -31,6 +31,7 @@ import { type NamespaceIdentity, NamespaceRegistry } from './namespaces/namespac
 import { ServedNamespace, type SharedServices } from './namespaces/served-namespace.js';
 import { ServedNamespaces } from './namespaces/served-namespaces.js';
 import { DispatcherDirectory } from './peers/dispatcher-directory.js';
+import { DispatcherPeers, type LinkDispatchers } from './peers/dispatcher-peers.js';
 import { RequestForwarder } from './peers/request-forwarder.js';
 import { MemoryVault } from './vault/memory-vault.js';
 import { WorkerLinks } from './workers/worker-links.js';
@@ -64,6 +65,10 @@ export interface DispatcherOptions {
   attachmentStore?: AttachmentStore;
   /** `https://HOST:PORT` for the other dispatchers; what it listens on unless told otherwise. */
   advertise?: string;
+  /** `wss://HOST:PORT` for the other dispatchers; the host of `advertise`, or what it listens on, unless told otherwise. */
+  advertiseLink?: string;
+  /** How other dispatchers are reached; through TLS, where the store says that they are, unless told otherwise. */
+  linkDispatchers?: LinkDispatchers;
   /** How requests reach other dispatchers; through TLS unless told otherwise. */
   forward?: Forward;
   /** What this process has used, for the metrics; not told unless it is given. */
@@ -87,6 +92,7 @@ export class Dispatcher implements Service {
   readonly #attachments: AttachmentStore;
   readonly #sweeper: AttachmentSweeper;
   readonly #directory: DispatcherDirectory;
+  readonly #peers: DispatcherPeers;
   readonly #forwarder: RequestForwarder;
 
   constructor(options: DispatcherOptions) {
@@ -113,6 +119,36 @@ export class Dispatcher implements Service {
         idleMs: limits.uploadIdleMs,
       });
     const attachments = this.#attachments;
+    const metrics = new Metrics();
+    const linkTls = { key: tls.key.reveal(), cert: tls.certificate, ca: tls.linkRoot };
+    this.#directory = new DispatcherDirectory({
+      documents: store.documents,
+      name,
+      url: () => options.advertise ?? this.apiUrl,
+      link: () => options.advertiseLink ?? this.#linkUrl(options.advertise),
+      clock,
+      random,
+      logger,
+    });
+    this.#peers = new DispatcherPeers({
+      name,
+      directory: this.#directory,
+      tls: linkTls,
+      vault: this.#vault,
+      attachments,
+      followers: {
+        all: () => this.#served.all.map(({ vaultFollower }) => vaultFollower),
+        of: async (number) => (await this.#served.withNumber(number))?.vaultFollower,
+      },
+      limits,
+      clock,
+      random,
+      uniqueId,
+      logger,
+      metrics,
+      linkDispatchers: options.linkDispatchers,
+    });
+    const peers = this.#peers;
     const shared: SharedServices = {
       name,
       principal: options.principal,
@@ -124,9 +160,10 @@ export class Dispatcher implements Service {
       random,
       uniqueId,
       logger,
-      metrics: new Metrics(),
+      metrics,
       registry,
       vault: this.#vault,
+      peers,
       hostLists: new HostLists({ maxHosts: limits.namedHosts }),
       attachments,
       checkNamespace: options.checkNamespace ?? checkHere,
@@ -162,16 +199,9 @@ export class Dispatcher implements Service {
       everyMs: limits.sweepEveryMs,
       keptMs: limits.attachmentKeptMs,
     });
-    this.leader.observe(this.#sweeper);
+    // Copies for others lie at those who lead nothing, too.
+    this.leader.observeAlways(this.#sweeper);
 
-    this.#directory = new DispatcherDirectory({
-      documents: store.documents,
-      name,
-      url: () => options.advertise ?? this.apiUrl,
-      clock,
-      random,
-      logger,
-    });
     this.#forwarder = new RequestForwarder({
       name,
       directory: this.#directory,
@@ -196,13 +226,16 @@ export class Dispatcher implements Service {
     const listenForWorkers = options.listenForWorkers ?? ((given) => new PeerListener(given));
     this.#listener = listenForWorkers({
       listen: options.workerListen,
-      tls: { key: tls.key.reveal(), cert: tls.certificate, ca: tls.linkRoot },
+      tls: linkTls,
       expectRole: 'worker',
       clock,
       onPeer: (peer) => this.#links.serve(peer),
       onRequest: (request, response) => {
-        void serveAttachment({ store: attachments, logger }, request, response);
+        const fetch = (sha256: string) => peers.scripts.fetch(sha256);
+        const served = { store: attachments, logger, path: workerAttachmentPath, fetch };
+        void serveAttachment(served, request, response);
       },
+      doors: [peers.door],
       onRefused: (refusal) => logger.warn(refusal, 'a connection to the worker listener was refused'),
     });
   }
@@ -217,8 +250,9 @@ export class Dispatcher implements Service {
     return this.#state.start(async () => {
       await this.#attachments.open();
       await this.#api.start();
-      await this.#directory.start();
       await this.#listener.start();
+      await this.#directory.start();
+      await this.#peers.start();
       await this.#served.start();
     });
   }
@@ -229,11 +263,28 @@ export class Dispatcher implements Service {
       this.#forwarder.close();
       await this.#directory.stop();
       this.#links.stop();
+      await this.#peers.stop();
       await this.#listener.stop();
       await this.#sweeper.stop();
       await this.#served.stop();
       this.#vault.close();
     });
+  }
+
+  /**
+   * Resolves when it leads, or knows who does, and has asked the others for the credentials of running jobs (V2); or when it
+   * stops.
+   */
+  async ready(): Promise<void> {
+    await this.leader.serving();
+    await this.#served.default.vaultFollower.refilled();
+  }
+
+  /** Where the listener of links is on the host that others reach the API at. */
+  #linkUrl(advertise: string | undefined): string {
+    if (advertise === undefined) return this.workersUrl;
+    const { hostname } = new URL(advertise);
+    return `wss://${hostname}:${this.#listener.address.port}`;
   }
 
   #beside({ number }: NamespaceIdentity): readonly ServedNamespace[] {

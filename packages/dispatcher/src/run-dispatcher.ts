@@ -79,6 +79,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
     workerListen: workerListen.address,
     store,
     ...(configuration.advertise !== undefined && { advertise: configuration.advertise }),
+    ...(configuration.advertiseLink !== undefined && { advertiseLink: configuration.advertiseLink }),
     ...files,
     attachments: configuration.attachments,
     credentialsLifetimeMs: configuration.credentialsLifetimeMs,
@@ -98,7 +99,7 @@ async function run(options: RunOptions): Promise<RunOutcome> {
   };
   try {
     await dispatcher.start();
-    await dispatcher.leader.serving();
+    await dispatcher.ready();
     if (options.home !== undefined) {
       await updateClientProfile(options.home, dispatcher.apiUrl, options.uniqueId());
     }

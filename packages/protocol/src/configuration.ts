@@ -16,8 +16,13 @@ export const dispatcherConfigurationSchema = z.strictObject({
     .string()
     .regex(/^https:\/\/[^/]+$/)
     .optional(),
-  /** wss for workers. */
+  /** wss for workers, and for the other dispatchers. */
   workerListen: address.default('127.0.0.1:7647'),
+  /** `wss://HOST:PORT` at which other dispatchers reach that, where it isn't what it listens on, nor the host of `advertise`. */
+  advertiseLink: z
+    .string()
+    .regex(/^wss:\/\/[^/]+$/)
+    .optional(),
   /** `embedded:DIR`, `memory:`, or `zookeeper://HOST:PORT,…/CHROOT?SETTINGS` (docs/STORE.md). */
   store: z.string(),
   linkKey: z.string(),

@@ -6,6 +6,7 @@ export * from './credentials.js';
 export * from './problem.js';
 export * from './client-api.js';
 export * from './worker-link.js';
+export * from './dispatcher-link.js';
 export * from './output-frames.js';
 export * from './rexec-link.js';
 export * from './known-hosts/index.js';

@@ -9,7 +9,7 @@ export {
 } from './peer.js';
 export { certificateIdentity } from './certificate-identity.js';
 export { dialBackoff, linkLimits } from './limits.js';
-export { type LinkTls, PeerListener, type PeerListenerOptions } from './peer-listener.js';
+export { type LinkDoor, type LinkTls, PeerListener, type PeerListenerOptions } from './peer-listener.js';
 export { PeerDialer, type PeerDialerOptions } from './peer-dialer.js';
 export { Heartbeat } from './heartbeat.js';
 export { RpcSession, type RpcSessionOptions } from './rpc-session.js';

@@ -21,6 +21,8 @@ import { SocketPeer } from './socket-peer.js';
 export interface PeerDialerOptions {
   /** `wss://HOST:PORT`, no path. */
   url: string;
+  /** Of the link there; the workers' unless told otherwise. */
+  path?: string;
   tls: LinkTls;
   expectRole: PeerRole;
   clock: Clock;
@@ -88,10 +90,10 @@ export class PeerDialer implements Service {
   }
 
   #dial(): Promise<Dialled> {
-    const { url, expectRole, clock } = this.#options;
+    const { url, path = workerLinkPath, expectRole, clock } = this.#options;
     return new Promise((resolve) => {
       const connection = this.#connect();
-      const socket = new WebSocket(`${url}${workerLinkPath}`, {
+      const socket = new WebSocket(`${url}${path}`, {
         createConnection: () => connection,
         perMessageDeflate: false,
         maxPayload: this.#maxFrameBytes,

@@ -1,9 +1,10 @@
 /**
- * Where peers connect: TLS 1.3 only, certificate of the link root required, role checked, one path for the link; whoever
- * owns the listener may serve plain requests beside it, to the same peers.
+ * Where peers connect: TLS 1.3 only, certificate of the link root required, role checked, one path for the link of each
+ * role; whoever owns the listener may serve plain requests beside a link, to the same peers.
  *
  * 1. Nothing of a peer is read before its certificate was verified and says the expected role.
  * 2. Compression is off: output mixes hosts, and its bytes are counted.
+ * 3. What is served to one role is served to no other: requests below the path of a further link are that link's.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
@@ -26,39 +27,50 @@ export interface LinkTls {
   ca: string;
 }
 
-export interface PeerListenerOptions {
-  listen: { host: string; port: number };
-  tls: LinkTls;
+/** One link, and who may have it. */
+export interface LinkDoor {
+  /** Of the WebSocket. */
+  path: string;
   expectRole: PeerRole;
-  clock: Clock;
   /** Called for each accepted peer before any of its frames is read. */
   onPeer(peer: Peer): PeerHandlers;
-  /** Answers plain requests of peers with the expected role, whatever their path; without it there are none. */
+  /** Answers plain requests of peers with the expected role; without it there are none. */
   onRequest?(request: IncomingMessage, response: ServerResponse, identity: PeerIdentity): void;
-  /** A connection that was turned away, for the log. */
-  onRefused?(refusal: { address: string; reason: string }): void;
   /** Bytes; {@link linkLimits} unless told otherwise. */
   maxFrameBytes?: number;
+}
+
+/** With the workers' link; its requests have any path that is below no other link's. */
+export interface PeerListenerOptions extends Omit<LinkDoor, 'path'> {
+  listen: { host: string; port: number };
+  tls: LinkTls;
+  clock: Clock;
+  /** Further links; their requests have paths below `path`. */
+  doors?: readonly LinkDoor[];
+  /** A connection that was turned away, for the log. */
+  onRefused?(refusal: { address: string; reason: string }): void;
+}
+
+/** A link with what takes its WebSockets. */
+interface OpenDoor {
+  door: LinkDoor;
+  upgrades: WebSocketServer;
+  maxFrameBytes: number;
 }
 
 export class PeerListener implements Service {
   readonly #options: PeerListenerOptions;
   readonly #state = new ServiceState();
-  readonly #maxFrameBytes: number;
   readonly #sockets = new Set<Socket>();
   readonly #peers = new Set<SocketPeer>();
-  readonly #upgrades: WebSocketServer;
+  readonly #workers: OpenDoor;
+  readonly #further: readonly OpenDoor[];
   #server: Server | undefined;
 
   constructor(options: PeerListenerOptions) {
     this.#options = options;
-    this.#maxFrameBytes = options.maxFrameBytes ?? linkLimits.maxFrameBytes;
-    this.#upgrades = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: this.#maxFrameBytes,
-    });
+    this.#workers = openDoor({ ...options, path: workerLinkPath });
+    this.#further = (options.doors ?? []).map(openDoor);
   }
 
   /** Where it listens; only after `start`. */
@@ -113,18 +125,19 @@ export class PeerListener implements Service {
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
-    const { onRequest, expectRole } = this.#options;
-    if (onRequest === undefined || request.url === workerLinkPath) {
+    const { url = '' } = request;
+    const { door } = this.#further.find(({ door: { path } }) => isAtOrBelow(url, path)) ?? this.#workers;
+    if (door.onRequest === undefined || url === door.path) {
       response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
       return;
     }
-    const identity = this.#identity(request.socket);
+    const identity = identityOf(request.socket, door.expectRole);
     if (identity === undefined) {
-      this.#refused(request.socket, `the certificate is not one of a ${expectRole}`);
+      this.#refused(request.socket, notOneOf(door));
       response.writeHead(403, { connection: 'close' }).end();
       return;
     }
-    onRequest(request, response, identity);
+    door.onRequest(request, response, identity);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -134,33 +147,46 @@ export class PeerListener implements Service {
     };
     socket.on('error', () => socket.destroy());
     if (this.#state.stopping) return refuse('503 Service Unavailable', 'stopping');
-    if (request.url !== workerLinkPath) return refuse('404 Not Found', 'not the path of the link');
-    const identity = this.#identity(request.socket);
-    if (identity === undefined) {
-      return refuse('403 Forbidden', `the certificate is not one of a ${this.#options.expectRole}`);
-    }
-    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+    const open = [this.#workers, ...this.#further].find(({ door }) => door.path === request.url);
+    if (open === undefined) return refuse('404 Not Found', 'not the path of the link');
+    const { door, upgrades, maxFrameBytes } = open;
+    const identity = identityOf(request.socket, door.expectRole);
+    if (identity === undefined) return refuse('403 Forbidden', notOneOf(door));
+    upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       const { clock } = this.#options;
-      const peer = new SocketPeer({
-        socket: webSocket,
-        connection: socket,
-        identity,
-        clock,
-        maxFrameBytes: this.#maxFrameBytes,
-      });
+      const peer = new SocketPeer({ socket: webSocket, connection: socket, identity, clock, maxFrameBytes });
       this.#peers.add(peer);
       void peer.closed.then(() => this.#peers.delete(peer));
-      peer.serve(this.#options.onPeer(peer));
+      peer.serve(door.onPeer(peer));
     });
-  }
-
-  #identity(socket: Socket): PeerIdentity | undefined {
-    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-    const identity = certificateIdentity(socket.getPeerCertificate());
-    return identity?.role === this.#options.expectRole ? identity : undefined;
   }
 
   #refused(socket: Socket, reason: string): void {
     this.#options.onRefused?.({ address: socket.remoteAddress ?? 'unknown', reason });
   }
+}
+
+function openDoor(door: LinkDoor): OpenDoor {
+  const maxFrameBytes = door.maxFrameBytes ?? linkLimits.maxFrameBytes;
+  const upgrades = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxFrameBytes,
+  });
+  return { door, upgrades, maxFrameBytes };
+}
+
+function isAtOrBelow(url: string, path: string): boolean {
+  return url === path || url.startsWith(`${path}/`);
+}
+
+function identityOf(socket: Socket, role: PeerRole): PeerIdentity | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const identity = certificateIdentity(socket.getPeerCertificate());
+  return identity?.role === role ? identity : undefined;
+}
+
+function notOneOf({ expectRole }: LinkDoor): string {
+  return `the certificate is not one of a ${expectRole}`;
 }

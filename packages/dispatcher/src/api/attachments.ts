@@ -11,7 +11,10 @@ import { type Route, route } from './route.js';
 const params = z.object({ sha256: attachmentHashSchema });
 const megabytes = specLimits.maxScriptBytes / 1024 / 1024;
 
-export function attachmentRoutes({ attachments }: Pick<InstanceContext, 'attachments'>): Route[] {
+export function attachmentRoutes({
+  attachments,
+  peers,
+}: Pick<InstanceContext, 'attachments' | 'peers'>): Route[] {
   return [
     route({
       method: 'HEAD',
@@ -57,7 +60,9 @@ export function attachmentRoutes({ attachments }: Pick<InstanceContext, 'attachm
             errors: [{ path: 'header.content-range', message }],
           });
         }
-        return uploadAnswer(sha256, await attachments.write(sha256, { ...range, body: raw }));
+        const outcome = await attachments.write(sha256, { ...range, body: raw });
+        if (outcome.kind === 'stored' && outcome.complete) peers.scripts.spread(sha256, outcome.bytes);
+        return uploadAnswer(sha256, outcome);
       },
     }),
   ];

@@ -13,7 +13,9 @@ import type { Metrics } from '../metrics/metrics.js';
 import type { HostOwners } from '../namespaces/host-owners.js';
 import type { NamespaceCheck } from '../namespaces/namespace-check.js';
 import type { NamespaceDocuments } from '../namespaces/namespace-documents.js';
+import type { DispatcherPeers } from '../peers/dispatcher-peers.js';
 import type { DurationHistory } from '../plans/duration-history.js';
+import type { Turns } from '../turns.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 
@@ -24,6 +26,7 @@ export interface ApiContext {
   /** Who the holder of the token is. */
   principal: string;
   namespace: string;
+  namespaceNumber: number;
   /** How long sealed credentials may be used after sealing, in milliseconds. */
   credentialsLifetimeMs: number;
   /** How long a plan waits for a first worker, in milliseconds. */
@@ -43,7 +46,11 @@ export interface ApiContext {
   owners: HostOwners;
   referred: ReferredDocuments;
   vault: Vault;
+  /** The other dispatchers. */
+  peers: Pick<DispatcherPeers, 'credentials' | 'scripts'>;
   attachments: AttachmentStore;
+  /** For verbs that bring credentials, by job. */
+  renewals: Turns;
   registry: WorkerRegistry;
   metrics: Metrics;
 }

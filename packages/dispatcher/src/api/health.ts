@@ -11,11 +11,11 @@ const statusSchema = z.object({ status: z.literal('ok') });
 
 type HealthContext = Pick<
   InstanceContext,
-  'served' | 'metrics' | 'registry' | 'store' | 'vault' | 'processUsage'
+  'served' | 'metrics' | 'registry' | 'store' | 'vault' | 'processUsage' | 'peers'
 >;
 
 export function healthRoutes(context: HealthContext): Route[] {
-  const { served, metrics, registry, store, vault, processUsage } = context;
+  const { served, metrics, registry, store, vault, processUsage, peers } = context;
   return [
     route({
       method: 'GET',
@@ -31,6 +31,7 @@ export function healthRoutes(context: HealthContext): Route[] {
       url: '/readyz',
       namespaceBy: 'instance',
       summary: 'It leads every namespace that it knows of, or follows who does, so that it can take jobs',
+      description: 'Not before it has asked the other dispatchers for the credentials of running jobs.',
       open: true,
       responses: { 200: { description: 'Ready', schema: statusSchema }, ...problemResponses(503) },
       handle: () => Promise.resolve(readiness(served)),
@@ -51,6 +52,7 @@ export function healthRoutes(context: HealthContext): Route[] {
           store: store.describe(),
           vaultJobs: vault.size,
           usage: processUsage?.(),
+          dispatchers: peers.links.connected.length,
         });
         return { kind: 'text', status: 200, contentType: metrics.registry.contentType, body: text };
       },
@@ -61,7 +63,13 @@ export function healthRoutes(context: HealthContext): Route[] {
 function readiness({ isComplete, all }: ServedNamespaces): Answer {
   if (!isComplete) return problem('not-ready', 'This dispatcher does not know its namespaces yet.');
   const others = all.filter(({ leader }) => !leader.isServing).map(({ identity }) => identity.name);
-  if (others.length === 0) return document({ status: 'ok' });
+  const unfilled = all.filter(({ vaultFollower }) => !vaultFollower.isRefilled);
+  if (others.length === 0 && unfilled.length === 0) return document({ status: 'ok' });
+  if (others.length === 0)
+    return problem(
+      'not-ready',
+      'This dispatcher is asking the others for the credentials of running jobs: it has only just started.',
+    );
   return problem(
     'not-ready',
     `This dispatcher neither leads ${others.join(', ')} just now nor knows who does.`,

@@ -5,6 +5,7 @@ import type { DispatcherLimits } from '../dispatcher-limits.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { ServedNamespaces } from '../namespaces/served-namespaces.js';
 import type { ProcessUsage } from '../metrics/process-usage.js';
+import type { DispatcherPeers } from '../peers/dispatcher-peers.js';
 import type { Vault } from '../vault/vault.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import { attachmentRoutes } from './attachments.js';
@@ -26,6 +27,7 @@ export interface InstanceContext {
   store: Store;
   served: ServedNamespaces;
   attachments: AttachmentStore;
+  peers: Pick<DispatcherPeers, 'links' | 'scripts'>;
   registry: WorkerRegistry;
   metrics: Metrics;
   vault: Vault;

@@ -1,6 +1,7 @@
 /**
  * Removes attachments that no open or listed job refers to any more, and parts of uploads that nobody went on with. Both
- * stay for a day after they were last touched, so that a job can be submitted behind its upload. In doubt nothing goes.
+ * stay for a day after they were last touched, so that a job can be submitted behind its upload. In doubt nothing goes. Every
+ * dispatcher does so for itself, whoever leads: copies for others are among them.
  */
 import type { Clock } from '@pogo/lifecycle';
 import type { Logger } from 'pino';
@@ -80,7 +81,7 @@ export class AttachmentSweeper implements LogObserver {
     const referred = new Set<string>();
     const known = new Set<number>();
     for (const { leader, archive, specs } of referring) {
-      const live = await leader.read(
+      const live = await leader.view(
         (state) => new Map([...state.jobs.values()].map(({ job, accepted }) => [job, accepted.specRef])),
       );
       if (live.kind === 'lost') return undefined;

@@ -1,7 +1,8 @@
 /**
  * What verbs about one job have in common: the job is found, hosts are named within it,
  * credentials that come along are checked as at a submission and put into the vault, and the answer is given once the
- * decision is durable (L7).
+ * decision is durable (L7). As at a submission another dispatcher holds them first (V1); about one job that is done one after
+ * another, so that what was refused is never taken for what was decided.
  */
 import {
   type ClusterState,
@@ -14,7 +15,9 @@ import {
 import type { SealedCredentials } from '@pogo/protocol';
 import type { Decision } from '../leader/reign.js';
 import type { ReferredDocuments } from '../leader/referred-documents.js';
+import type { Turns } from '../turns.js';
 import type { Vault } from '../vault/vault.js';
+import type { CopiesOffered, VaultCopies } from '../vault/vault-copies.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { HostList } from './host-names.js';
 import { type VersionedJob, versionedJob } from './job-documents.js';
@@ -22,6 +25,11 @@ import { type JobView, type JobViewContext, viewJob } from './job-view.js';
 
 export interface ActContext extends JobViewContext {
   vault: Vault;
+  /** Number of the namespace. */
+  namespaceNumber: number;
+  peers: { readonly credentials: VaultCopies };
+  /** For verbs that bring credentials, by job. */
+  renewals: Turns;
   referred: ReferredDocuments;
   registry: WorkerRegistry;
 }
@@ -98,10 +106,40 @@ export async function actOnJob<Refusal extends { kind: string }>(
   };
   // It may be opened again.
   const { specRef } = view;
-  const outcome = await context.referred.withHosts([{ specRef, names: view.hosts.hosts }], () =>
-    context.leader.command(act),
-  );
-  return outcome.kind === 'lost' ? outcome : outcome.answer;
+  const decided = async (): Promise<ActOutcome<Refusal>> => {
+    const outcome = await context.referred.withHosts([{ specRef, names: view.hosts.hosts }], () =>
+      context.leader.command(act),
+    );
+    return outcome.kind === 'lost' ? outcome : outcome.answer;
+  };
+  if (credentials === undefined) return decided();
+  return context.renewals.take(String(view.job), async () => {
+    const offered = await offerRenewal(context, view, credentials);
+    if (offered === 'lost') return { kind: 'lost' };
+    const outcome = await decided();
+    // When leadership was lost it may be in the log.
+    if (outcome.kind !== 'done' && outcome.kind !== 'lost') offered?.withdraw();
+    return outcome;
+  });
+}
+
+/** Undefined: the job has left the live state. */
+async function offerRenewal(
+  { leader, namespaceNumber, peers }: ActContext,
+  { job, digest, spec }: JobView,
+  credentials: SealedCredentials,
+): Promise<CopiesOffered | undefined | 'lost'> {
+  const present = await leader.read((state) => state.jobs.get(job)?.credentialsAtMs);
+  if (present.kind === 'lost') return 'lost';
+  const credentialsAtMs = present.answer;
+  if (credentialsAtMs === undefined) return undefined;
+  return peers.credentials.offer({
+    namespace: namespaceNumber,
+    digest,
+    credentials,
+    lifetimeMs: spec.lifetimeMs,
+    for: { kind: 'renewal', job, credentialsAtMs },
+  });
 }
 
 function isDecided(decision: { kind: string }): decision is Decided {

@@ -1,6 +1,7 @@
 /**
  * Accepts a job: the spec becomes a document (L6), the sealed credentials go into the vault, and the rest into the log. The
- * answer comes once `job-accepted` is durable (L7); the same key and digest give the same job again.
+ * answer comes once `job-accepted` is durable (L7); the same key and digest give the same job again. Before anything is decided
+ * another dispatcher holds credentials and script as well, if one is connected (V1, L6).
  */
 import {
   type ClusterState,
@@ -19,6 +20,7 @@ import {
   specLimits,
   type SubmitRequest,
 } from '@pogo/protocol';
+import type { AttachmentCopies } from '../attachments/attachment-copies.js';
 import type { AttachmentStore } from '../attachments/attachment-store.js';
 import type { Leader } from '../leader/leader.js';
 import type { Decision } from '../leader/reign.js';
@@ -26,6 +28,7 @@ import type { ReferredDocuments } from '../leader/referred-documents.js';
 import { type ForeignHosts, type HostOwners, strangersElsewhere } from '../namespaces/host-owners.js';
 import { isConstrained } from '../namespaces/place-targets.js';
 import type { Vault } from '../vault/vault.js';
+import type { VaultCopies } from '../vault/vault-copies.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import { HostList, type HostLists } from './host-names.js';
 import { provesPassword, titleOf } from './resolve-request.js';
@@ -36,12 +39,14 @@ export interface SubmitContext {
   referred: ReferredDocuments;
   vault: Vault;
   attachments: AttachmentStore;
+  peers: { readonly credentials: VaultCopies; readonly scripts: AttachmentCopies };
   specs: Specs;
   registry: WorkerRegistry;
   hostLists: HostLists;
   principal: string;
   /** Its name. */
   namespace: string;
+  namespaceNumber: number;
   owners: HostOwners;
   credentialsLifetimeMs: number;
 }
@@ -91,7 +96,7 @@ export async function submitJob(
   const unknown = recipients.filter((kid) => !context.registry.knows(kid));
   if (unknown.length > 0) return { kind: 'recipients-changed', unknown };
   const { command } = spec;
-  if (command.kind === 'script' && !(await context.attachments.hold(command.sha256, command.bytes))) {
+  if (command.kind === 'script' && !(await isHere(context, command))) {
     return { kind: 'attachment-missing', sha256: command.sha256 };
   }
   const hosts = hostsOf(context.hostLists, spec);
@@ -104,6 +109,16 @@ export async function submitJob(
   if (elsewhere.kind === 'lost') return { kind: 'lost' };
   if (elsewhere.foreign.size > 0) return { kind: 'foreign-hosts', foreign: elsewhere.foreign };
 
+  const [offered] = await Promise.all([
+    context.peers.credentials.offer({
+      namespace: context.namespaceNumber,
+      digest,
+      credentials,
+      lifetimeMs: spec.lifetimeMs,
+      for: { kind: 'submission', idempotencyKey },
+    }),
+    command.kind === 'script' && context.peers.scripts.copy(command.sha256, command.bytes),
+  ]);
   const specRef = await context.specs.put(spec);
   const outcome = await accept(context, {
     idempotencyKey,
@@ -116,8 +131,20 @@ export async function submitJob(
     hosts,
   });
   // On `lost` the entry may be in the log, and names the document.
-  if (outcome.kind !== 'accepted' && outcome.kind !== 'lost') await context.specs.delete(specRef);
+  if (outcome.kind !== 'accepted' && outcome.kind !== 'lost') {
+    offered.withdraw();
+    await context.specs.delete(specRef);
+  }
   return outcome;
+}
+
+/** Whether the script is here whole; where it was uploaded to another dispatcher, it is fetched from there. */
+async function isHere(
+  { attachments, peers }: SubmitContext,
+  { sha256, bytes }: { sha256: string; bytes: number },
+): Promise<boolean> {
+  if (await attachments.hold(sha256, bytes)) return true;
+  return (await peers.scripts.fetch(sha256)) && attachments.hold(sha256, bytes);
 }
 
 async function accept(

@@ -10,7 +10,7 @@ export interface LeadersRoundsOptions {
   failed: (error: unknown) => void;
 }
 
-/** Work that a dispatcher does again and again for as long as it leads, one round at a time. */
+/** Work that a dispatcher does again and again for as long as it leads, or knows the log, one round at a time. */
 export class LeadersRounds implements LogObserver {
   readonly #options: LeadersRoundsOptions;
   #timer: Timer | undefined;

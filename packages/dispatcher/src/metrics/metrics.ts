@@ -21,6 +21,8 @@ export interface Figures {
   store: StoreDescription;
   /** Jobs whose sealed credentials are in memory here. */
   vaultJobs: number;
+  /** Other dispatchers that are connected. */
+  dispatchers: number;
   usage: ProcessUsage | undefined;
 }
 
@@ -29,6 +31,8 @@ const endedStates: readonly EndedJobState[] = ['succeeded', 'failed', 'halted', 
 export class Metrics {
   readonly registry = new Registry();
   readonly followers: Gauge<'kind'>;
+  /** `what`: `credentials` or `script`. */
+  readonly keptAlone: Counter<'what'>;
   readonly #entries: Counter<'namespace'>;
   readonly #appendSeconds: Histogram<'namespace'>;
   readonly #appendEntries: Histogram<'namespace'>;
@@ -76,6 +80,13 @@ export class Metrics {
       help: 'Processor time that this process has used.',
       registers,
     });
+    this.keptAlone = new Counter({
+      name: 'pogo_held_alone_total',
+      help: 'Times that credentials or a script were accepted without a copy at another dispatcher.',
+      labelNames: ['what'],
+      registers,
+    });
+    for (const what of ['credentials', 'script']) this.keptAlone.inc({ what }, 0);
     this.followers = new Gauge({
       name: 'pogo_followers',
       help: 'Open streams to clients, by what they follow.',
@@ -111,6 +122,7 @@ export class Metrics {
     this.#sessions.reset();
     this.#sessions.inc({ driver }, session?.begun ?? 1);
     this.#set('pogo_vault_jobs', figures.vaultJobs);
+    this.#set('pogo_dispatchers_connected', figures.dispatchers);
     if (figures.usage !== undefined) {
       const { residentBytes, heapBytes, externalBytes, cpuSeconds } = figures.usage;
       this.#set('process_resident_memory_bytes', residentBytes);
@@ -211,6 +223,7 @@ const gauges = {
     help: '1 while a server of the store is at the other end, or it needs none, else 0.',
     labels: ['driver'],
   },
+  pogo_dispatchers_connected: { help: 'Other dispatchers that are connected to this one.' },
   pogo_vault_jobs: { help: 'Jobs whose sealed credentials are in the memory of this dispatcher.' },
   process_resident_memory_bytes: { help: 'Memory of this process, what the system gave it.' },
   nodejs_heap_size_used_bytes: { help: "Of it, what the engine's heap uses." },

@@ -21,9 +21,12 @@ import { TermRenewal } from '../leader/term-renewal.js';
 import { JobProgress } from '../metrics/job-progress.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { type NamespaceFigures, namespaceFigures } from '../metrics/namespace-figures.js';
+import type { DispatcherPeers } from '../peers/dispatcher-peers.js';
 import { DurationHistory } from '../plans/duration-history.js';
+import { Turns } from '../turns.js';
 import { CredentialsKeeper } from '../vault/credentials-keeper.js';
 import type { Vault } from '../vault/vault.js';
+import { VaultFollower } from '../vault/vault-follower.js';
 import { NamespaceOrders } from '../workers/namespace-orders.js';
 import { sharedCapacities, type WorkerLoad } from '../workers/shared-capacity.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
@@ -50,6 +53,7 @@ export interface SharedServices {
   metrics: Metrics;
   registry: WorkerRegistry;
   vault: Vault;
+  peers: Pick<DispatcherPeers, 'links' | 'offers' | 'credentials' | 'scripts'>;
   hostLists: HostLists;
   attachments: AttachmentStore;
   checkNamespace: NamespaceCheck;
@@ -77,6 +81,8 @@ export class ServedNamespace implements Service {
   readonly archive: Archive;
   /** Hands its orders to workers. */
   readonly orders: NamespaceOrders;
+  /** Keeps the vault in step with the log, whoever leads. */
+  readonly vaultFollower: VaultFollower;
   /** What the handlers of its routes work with. */
   readonly context: ApiContext;
   readonly #state = new ServiceState();
@@ -113,9 +119,20 @@ export class ServedNamespace implements Service {
     });
     const { leader } = this;
     const history = new JobHistory({ log: leader.log, keptEntries: limits.recentEntries });
-    this.#keeper = new CredentialsKeeper({
+    const { peers } = options;
+    this.vaultFollower = new VaultFollower({
       namespace: identity.number,
       vault,
+      offers: peers.offers,
+      leader,
+      links: peers.links,
+      clock,
+      logger,
+      refilled: ({ job, accepted }) => this.#refilled(job, accepted.specRef, options),
+    });
+    this.#keeper = new CredentialsKeeper({
+      vault,
+      follower: this.vaultFollower,
       leader,
       specs,
       clock,
@@ -176,12 +193,14 @@ export class ServedNamespace implements Service {
     leader.observe(this.#progress);
     leader.observe(freeing);
     leader.observeAlways(history);
+    leader.observeAlways(this.vaultFollower);
     for (const observer of [keeper, this.#renewal, this.#archivist, this.#versionSweeper])
       leader.observe(observer);
     this.context = {
       name,
       principal: options.principal,
       namespace: identity.name,
+      namespaceNumber: identity.number,
       credentialsLifetimeMs: options.credentialsLifetimeMs,
       workerWaitMs: limits.workerWaitMs,
       clock,
@@ -199,6 +218,8 @@ export class ServedNamespace implements Service {
       owners: options.owners,
       referred,
       vault,
+      peers,
+      renewals: new Turns(),
       attachments: options.attachments,
       registry,
       metrics,
@@ -217,6 +238,7 @@ export class ServedNamespace implements Service {
       await this.#versionSweeper.stop();
       this.orders.stop();
       await this.leader.stop();
+      await this.vaultFollower.stop();
       this.#keeper.lost();
     });
   }
@@ -229,6 +251,16 @@ export class ServedNamespace implements Service {
       progress: this.#progress,
       paused: (state) => this.#keeper.paused(state),
     });
+  }
+
+  /** Another dispatcher had a job's credentials that weren't here: maybe its script isn't, either. */
+  #refilled(job: number, specRef: string, { peers, logger }: SharedServices): void {
+    this.orders.credentialsBack(job);
+    this.leader.wake();
+    this.specs
+      .get(specRef)
+      .then(({ command }) => (command.kind === 'script' ? peers.scripts.fetch(command.sha256) : undefined))
+      .catch((error: unknown) => logger.warn({ err: error, job }, 'the script of a job was not looked for'));
   }
 
   /** A log that can't be read stops its own namespace; everything else stops the dispatcher (served-namespaces.ts, 3). */

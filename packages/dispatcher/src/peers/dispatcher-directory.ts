@@ -13,6 +13,8 @@ export interface DispatcherDirectoryOptions {
   name: string;
   /** `https://HOST:PORT` at which the others reach its API; asked for once it listens. */
   url: () => string;
+  /** `wss://HOST:PORT` at which they reach the listener of links. */
+  link: () => string;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -21,7 +23,12 @@ export interface DispatcherDirectoryOptions {
 const folder = 'dispatchers/';
 const retryBackoff = { firstMs: 100, maxMs: 5000 };
 
-const recordSchema = z.object({ format: z.literal(1), url: z.string() });
+const recordSchema = z.object({
+  format: z.literal(1),
+  url: z.string(),
+  /** Absent: of an earlier release, which has no link for dispatchers. */
+  link: z.string().optional(),
+});
 
 export class DispatcherDirectory implements Service {
   readonly #options: DispatcherDirectoryOptions;
@@ -46,15 +53,35 @@ export class DispatcherDirectory implements Service {
 
   /** Where the dispatcher of that name is reached; undefined when it never said. Rejects with a StoreError. */
   async urlOf(name: string): Promise<string | undefined> {
+    return (await this.#recordOf(name))?.url;
+  }
+
+  /**
+   * The links of the others by their names, at once and again whenever one has changed. Ends when `signal` aborts or the
+   * store is closed; rejects with a StoreError.
+   */
+  async *others(signal: AbortSignal): AsyncGenerator<ReadonlyMap<string, string>> {
+    const { documents, name: own } = this.#options;
+    for await (const listed of documents.watch(folder, signal)) {
+      const links = new Map<string, string>();
+      for (const name of listed.map(({ key }) => key.slice(folder.length))) {
+        const link = name === own ? undefined : (await this.#recordOf(name))?.link;
+        if (link !== undefined) links.set(name, link);
+      }
+      yield links;
+    }
+  }
+
+  async #recordOf(name: string): Promise<z.infer<typeof recordSchema> | undefined> {
     const found = await this.#options.documents.get(`${folder}${name}`);
     if (found === undefined) return undefined;
-    const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(found.value).toString('utf8')));
-    return parsed.success ? parsed.data.url : undefined;
+    const parsed = recordSchema.safeParse(parseJson(Buffer.from(found.value).toString('utf8')));
+    return parsed.success ? parsed.data : undefined;
   }
 
   async #announce(): Promise<void> {
-    const { documents, name, url, clock, random, logger } = this.#options;
-    const record = Buffer.from(JSON.stringify({ format: 1, url: url() }));
+    const { documents, name, url, link, clock, random, logger } = this.#options;
+    const record = Buffer.from(JSON.stringify({ format: 1, url: url(), link: link() }));
     for (let failures = 0; !this.#state.stopping; failures++) {
       try {
         const key = `${folder}${name}`;
@@ -69,5 +96,14 @@ export class DispatcherDirectory implements Service {
       }
       await delay(clock, backoffDelayMs(retryBackoff, failures, random()), this.#state.signal);
     }
+  }
+}
+
+/** Undefined: none. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -8,11 +8,11 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@pogo/lifecycle';
-import { certificateIdentity } from '@pogo/wire';
 import type { Answer } from '../api/answer.js';
 import type { DispatcherDirectory } from './dispatcher-directory.js';
+import { identityProblem } from './identity-problem.js';
 
 /** Names the dispatcher that has handed a request on: nobody hands it on a second time. */
 export const forwardedHeader = 'pogo-forwarded-by';
@@ -150,11 +150,4 @@ function answerOf(message: IncomingMessage): Answer {
     body: message,
     headers: Object.fromEntries(kept),
   };
-}
-
-function identityProblem(certificate: PeerCertificate, name: string): Error | undefined {
-  const identity = certificateIdentity(certificate);
-  if (identity?.role === 'dispatcher' && identity.name === name) return undefined;
-  const shown = identity === undefined ? 'nobody' : `${identity.role} ${identity.name}`;
-  return new Error(`the certificate there names ${shown}`);
 }

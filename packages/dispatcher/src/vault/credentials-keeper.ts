@@ -1,39 +1,32 @@
 /**
- * Keeps log and vault in step: a job's end drops its credentials, credentials that are gone become an entry, and so do
- * those that are back.
+ * Has the log say what a leader's vault lacks: credentials that are gone become an entry, and so do those that are back.
  *
- * 1. A dispatcher that begins to lead has in its vault what it had of jobs that are still open, as a rule nothing: jobs
- *    without credentials start nothing until the workers that the log knows had the time to bring theirs back (V2). Only then
- *    is a job said to need credentials.
+ * 1. A dispatcher that begins to lead has in its vault what it was given as a follower (vault-follower.ts). Where that isn't all,
+ *    jobs without credentials start nothing until the other dispatchers, and the workers that the log knows, had the time to bring
+ *    theirs (V2). Only then is a job said to need credentials.
  * 2. Credentials that no worker of theirs could open any more are as good as gone (V3).
  * 3. Credentials that a worker brings back are taken for an open job, its digest, and exactly its recipients, from one of
  *    these (V3).
  */
-import {
-  type ClusterState,
-  type FoldedBatch,
-  isEnded,
-  type JobRecord,
-  type LogEntry,
-  namespaceNumberOf,
-} from '@pogo/core';
+import { type ClusterState, type FoldedBatch, isEnded, type JobRecord, type LogEntry } from '@pogo/core';
 import type { Clock, Timer } from '@pogo/lifecycle';
 import type { ReturnCredentialsParams } from '@pogo/protocol';
 import type { Specs } from '../jobs/specs.js';
 import type { Leader, LogObserver } from '../leader/leader.js';
+import { isSealedFor } from './recipients.js';
 import type { Vault } from './vault.js';
+import type { VaultFollower } from './vault-follower.js';
 
 export interface CredentialsKeeperOptions {
-  /** Number of the namespace whose jobs it looks after. */
-  namespace: number;
   /** Of the whole dispatcher: jobs of other namespaces are in it, too. */
   vault: Vault;
+  follower: Pick<VaultFollower, 'beginReign'>;
   leader: Leader;
   specs: Specs;
   clock: Clock;
   /** Whether a worker with one of these keys may still open what is sealed for it. */
   openable: (kids: readonly string[]) => boolean;
-  /** How long workers have to bring back what a new leader lacks, in milliseconds. */
+  /** How long dispatchers and workers have to bring back what a new leader lacks, in milliseconds. */
   refillMs: number;
 }
 
@@ -43,6 +36,8 @@ export class CredentialsKeeper implements LogObserver {
   #reign: ClusterState | undefined;
   /** While it lasts: workers that may still bring something, with the jobs that they were asked for. */
   #expected = new Map<string, Set<number> | undefined>();
+  /** While it lasts: the other dispatchers are being asked. */
+  #isAsking = false;
   #refill: Timer | undefined;
   /** Jobs without a host to start that need credentials all the same, to hand over orders that were decided. */
   readonly #needed = new Set<number>();
@@ -51,33 +46,14 @@ export class CredentialsKeeper implements LogObserver {
     this.#options = options;
   }
 
-  /**
-   * The log is known to its end. What an earlier reign of this dispatcher has left for jobs that ended elsewhere, for other
-   * recipients, or for a submission that never came into the log goes. The refill began with the first decisions of the
-   * reign: it may be over before anyone could be woken.
-   */
-  taken(state: ClusterState): void {
-    const { namespace, vault, leader } = this.#options;
-    vault.retain(({ job, digest }, credentials) => {
-      if (namespaceNumberOf(job) !== namespace) return true;
-      const record = state.jobs.get(job);
-      if (record === undefined || isEnded(record.state) || record.accepted.digest !== digest) return false;
-      return sameSet(
-        credentials.recipients.map(({ header }) => header.kid),
-        record.recipients,
-      );
-    });
-    leader.wake();
+  /** The refill began with the first decisions of the reign: it may be over before anyone could be woken. */
+  taken(): void {
+    this.#options.leader.wake();
   }
 
   appended(batch: FoldedBatch): void {
     for (const entry of batch.entries) {
-      if (entry.type === 'job-ended') {
-        this.#options.vault.drop(entry.job);
-        this.#needed.delete(entry.job);
-      } else if (entry.type === 'credentials-renewed') {
-        this.#needed.delete(entry.job);
-      }
+      if (entry.type === 'job-ended' || entry.type === 'credentials-renewed') this.#needed.delete(entry.job);
     }
   }
 
@@ -86,6 +62,7 @@ export class CredentialsKeeper implements LogObserver {
     this.#refill?.cancel();
     this.#refill = undefined;
     this.#expected.clear();
+    this.#isAsking = false;
     this.#needed.clear();
   }
 
@@ -137,12 +114,11 @@ export class CredentialsKeeper implements LogObserver {
     { job, digest, credentials }: ReturnCredentialsParams,
   ): Promise<'taken' | 'refused' | 'lost'> {
     const { leader, specs, vault } = this.#options;
-    const kids = credentials.recipients.map(({ header }) => header.kid);
     const wantedFrom = (state: ClusterState): JobRecord | undefined => {
       const record = state.jobs.get(job);
       if (record === undefined || isEnded(record.state) || record.accepted.digest !== digest)
         return undefined;
-      return record.recipients.includes(kid) && sameSet(kids, record.recipients) ? record : undefined;
+      return record.recipients.includes(kid) && isSealedFor({ credentials }, record) ? record : undefined;
     };
     const found = await leader.read((state) => wantedFrom(state)?.accepted.specRef);
     if (found.kind === 'lost') return 'lost';
@@ -154,7 +130,8 @@ export class CredentialsKeeper implements LogObserver {
         const record = wantedFrom(state);
         if (record === undefined) return false;
         const leftMs = record.credentialsAtMs + lifetimeMs - (leader.nowMs() ?? Infinity);
-        if (leftMs > 0 && !this.#holds(record)) vault.put({ job, digest }, credentials, leftMs);
+        if (leftMs > 0 && !this.#holds(record))
+          vault.put({ job, digest }, credentials, leftMs, record.credentialsAtMs);
         return leftMs > 0;
       });
       if (put.kind === 'lost') return 'lost';
@@ -181,22 +158,33 @@ export class CredentialsKeeper implements LogObserver {
   }
 
   #beginRefill(state: ClusterState): void {
-    const { clock, leader, refillMs } = this.#options;
+    const { clock, follower, leader, refillMs } = this.#options;
     this.#reign = state;
     this.#refill?.cancel();
     this.#refill = undefined;
+    const asking = follower.beginReign(state);
+    this.#isAsking = asking !== undefined;
     this.#expected = new Map([...state.workers.keys()].map((worker) => [worker, undefined]));
-    if (this.#expected.size === 0) return;
+    if (this.#expected.size === 0 && asking === undefined) return;
     this.#refill = clock.setTimer(refillMs, () => {
       this.#endRefill();
       leader.wake();
+    });
+    void asking?.then(() => {
+      if (this.#reign !== state) return;
+      this.#isAsking = false;
+      this.#endIfAllHaveAnswered();
     });
   }
 
   #expect(worker: string, jobs: Set<number> | 'nothing'): void {
     if (jobs === 'nothing') this.#expected.delete(worker);
     else this.#expected.set(worker, jobs);
-    if (this.#expected.size > 0) return;
+    this.#endIfAllHaveAnswered();
+  }
+
+  #endIfAllHaveAnswered(): void {
+    if (this.#expected.size > 0 || this.#isAsking) return;
     this.#endRefill();
     this.#options.leader.wake();
   }
@@ -205,10 +193,6 @@ export class CredentialsKeeper implements LogObserver {
     this.#refill?.cancel();
     this.#refill = undefined;
     this.#expected.clear();
+    this.#isAsking = false;
   }
-}
-
-function sameSet(one: readonly string[], other: readonly string[]): boolean {
-  const members = new Set(one);
-  return members.size === new Set(other).size && other.every((member) => members.has(member));
 }

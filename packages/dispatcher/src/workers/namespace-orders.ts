@@ -141,8 +141,13 @@ export class NamespaceOrders implements LogObserver {
     params: ReturnCredentialsParams,
   ): Promise<'taken' | 'refused' | 'lost'> {
     const taken = await this.#options.keeper.take(worker, kid, params);
-    if (taken === 'taken') this.#delivery.credentialsBack(params.job);
+    if (taken === 'taken') this.credentialsBack(params.job);
     return taken;
+  }
+
+  /** The credentials of the job are here again: orders that waited for them go out. */
+  credentialsBack(job: number): void {
+    this.#delivery.credentialsBack(job);
   }
 
   /** (2) */

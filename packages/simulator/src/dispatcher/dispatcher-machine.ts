@@ -2,7 +2,7 @@
  * A machine that runs a dispatcher, starts it again after a crash, and lets clients and workers reach it. What runs is the
  * production dispatcher; its listeners and its store are simulated.
  */
-import { AttachmentStore, Dispatcher, type Route } from '@pogo/dispatcher';
+import { AttachmentStore, Dispatcher, noPeers, type Route } from '@pogo/dispatcher';
 import { Secret } from '@pogo/protocol';
 import { StoreError } from '@pogo/store';
 import type { Logger } from 'pino';
@@ -126,6 +126,8 @@ export class DispatcherMachine {
         incarnation.routes = routes;
         return silentService(name);
       },
+      // Credentials come back from workers alone here.
+      linkDispatchers: () => noPeers,
       // Clients of a simulation go to the next dispatcher themselves.
       forward: () =>
         Promise.resolve({
