@@ -38,10 +38,25 @@ describe('the vault', () => {
     const vault = new MemoryVault({ clock, expired: () => expect.unreachable() });
     vault.put({ job: 1, digest: 'd' }, sealed, 1000);
     vault.put({ job: 2, digest: 'e' }, sealed, 1000);
-    vault.retain(({ job, digest }, credentials) => job === 2 && digest === 'e' && credentials === sealed);
+    vault.retain(({ job, digest }, { credentials }) => job === 2 && digest === 'e' && credentials === sealed);
     expect(vault.get({ job: 1, digest: 'd' })).toBeUndefined();
     expect(vault.get({ job: 2, digest: 'e' })).toBe(sealed);
     expect(clock.pendingTimers).toBe(1);
+  });
+
+  it('tells how long it may keep what it holds, and which entry of the log brought it', () => {
+    const clock = new ManualClock();
+    const vault = new MemoryVault({ clock, expired: () => undefined });
+    const key = { job: 1, digest: 'd' };
+    vault.put(key, sealed, 1000);
+    clock.advance(400);
+    expect(vault.find(key)).toEqual({ credentials: sealed, atMs: undefined, leftMs: 600 });
+    vault.mark({ job: 1, digest: 'other' }, 7);
+    expect(vault.find(key)?.atMs).toBeUndefined();
+    vault.mark(key, 7);
+    expect(vault.find(key)?.atMs).toBe(7);
+    vault.put(key, sealed, 1000);
+    expect(vault.find(key)?.atMs).toBeUndefined();
   });
 
   it('starts the lifetime anew when a job is given others', () => {

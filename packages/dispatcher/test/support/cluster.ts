@@ -46,7 +46,14 @@ export class Cluster {
   }
 
   async dispatcher(
-    options: { store?: Store; name?: string; clock?: Clock; limits?: Partial<DispatcherLimits> } = {},
+    options: {
+      store?: Store;
+      name?: string;
+      clock?: Clock;
+      limits?: Partial<DispatcherLimits>;
+      /** Directory of scripts; all share that of the instance's own dispatcher unless told. */
+      attachments?: string;
+    } = {},
   ): Promise<RunningDispatcher> {
     const { layout, read } = this.instance;
     const store = options.store ?? new MemoryBacking().openHandle();
@@ -72,7 +79,7 @@ export class Cluster {
         sealingRoot: read(layout.instance.sealingRootCertificate),
       },
       token: new Secret(read(layout.client.token)),
-      attachments: layout.dispatcher.attachments,
+      attachments: options.attachments ?? layout.dispatcher.attachments,
       credentialsLifetimeMs: 86_400_000,
       jobRetentionMs: 86_400_000,
       clock: options.clock ?? systemClock,
