@@ -57,8 +57,9 @@ async function impostor(name: string, onRequest: (server: Server) => void): Prom
 }
 
 describe('a dispatcher that does not lead', () => {
-  it('is ready as soon as it knows who does', async () => {
+  it('is ready as soon as it knows who does, and has what the others hold', async () => {
     const { two } = await pair();
+    await two.dispatcher.ready();
     expect((await two.api.call('/readyz')).status).toBe(200);
   });
 
