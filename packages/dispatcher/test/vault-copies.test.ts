@@ -42,7 +42,7 @@ async function waitingJob(
   const worker = await cluster.worker(at);
   const planned = await plan(api, jobRequest('a[1-2]'));
   await worker.stop();
-  await metric(running, 'pogo_workers_connected 0');
+  await metric(running, 'pogo_worker_connected{worker="worker-1"} 0');
   const credentials = sealFor(planned);
   const { spec, digest, limits } = planned;
   const reply = await api.call('/v1/jobs', {
