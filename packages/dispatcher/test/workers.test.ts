@@ -320,7 +320,7 @@ describe("a worker's reports", () => {
     });
     const job = await submit(
       api,
-      jobRequest('a[1-2]', { limits: { concurrent: null, maxFailures: null, jobTimeoutMs: 200 } }),
+      jobRequest('a[1-2]', { limits: { concurrent: null, maxFailures: null, jobTimeoutMs: 3000 } }),
     );
     expect(await finished(api, job.id)).toMatchObject({
       state: 'halted',

@@ -228,7 +228,8 @@ describe('the process', () => {
 
   it('says that it is ready before anything is asked of it, and ends when the pipe does', async () => {
     const rexec = new RexecProcess(program);
-    expect(await rexec.message('ready')).toEqual({ type: 'ready', version: productVersion });
+    const { pid } = rexec.child;
+    expect(await rexec.message('ready')).toEqual({ type: 'ready', version: productVersion, pid });
     expect(await rexec.hangUp()).toBe(0);
   });
 
