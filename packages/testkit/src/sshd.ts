@@ -29,6 +29,8 @@ import { createTemporaryDirectory } from './temporary-directory.js';
 
 const program = '/usr/sbin/sshd';
 
+const showBootId = 'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"';
+
 export interface SshdOptions extends SshdSettings {
   /** Where it runs. Without one: in this process's own namespace. */
   namespace?: NetworkNamespace;
@@ -40,6 +42,11 @@ export interface SshdOptions extends SshdSettings {
   pamService?: string;
   /** `ed25519`, `ecdsa` and `rsa` by default. */
   hostKeyTypes?: readonly KeyType[];
+  /**
+   * Shown to it and to all that it starts as `/proc/sys/kernel/random/boot_id`, in a mount namespace of its own: written to,
+   * it is a restart of the host as far as that tells. Whoever writes ends what runs there, too.
+   */
+  bootIdFile?: string;
 }
 
 export interface Sshd {
@@ -104,7 +111,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       }),
     );
     const args = ['--pdeathsig', 'KILL', called, '-D', '-f', directory.file('sshd_config'), '-E', logFile];
-    const inside = options.namespace?.command('setpriv', args) ?? { file: 'setpriv', args };
+    const command =
+      options.bootIdFile === undefined
+        ? { file: 'setpriv', args }
+        : {
+            file: 'unshare',
+            args: ['--mount', 'sh', '-c', showBootId, 'sh', options.bootIdFile, 'setpriv', ...args],
+          };
+    const inside = options.namespace?.command(command.file, command.args) ?? command;
     const child = spawn(inside.file, inside.args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let complaint = '';
     child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
