@@ -1,6 +1,6 @@
 /**
- * The production dispatcher over the memory store, with its API and its worker listener short-circuited: leader loop, fold,
- * planner, snapshots, sessions, history and vault are what ships; TLS and sockets aren't there.
+ * The production dispatcher over the memory store, or another one, with its API and its worker listener short-circuited: leader
+ * loop, fold, planner, snapshots, sessions, history and vault are what ships; TLS and sockets aren't there.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isEnded, type JobState, type LogEntry } from '@pogo/core';
@@ -8,7 +8,7 @@ import { AttachmentStore, Dispatcher, type Route } from '@pogo/dispatcher';
 import { systemClock } from '@pogo/lifecycle';
 import { type JobDocument, type PlanResponse, type Recipient, Secret } from '@pogo/protocol';
 import { sealingRoot } from '@pogo/simulator';
-import { openStore } from '@pogo/store';
+import { openStore, type Store } from '@pogo/store';
 import type { PeerListenerOptions } from '@pogo/wire';
 import { pino } from 'pino';
 import { countTransitions } from './planner-transitions.js';
@@ -19,6 +19,12 @@ export interface BenchDispatcherOptions {
   /** Attempts that all workers together take at once. */
   atOnce: number;
   fails: (host: number, job: number) => boolean;
+  /** The memory driver unless told; closed with the dispatcher. */
+  store?: Store;
+  /** How long the command of a host takes, in milliseconds; 0 unless told: it ends at once. */
+  commandMs?: (host: number) => number;
+  /** How long jobs are kept after their end, in milliseconds, and how often it is looked for older ones; long unless told. */
+  retention?: { keptMs: number; everyMs: number };
 }
 
 /** As many as the simulated fleet has certificates for. */
@@ -34,6 +40,10 @@ interface Ask {
 export class BenchDispatcher {
   /** Transitions of hosts that the log has. */
   transitions = 0;
+  /** Batches of the log, and the entries that were in them. */
+  batches = 0;
+  entries = 0;
+  largestBatch = 0;
   readonly #dispatcher: Dispatcher;
   readonly #close: () => Promise<void>;
   #routes: readonly Route[];
@@ -43,14 +53,14 @@ export class BenchDispatcher {
   #failed: unknown;
 
   static async start(options: BenchDispatcherOptions): Promise<BenchDispatcher> {
-    const bench = new BenchDispatcher(options, await openStore('memory:'));
+    const bench = new BenchDispatcher(options, options.store ?? (await openStore('memory:')));
     await bench.#start();
     return bench;
   }
 
   private constructor(
-    { atOnce, fails }: BenchDispatcherOptions,
-    store: Awaited<ReturnType<typeof openStore>>,
+    { atOnce, fails, commandMs = () => 0, retention }: BenchDispatcherOptions,
+    store: Store,
   ) {
     const failed = (error: unknown) => {
       this.#failed ??= error;
@@ -63,6 +73,7 @@ export class BenchDispatcher {
           name,
           capacity: Math.ceil(atOnce / workerNames.length),
           outcome: (job, host) => outcomeOf(job, host, fails(host, job)),
+          commandMs,
           failed,
         }),
     );
@@ -76,7 +87,7 @@ export class BenchDispatcher {
       tls: { key: new Secret(''), certificate: '', linkRoot: '', sealingRoot },
       token: new Secret('x'.repeat(32)),
       credentialsLifetimeMs: 3_600_000,
-      jobRetentionMs: 86_400_000,
+      jobRetentionMs: retention?.keptMs ?? 86_400_000,
       clock: systemClock,
       random: () => 0.5,
       uniqueId: () => `id-${ids++}`,
@@ -90,7 +101,11 @@ export class BenchDispatcher {
         maxTotalBytes: 1,
         idleMs: 1,
       }),
-      limits: { archiveEveryMs: 0x7fffffff, sweepEveryMs: 0x7fffffff },
+      limits: {
+        archiveEveryMs: 0x7fffffff,
+        sweepEveryMs: 0x7fffffff,
+        ...(retention && { archiveAfterMs: retention.everyMs, archiveEveryMs: retention.everyMs }),
+      },
       serveApi: ({ routes }) => {
         this.#routes = routes;
         return silentService;
@@ -102,6 +117,9 @@ export class BenchDispatcher {
     });
     this.#dispatcher.leader.observe({
       appended: ({ entries }) => {
+        this.batches++;
+        this.entries += entries.length;
+        this.largestBatch = Math.max(this.largestBatch, entries.length);
         for (const entry of entries) this.#seen(entry);
       },
     });

@@ -1,5 +1,5 @@
 /**
- * A worker whose hosts answer at once: it takes every order, and tells of each attempt that it began, that the command
+ * A worker whose hosts answer at once, or when their commands have taken their time: it takes every order, and tells of each attempt that it began, that the command
  * started, and how it ended, one after another. It speaks to the dispatcher as the real one does (outbox.ts): one call of
  * reports under way at a time, and what gathers meanwhile is the next one.
  *
@@ -7,6 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Outcome } from '@pogo/core';
+import { systemClock } from '@pogo/lifecycle';
 import {
   type AttemptReport,
   dispatcherMethods,
@@ -24,6 +25,8 @@ export interface InstantWorkerOptions {
   /** Attempts that it takes at once. */
   capacity: number;
   outcome: (job: number, host: number) => Outcome;
+  /** How long its command takes, in milliseconds. */
+  commandMs: (host: number) => number;
   failed: (error: unknown) => void;
 }
 
@@ -90,7 +93,10 @@ export class InstantWorker {
       await this.#call(dispatcherMethods.report, { reports, passwordRefused: [] });
       for (const report of reports) {
         const next = this.#after(report);
-        if (next !== undefined) this.#queue.push(next);
+        if (next === undefined) continue;
+        const waitMs = next.event === 'finished' ? this.#options.commandMs(next.host) : 0;
+        if (waitMs === 0) this.#queue.push(next);
+        else systemClock.setTimer(waitMs, () => this.#add([next]));
       }
     }
     this.#sending = false;
