@@ -5,24 +5,15 @@
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProgram } from './lib/bundle-program.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outdir = join(root, 'build/bench-planner');
-await build({
+await bundleProgram({
   entryPoints: [join(root, 'bench/planner.ts'), join(root, 'bench/planner-measure.ts')],
   outdir,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
   outExtension: { '.js': '.mjs' },
-  target: 'node20.19',
   sourcemap: true,
-  external: ['classic-level'],
-  banner: {
-    js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
 });
 const { status } = spawnSync(
   process.execPath,

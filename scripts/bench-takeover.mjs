@@ -3,24 +3,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProgram } from './lib/bundle-program.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 execFileSync(join(root, 'scripts/pogo'), ['--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const outfile = join(root, 'build/bench-takeover/takeover.mjs');
-await build({
+await bundleProgram({
   entryPoints: [join(root, 'bench/takeover.ts')],
   outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
   sourcemap: true,
-  external: ['ssh2', 'cpu-features'],
-  banner: {
-    js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
 });
 const { status } = spawnSync(process.execPath, [outfile, '--root', root, ...process.argv.slice(2)], {
   stdio: 'inherit',

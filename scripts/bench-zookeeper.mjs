@@ -3,24 +3,15 @@
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProgram } from './lib/bundle-program.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outdir = join(root, 'build/bench-zookeeper');
-await build({
+await bundleProgram({
   entryPoints: [join(root, 'bench/zookeeper.ts'), join(root, 'bench/zookeeper-measure.ts')],
   outdir,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
   outExtension: { '.js': '.mjs' },
-  target: 'node20.19',
   sourcemap: true,
-  external: ['classic-level', 'ssh2', 'cpu-features'],
-  banner: {
-    js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
 });
 const { status } = spawnSync(
   process.execPath,

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProgram } from './lib/bundle-program.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 if (process.getuid() !== 0) {
@@ -34,19 +34,9 @@ if (missing.length > 0) {
 }
 execFileSync(join(root, 'scripts/pogo'), ['--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const outdir = join(root, 'build/bench');
-await build({
+await bundleProgram({
   entryPoints: [join(root, 'bench/main.ts'), join(root, 'bench/bare-loop.ts')],
   outdir,
-  bundle: true,
-  splitting: false,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
-  external: ['ssh2', 'cpu-features'],
-  banner: {
-    js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
 });
 const inside = 'ip link set lo up && ulimit -n $(ulimit -Hn) && exec node "$@"';
 const { status } = spawnSync(

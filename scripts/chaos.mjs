@@ -3,7 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProgram } from './lib/bundle-program.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 if (process.getuid() !== 0) {
@@ -12,19 +12,10 @@ if (process.getuid() !== 0) {
 }
 execFileSync(join(root, 'scripts/pogo'), ['--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const outfile = join(root, 'build/chaos-program/chaos.mjs');
-await build({
+await bundleProgram({
   entryPoints: [join(root, 'test/chaos/main.ts')],
   outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20.19',
   sourcemap: true,
-  external: ['ssh2', 'cpu-features', 'classic-level'],
-  banner: {
-    js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
 });
 const inside = join(root, 'packages/testkit/bin/in-network-namespace');
 const { status } = spawnSync(

@@ -8,7 +8,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProgram } from './lib/bundle-program.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const args = process.argv.slice(2);
@@ -22,19 +22,10 @@ if (process.getuid() !== 0) {
 }
 execFileSync(join(root, 'scripts/pogo'), ['--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const outdir = join(root, 'build/soak-programs');
-await build({
+await bundleProgram({
   entryPoints: [join(root, 'bench/soak.ts'), join(root, 'bench/soak-heap-probe.ts')],
   outdir,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
   outExtension: { '.js': '.mjs' },
-  target: 'node20.19',
-  external: ['ssh2', 'cpu-features'],
-  banner: {
-    js: "import{createRequire as __pogoRequire}from'node:module';const require=__pogoRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
 });
 // Debian always has perl, and not always iproute2: the testkit's own way to bring `lo` up.
 const { status } = spawnSync(
