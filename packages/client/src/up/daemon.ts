@@ -37,7 +37,7 @@ const lastLogBytes = 4096;
 const nodeFlags = ['--max-semi-space-size=8'];
 /**
  * For glibc's malloc. Left to itself it takes large buffers from its arenas once some were freed, where what is freed between two
- * that are still used stays with the process: after a snapshot 40 MB stayed with the dispatcher, for an hour. With a fixed
+ * that are still used stays with the process: after a snapshot 40 MB stayed with the dispatcher for half an hour. With a fixed
  * threshold each is a mapping of its own, and gone when it is freed.
  */
 const mallocSettings = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' };
