@@ -29,8 +29,11 @@ if (verb === 'up' && rest.includes('--fail')) {
   process.stderr.write('starting\\nready https://127.0.0.1:7777\\n');
   process.on('SIGTERM', () => {
     if (rest.includes('--deaf')) return;
-    if (!rest.includes('--careless')) for (const child of children) child.kill('SIGKILL');
-    process.exit(0);
+    if (rest.includes('--careless')) process.exit(0);
+    // One that was killed is there for a moment longer.
+    const gone = children.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const child of children) child.kill('SIGKILL');
+    void Promise.all(gone).then(() => process.exit(0));
   });
 } else if (verb === 'cat') {
   process.stdin.pipe(process.stdout);
