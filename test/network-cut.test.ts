@@ -186,6 +186,9 @@ describe('a host that is restarted in mid-command', () => {
     const untouched = footprintOf(account);
     const command = start(['--survive-disconnect'], `echo before; : >"$HOME/begun"; ${waitFor('gate')}`);
     await arrives('begun');
+    // What is still on its way goes with the host.
+    const job = await jobOf(command);
+    await expect.poll(async () => (await cluster.run(['log', job])).stdout, slow).toContain('before');
     restartHost();
     await dialledInVain();
     network.refuse(false);
